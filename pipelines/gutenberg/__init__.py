@@ -1,0 +1,1 @@
+"""Project Gutenberg: its files, its markers, its mirrors."""
