@@ -1,0 +1,1 @@
+"""Character-level language models: models in, text out. `pipelines` feeds it."""

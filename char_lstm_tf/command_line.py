@@ -1,0 +1,157 @@
+"""From the command line to dataclasses and back, and how a command ends.
+
+Flags are the fields of a dataclass made with `config.option`, so that a default and its explanation
+stand in one place. TensorFlow isn't imported here: `--help` must not wait for it.
+"""
+
+import dataclasses
+import os
+import sys
+import tempfile
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+
+from char_lstm_tf.config import Config
+from pipelines import UserError
+
+flags.disclaim_key_flags()  # the flags belong to the command that is run
+
+
+def define_flags(*parts: type, flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines a flag for each field of the dataclasses `parts`."""
+    for part in parts:
+        types = typing.get_type_hints(part)
+        for field in dataclasses.fields(part):
+            define = _definition(types[field.name], field.metadata["choices"])
+            define(field.name, field.default, field.metadata["help"], flag_values=flag_values)
+
+
+def _definition(kind: Any, choices: Sequence[str]) -> Callable[..., Any]:
+    """Returns the absl function that defines a flag of type `kind`."""
+    if choices:
+        return lambda name, default, help, **rest: flags.DEFINE_enum(name, default, choices, help, **rest)
+    match kind:
+        case _ if kind == tuple[str, ...]:
+            return flags.DEFINE_multi_string
+        case _ if typing.get_origin(kind) is tuple:
+            return lambda name, default, help, **rest: flags.DEFINE_list(
+                name, [str(value) for value in default], help, **rest)
+        case _ if kind is bool:
+            return flags.DEFINE_bool
+        case _ if kind is int:
+            return flags.DEFINE_integer
+        case _ if kind in (float, float | None):
+            return flags.DEFINE_float
+        case _:
+            return flags.DEFINE_string
+
+
+def read_flags(part: type, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
+    """Returns an instance of the dataclass `part` with the values of its flags.
+
+    Raises:
+        UserError: a value doesn't fit; the message names the flag and the remedy.
+    """
+    values = {}
+    for name, kind in typing.get_type_hints(part).items():
+        value = flag_values[name].value
+        if typing.get_origin(kind) is tuple:
+            element = typing.get_args(kind)[0]
+            try:
+                value = tuple(element(item) for item in value or ())
+            except ValueError:
+                what = "whole numbers" if element is int else "numbers"
+                raise UserError(f"--{name}={','.join(value)}: must be {what}, separated by commas") from None
+        values[name] = value
+    return part(**values)
+
+
+def read_config(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
+    """Returns the configuration that the flags of `train` describe."""
+    return Config(**{name: read_flags(part, flag_values) for name, part in Config.parts().items()})
+
+
+def flag_lines(config: Config) -> str:
+    """Returns `config` as the text of a flagfile, a flag a line, defaults included.
+
+    Before: `DataConfig(split=(0.9, 0.1, 0.0), clean=True, …)`; after: `--split=0.9,0.1,0.0\\n--clean=true\\n…`.
+    """
+    lines = []
+    for part in (config.data, config.model, config.training):
+        for name, kind in typing.get_type_hints(type(part)).items():
+            value = getattr(part, name)
+            if name == "overwrite":
+                continue  # who repeats a run hasn't asked to replace it
+            if kind == tuple[str, ...]:
+                lines += [f"--{name}={item}" for item in value]
+            elif isinstance(value, tuple):
+                lines.append(f"--{name}={','.join(map(str, value))}")
+            elif isinstance(value, bool):
+                lines.append(f"--{name}={str(value).lower()}")
+            elif value is not None:
+                lines.append(f"--{name}={value}")
+    return "\n".join(lines) + "\n"
+
+
+def config_from_lines(text: str) -> Config:
+    """Returns the configuration that `flag_lines` wrote.
+
+    Raises:
+        UserError: a line is no flag of this version.
+    """
+    flag_values = flags.FlagValues()
+    define_flags(*Config.parts().values(), flag_values=flag_values)
+    try:
+        flag_values(["flags.txt", *text.splitlines()])
+    except flags.Error as error:
+        raise UserError(f"flags.txt: {error}") from None
+    return read_config(flag_values)
+
+
+def run(main: Callable[[], None], *parts: type) -> None:
+    """Parses the command line into the flags of `parts`, calls `main`, and ends the process.
+
+    Exit status 0: it worked, 1: the user has to change something, said in one line on stderr.
+    """
+    command = f"python -m {sys.modules['__main__'].__spec__.name}"
+    define_flags(*parts)
+    flags.DEFINE_bool("help", False, "Show this.", short_name="?", allow_hide_cpp=True)
+    try:
+        rest = flags.FLAGS(sys.argv)[1:]
+        if flags.FLAGS.help:
+            print(sys.modules["__main__"].__doc__, flags.FLAGS.main_module_help(), sep="\n")
+            return
+        if rest:
+            raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
+        main()
+    except (UserError, flags.Error) as error:
+        sys.exit(f"{command}: {error} (--help explains every flag)" if isinstance(error, flags.Error)
+                 else f"{command}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)  # 128 + SIGINT, as a shell reports it
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow without what its C++ code says meanwhile (CPU features, absent GPUs).
+
+    An exception shows all of it: then it may say why.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from here on: errors alone
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()  # looks for GPUs now, rather than at the first operation
+        except BaseException:
+            log.seek(0)
+            os.write(terminal, log.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

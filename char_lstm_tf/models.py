@@ -1,0 +1,125 @@
+"""The networks, and one step of any of them with its state in the open.
+
+Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from char_lstm_tf.config import ModelConfig
+
+RECURRENT = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+
+
+def build_sequential(config: ModelConfig, *, vocabulary_size: int, encoding: str = "one_hot",
+                     target: str = "sequence", window: int | None = None,
+                     stream_batch_size: int | None = None) -> keras.Model:
+    """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one.
+
+    Args:
+        config: sizes.
+        vocabulary_size: V.
+        encoding: `one_hot`: the model reads float32 `[B, T, V]`; `embedding`: int32 `[B, T]`.
+        target: `sequence`: it returns logits `[B, T, V]`; `next_char`: `[B, V]`.
+        window: T; None: any.
+        stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
+            None: any B, each window from a zero state.
+    """
+    layers = _layers(config, vocabulary_size, encoding, target, stateful=stream_batch_size is not None)
+    inputs = _input(vocabulary_size, encoding, window, stream_batch_size)
+    return keras.Sequential([inputs, *layers], name="sequential")
+
+
+def build_functional(config: ModelConfig, *, vocabulary_size: int, encoding: str = "one_hot",
+                     target: str = "sequence", window: int | None = None,
+                     stream_batch_size: int | None = None) -> keras.Model:
+    """Returns the stack with skip connections: the last layer reads the outputs of all recurrent layers.
+
+    As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, without his
+    connections from the input. Arguments as for `build_sequential`.
+    """
+    layers = _layers(config, vocabulary_size, encoding, target, stateful=stream_batch_size is not None)
+    inputs = hidden = _input(vocabulary_size, encoding, window, stream_batch_size)
+    *below, logits = layers
+    outputs = []
+    for layer in below:
+        hidden = layer(hidden)
+        if isinstance(layer, keras.layers.RNN):
+            outputs.append(hidden)
+        elif isinstance(layer, keras.layers.Dropout):
+            outputs[-1] = hidden
+    if target == "next_char":  # the last recurrent layer returns its last output already
+        outputs[:-1] = [output[:, -1] for output in outputs[:-1]]
+    joined = keras.layers.Concatenate(name="skips")(outputs) if len(outputs) > 1 else outputs[0]
+    return keras.Model(inputs, logits(joined), name="functional")
+
+
+BUILD = {"sequential": build_sequential, "functional": build_functional}
+
+
+def _input(vocabulary_size: int, encoding: str, window: int | None, stream_batch_size: int | None) -> keras.KerasTensor:
+    if encoding == "one_hot":
+        return keras.Input((window, vocabulary_size), batch_size=stream_batch_size, name="one_hot")
+    return keras.Input((window,), batch_size=stream_batch_size, dtype="int32", name="ids")
+
+
+def _layers(config: ModelConfig, vocabulary_size: int, encoding: str, target: str, *,
+            stateful: bool) -> list[keras.Layer]:
+    """Returns the layers in the order in which data passes them, the last one giving the logits."""
+    layers = []
+    if encoding == "embedding":
+        layers.append(keras.layers.Embedding(vocabulary_size, config.embedding_size, name="embedding"))
+    for number, units in enumerate(config.units, start=1):
+        last = number == len(config.units)
+        layers.append(RECURRENT[config.cell](
+            units, return_sequences=target == "sequence" or not last, stateful=stateful,
+            name=f"{config.cell}_{number}"))
+        if config.dropout:
+            layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
+    layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
+    return layers
+
+
+def state_sizes(model: keras.Model) -> list[int]:
+    """Returns the widths of the states of `step`, layer by layer: h and c of an LSTM, h of other cells."""
+    cells = [layer.cell for layer in model.layers if isinstance(layer, keras.layers.RNN)]
+    return [size for cell in cells for size in (
+        cell.state_size if isinstance(cell.state_size, Sequence) else [cell.state_size])]
+
+
+def zero_states(model: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
+    """Returns the states at the beginning of a text, float32 `[B, H]` each."""
+    return [tf.zeros([batch_size, size]) for size in state_sizes(model)]
+
+
+def step(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Reads a character a row with the weights of `model`, which keeps no trace of it.
+
+    This is what sampling, scoring and export repeat. It calls the cells themselves, so it has no loop
+    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use.
+
+    Args:
+        model: of `BUILD`, trained for either target.
+        ids: int32 `[B]`.
+        states: as `zero_states` or an earlier step returned them.
+
+    Returns:
+        Logits of the next character, float32 `[B, V]`, and the new states.
+    """
+    states, new_states, outputs = iter(states), [], []
+    hidden = ids
+    if not isinstance(model.layers[0], keras.layers.Embedding):
+        hidden = tf.one_hot(ids, model.output_shape[-1])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.RNN):
+            old = [next(states) for _ in tf.nest.flatten(layer.cell.state_size)]
+            hidden, new = layer.cell(hidden, old)
+            new_states += new
+            outputs.append(hidden)
+        elif isinstance(layer, keras.layers.Dense):
+            hidden = layer(tf.concat(outputs, axis=-1) if model.name == "functional" else hidden)
+        elif isinstance(layer, keras.layers.Embedding):
+            hidden = layer(hidden)
+    return hidden, new_states

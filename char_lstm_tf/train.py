@@ -1,0 +1,42 @@
+"""Trains a character-level language model on plain text and exports it.
+
+    python -m char_lstm_tf.train --flagfile=char_lstm_tf/flagfiles/quickstart.flags
+    python -m char_lstm_tf.train --text=book.txt --name=book
+    python -m char_lstm_tf.train --text='books/*.txt' --units=256,256 --dropout=0.3 --epochs=20 --name=books
+
+Reads text (none given: the reference that comes with Python), trains on its first part, measures on the rest, prints
+a sample after each epoch, and leaves everything in saved_models/NAME: the SavedModel (1/), model.keras,
+vocabulary.json, flags.txt (--flagfile of the same run), training.csv, samples.txt, metrics.json and logs/ for
+TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag given after --flagfile overrides it.
+"""
+
+import shlex
+from pathlib import Path
+
+from char_lstm_tf import command_line
+from char_lstm_tf.config import Config
+
+
+def main() -> None:
+    """Trains, and prints the table of results."""
+    config = command_line.read_config()
+    command_line.load_tensorflow()
+    from char_lstm_tf import training  # not before the flags are checked: it takes seconds
+
+    result = training.fit_and_export(config)
+    metrics = result.metrics
+    print(f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"
+          f"{'perplexity/word':>17}")
+    for split in ("validation", "test"):
+        if split in metrics:
+            row = metrics[split]
+            print(f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
+                  f"{row['perplexity_per_char']:>17.2f}{row['perplexity_per_word']:>17,.0f}")
+    run = Path(config.training.output_dir, config.training.name)
+    print(f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
+          f"{metrics['seconds']:.0f} s\nSavedModel: {result.saved_model}\nsample it:  python -m char_lstm_tf.sample "
+          f"--model={shlex.quote(str(run))} --chars=500 --temperature=0.8")
+
+
+if __name__ == "__main__":
+    command_line.run(main, *Config.parts().values())

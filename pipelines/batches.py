@@ -1,0 +1,118 @@
+"""Id files → `tf.data.Dataset` of (inputs, targets).
+
+Each batch is a function of its number alone: a dataset can begin at any step, and two processes that
+ask for the same step get the same batch. Ids travel as the bytes of the file; they become one-hot
+vectors last, a batch at a time.
+"""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from pipelines import UserError
+from pipelines.corpus import IdRange
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How an `IdRange` is cut into batches of B windows of T characters, each with the character after it.
+
+    Attributes:
+        order: `stream`: B rows side by side, each a contiguous part of the text; row b of a batch goes on
+            where row b of the batch before ended. `shuffled`: every window once an epoch, in an order
+            that is new each epoch.
+        batch_size: B.
+        window: T.
+        stride: characters from the start of a window to the start of the next one (`shuffled` alone).
+        seed: of the orders.
+    """
+
+    order: str
+    batch_size: int
+    window: int
+    stride: int = 1
+    seed: int = 0
+
+    def steps_per_epoch(self, ids: IdRange) -> int:
+        """Returns how many batches an epoch has. The last characters that fill no window are left out.
+
+        Raises:
+            UserError: the text is too short for one batch.
+        """
+        if self.order == "stream":
+            steps = self._row_length(ids) // self.window
+        else:
+            steps = -(-self._windows(ids) // self.batch_size)
+        if steps < 1:
+            rows = self.batch_size if self.order == "stream" else 1
+            raise UserError(
+                f"the training split has {len(ids):,} characters, fewer than {rows} windows of --window={self.window} "
+                "and the character after each; give more text, or lower --window or --batch_size")
+        return steps
+
+    def _row_length(self, ids: IdRange) -> int:
+        return max(len(ids) - 1, 0) // self.batch_size
+
+    def _windows(self, ids: IdRange) -> int:
+        return max((len(ids) - 1 - self.window) // self.stride + 1, 0)
+
+    def starts(self, ids: IdRange, step: tf.Tensor) -> tf.Tensor:
+        """Returns where the windows of batch number `step` begin in `ids`, int64 `[B]`.
+
+        The last batch of a shuffled epoch is shorter when the windows don't come out even. The order is
+        `tf.random.experimental.index_shuffle`, a keyed permutation that is computed index by index, so
+        no list of windows is held, however long the text.
+        """
+        steps = self.steps_per_epoch(ids)
+        epoch, position = step // steps, step % steps
+        if self.order == "stream":
+            return tf.range(self.batch_size, dtype=tf.int64) * self._row_length(ids) + position * self.window
+        windows = self._windows(ids)
+        first = position * self.batch_size
+        places = tf.range(first, tf.minimum(first + self.batch_size, windows))
+        seed = tf.stack([tf.cast(self.seed, tf.int64), epoch])
+        return self.stride * tf.random.experimental.index_shuffle(places, seed, max_index=windows - 1)
+
+
+def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
+    """Returns batches number `first_step` to `steps` as ids, uint8 or wider `[B, T + 1]`.
+
+    The file is mapped into memory for a batch at a time: no Python runs, and the process doesn't grow
+    with the corpus.
+    """
+    def read(step: tf.Tensor) -> tf.Tensor:
+        corpus = tf.raw_ops.ImmutableConst(
+            dtype=ids.dtype, shape=[ids.end], memory_region_name=str(ids.path.resolve()))
+        offsets = tf.range(batching.window + 1, dtype=tf.int64)
+        windows = tf.gather(corpus, ids.begin + batching.starts(ids, step)[:, None] + offsets)
+        return tf.ensure_shape(windows, [batching.batch_size if batching.order == "stream" else None,
+                                         batching.window + 1])
+
+    return tf.data.Dataset.range(first_step, steps).map(read, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def training_batches(ids: IdRange, batching: Batching, *, encoding: str, target: str, vocabulary_size: int,
+                     steps: int, first_step: int = 0) -> tf.data.Dataset:
+    """Returns batches number `first_step` to `steps` of all epochs as `(inputs, targets)`.
+
+    Before: ids of `"hell" + "o"`. After, as characters: inputs `"hell"`, and as targets `"ello"` for
+    `sequence`, `"o"` for `next_char`.
+
+    Args:
+        ids: the training split.
+        batching: how it is cut.
+        encoding: `one_hot`: inputs float32 `[B, T, V]`; `embedding`: inputs int32 `[B, T]`.
+        target: `sequence`: targets one-hot float32 `[B, T, V]`; `next_char`: `[B, V]`.
+        vocabulary_size: V.
+        steps: where to stop, counted from the beginning of the first epoch.
+        first_step: where to begin.
+    """
+    def pair(windows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        windows = tf.cast(windows, tf.int32)
+        inputs, targets = windows[:, :-1], windows[:, 1:] if target == "sequence" else windows[:, -1]
+        if encoding == "one_hot":
+            inputs = tf.one_hot(inputs, vocabulary_size)
+        return inputs, tf.one_hot(targets, vocabulary_size)
+
+    windows = id_windows(ids, batching, steps=steps, first_step=first_step)
+    return windows.map(pair, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,145 @@
+"""Documents → one file of ids, its vocabulary and its split, written once and shared by runs."""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pipelines import UserError
+from pipelines.sources import Source
+from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
+
+FORMAT = 1  # in the key of a prepared corpus: raise it when the files change their meaning
+CHUNK = 1 << 20  # characters held in memory at a time, beside one document
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class IdRange:
+    """A contiguous part of an id file: characters `begin` to `end` of it."""
+
+    path: Path
+    dtype: str
+    begin: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    def read(self) -> np.ndarray:
+        """Returns the ids, `dtype [len(self)]`, mapped from the file and not read before they are used."""
+        return np.memmap(self.path, self.dtype, "r", shape=(self.end,))[self.begin:]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text as ids on disk, `ids.bin`, in a folder with `vocabulary.json` and `corpus.json`."""
+
+    folder: Path
+    vocabulary: Vocabulary
+    characters: int
+    bounds: tuple[int, int]
+
+    def split(self, name: str) -> IdRange:
+        """Returns the ids of `train`, `validation` or `test`; they follow each other in the text."""
+        edges = (0, *self.bounds, self.characters)
+        part = SPLITS.index(name)
+        return IdRange(self.folder / "ids.bin", self.vocabulary.dtype, edges[part], edges[part + 1])
+
+    @classmethod
+    def load(cls, folder: Path) -> "Corpus":
+        """Reads what `prepare` wrote."""
+        facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        return cls(folder, Vocabulary.load(folder / "vocabulary.json"), facts["characters"],
+                   tuple(facts["bounds"]))
+
+
+def prepare(sources: Sequence[Source], *, split: Sequence[float], data_dir: Path) -> Corpus:
+    """Returns the corpus of `sources`, encoding it first if no run has done so before.
+
+    The folder's name is a hash of the sources' bytes and the settings. It is written aside and renamed,
+    so it is whole or absent, also when two runs begin at once.
+
+    Args:
+        sources: their texts follow each other, each beginning on a new line.
+        split: shares of training, validation and test.
+        data_dir: where prepared corpora are kept.
+
+    Raises:
+        UserError: there is no text, or the folder can't be written.
+    """
+    key = hashlib.sha256(json.dumps([FORMAT, list(split), [s.fingerprint() for s in sources]]).encode())
+    folder = data_dir / key.hexdigest()[:20]
+    if not folder.is_dir():
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="preparing-", dir=data_dir) as aside:
+                written = Path(aside, "corpus")
+                written.mkdir()
+                _write(sources, split, written, spool=Path(aside, "spool"))
+                if not folder.is_dir():  # the other run was faster; both wrote the same
+                    written.rename(folder)
+        except OSError as error:
+            raise UserError(f"--data_dir={data_dir}: {error.strerror or error} ({error.filename})") from error
+    return Corpus.load(folder)
+
+
+def _write(sources: Sequence[Source], split: Sequence[float], folder: Path, *, spool: Path) -> None:
+    """Writes a corpus in two passes, since where training ends is known only at the end of the text.
+
+    The first pass spools provisional ids, given to characters in the order in which they turn up; the
+    second counts them over the training split, and translates them to those of the sorted vocabulary.
+    """
+    seen = _spool(_documents(sources), spool)
+    provisional = np.memmap(spool, np.uint32, "r") if spool.stat().st_size else np.zeros(0, np.uint32)
+    characters = len(provisional)
+    if not characters:
+        raise UserError(f"no text in {', '.join(source.name for source in sources)}")
+    bounds = [round(characters * share) for share in (split[0], split[0] + split[1])]
+    counts = np.zeros(len(seen), np.int64)
+    for start in range(0, bounds[0], CHUNK):
+        counts += np.bincount(provisional[start:min(start + CHUNK, bounds[0])], minlength=len(seen))
+    vocabulary = Vocabulary.fit("".join(np.array(list(seen))[counts > 0]))
+    translation = vocabulary.encode(seen)
+    with (folder / "ids.bin").open("wb") as file:
+        for start in range(0, characters, CHUNK):
+            file.write(translation[provisional[start:start + CHUNK]].tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+    vocabulary.save(folder / "vocabulary.json")
+    facts = {"characters": characters, "bounds": bounds, "sources": [source.name for source in sources]}
+    (folder / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _spool(documents: Iterable[str], path: Path) -> str:
+    """Writes provisional ids, uint32, and returns the characters they stand for, in their order."""
+    ids = np.full(UNICODE_SIZE, -1, np.int64)
+    seen = ""
+    with path.open("wb") as file:
+        for document in documents:
+            for start in range(0, len(document), CHUNK):
+                points = code_points(document[start:start + CHUNK])
+                chunk = ids[points]
+                if chunk.min() < 0:
+                    new = np.unique(points[chunk < 0])
+                    ids[new] = np.arange(len(seen), len(seen) + len(new))
+                    seen += "".join(map(chr, new))
+                    chunk = ids[points]
+                file.write(chunk.astype(np.uint32).tobytes())
+    return seen
+
+
+def _documents(sources: Sequence[Source]) -> Iterator[str]:
+    """Yields every document, with a line end between two that lack one. Progress goes to stderr."""
+    line_ended = True
+    for source in tqdm(sources, "encoding", unit=" sources", delay=2, file=sys.stderr, leave=False):
+        for document in source.documents():
+            yield document if line_ended else "\n" + document
+            line_ended = document.endswith("\n") or not document

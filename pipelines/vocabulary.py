@@ -1,0 +1,76 @@
+"""Characters and their ids."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pipelines import UserError
+
+UNKNOWN = "\ufffd"  # Unicode's replacement character, which decoders also put for broken bytes
+UNICODE_SIZE = 0x110000  # code points of Unicode, used or not
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters a model knows; a character's id is its place in `characters`.
+
+    Id 0 is `UNKNOWN`: every other character that isn't here. It takes part in the likelihood like any
+    other, so a text with new characters can be scored, at a cost.
+    """
+
+    characters: str
+
+    def __post_init__(self) -> None:
+        if not self.characters.startswith(UNKNOWN) or len(set(self.characters)) != len(self.characters):
+            raise ValueError("a vocabulary is UNKNOWN followed by distinct characters")
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    @classmethod
+    def fit(cls, text: str) -> "Vocabulary":
+        """Returns the vocabulary of a text, sorted. Before: `"hello"`; after: `UNKNOWN + "ehlo"`."""
+        return cls(UNKNOWN + "".join(sorted(set(text) - {UNKNOWN})))
+
+    @property
+    def dtype(self) -> str:
+        """The smallest numpy type that holds every id: a byte a character up to 256 of them."""
+        return "uint8" if len(self) <= 256 else "uint16" if len(self) <= 65536 else "int32"
+
+    @cached_property
+    def _ids(self) -> np.ndarray:
+        table = np.zeros(UNICODE_SIZE, self.dtype)
+        table[code_points(self.characters)] = np.arange(len(self))
+        return table
+
+    def encode(self, text: str) -> np.ndarray:
+        """Returns the ids of a text, `dtype [len(text)]`. Before: `"hex"`; after: `[2, 1, 0]`, x being unknown."""
+        return self._ids[code_points(text)]
+
+    def decode(self, ids: np.ndarray) -> str:
+        """Returns the text of ids; `UNKNOWN` stands for every character that had no id."""
+        return code_points(self.characters)[ids].tobytes().decode("utf-32-le")
+
+    def save(self, path: Path) -> None:
+        """Writes JSON: `{"characters": ["\\ufffd", "\\n", " ", …]}`, in the order of their ids."""
+        path.write_text(json.dumps({"characters": list(self.characters)}, indent=0) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Reads what `save` wrote.
+
+        Raises:
+            UserError: the file is missing or isn't a vocabulary.
+        """
+        try:
+            return cls("".join(json.loads(path.read_text(encoding="utf-8"))["characters"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: not a vocabulary ({error})") from error
+
+
+def code_points(text: str) -> np.ndarray:
+    """Returns the Unicode code points of a text, uint32 `[len(text)]`."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
