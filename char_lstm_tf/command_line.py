@@ -41,7 +41,7 @@ def _definition(kind: Any, choices: Sequence[str]) -> Callable[..., Any]:
                 name, [str(value) for value in default], help, **rest)
         case _ if kind is bool:
             return flags.DEFINE_bool
-        case _ if kind is int:
+        case _ if kind in (int, int | None):
             return flags.DEFINE_integer
         case _ if kind in (float, float | None):
             return flags.DEFINE_float
@@ -111,7 +111,7 @@ def config_from_lines(text: str) -> Config:
     return read_config(flag_values)
 
 
-def run(main: Callable[[], None], *parts: type) -> None:
+def run(main: Callable[[], None], *parts: type, flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Parses the command line into the flags of `parts`, calls `main`, and ends the process.
 
     Exit status 0: it worked, 1: the user has to change something, said in one line on stderr.
@@ -122,7 +122,7 @@ def run(main: Callable[[], None], *parts: type) -> None:
     try:
         rest = flags.FLAGS(sys.argv)[1:]
         if flags.FLAGS.help:
-            print(sys.modules["__main__"].__doc__, flags.FLAGS.main_module_help(), sep="\n")
+            print(sys.modules["__main__"].__doc__, flags.FLAGS.main_module_help(), sep="\n", flush=True)
             return
         if rest:
             raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
@@ -130,6 +130,8 @@ def run(main: Callable[[], None], *parts: type) -> None:
     except (UserError, flags.Error) as error:
         sys.exit(f"{command}: {error} (--help explains every flag)" if isinstance(error, flags.Error)
                  else f"{command}: {error}")
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.exit(130)  # 128 + SIGINT, as a shell reports it
 

@@ -18,7 +18,7 @@ def option(default: Any, help: str, choices: Sequence[str] = ()) -> Any:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Checked:
+class Checked:
     """Says which flag was wrong, with which value, and what to give instead."""
 
     def _require(self, holds: bool, field: str, remedy: str) -> None:
@@ -35,7 +35,7 @@ class _Checked:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataConfig(_Checked):
+class DataConfig(Checked):
     """Where the text comes from and how it is cut into batches."""
 
     text: tuple[str, ...] = option(
@@ -83,7 +83,7 @@ class DataConfig(_Checked):
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelConfig(_Checked):
+class ModelConfig(Checked):
     """The network. With the vocabulary size it fixes every weight's shape."""
 
     architecture: str = option(
@@ -105,7 +105,7 @@ class ModelConfig(_Checked):
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig(_Checked):
+class TrainingConfig(Checked):
     """How the weights are found, and where they are kept."""
 
     name: str = option("", "Name of the run: its folder in --output_dir.")

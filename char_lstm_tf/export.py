@@ -11,6 +11,8 @@ import tensorflow as tf
 from char_lstm_tf import models, sampling
 from pipelines.vocabulary import Vocabulary
 
+Signature = tf.types.experimental.PolymorphicFunction
+
 SERVING_CHARS = 200  # what serving_default writes
 SERVING_TEMPERATURE = 0.8
 
@@ -30,8 +32,7 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
         module = tf.Module()
         module.weights = [weight.value for weight in model.weights]
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
-        module.ids = tf.lookup.StaticHashTable(tf.lookup.TextFileInitializer(
-            module.vocabulary.asset_path, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER), 0)
+        module.ids = id_table(module.vocabulary.asset_path)
         signatures = {"serving_default": _serving_default(model, vocabulary, module.ids), "step": _step(model)}
         tf.saved_model.save(module, str(path), signatures)
 
@@ -43,7 +44,13 @@ def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
     return path
 
 
-def _serving_default(model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable) -> tf.types.experimental.PolymorphicFunction:
+def id_table(vocabulary_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
+    """Returns the table from code points to ids, int64 both; a code point that isn't in the file has id 0."""
+    lines = tf.lookup.TextFileInitializer(vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
+    return tf.lookup.StaticHashTable(lines, 0)
+
+
+def _serving_default(model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable) -> Signature:
     characters = tf.constant([character.encode() for character in vocabulary.characters])
 
     def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -81,7 +88,7 @@ def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor
     return tf.cast(ids.to_tensor(), tf.int32), tf.cast(ids.row_lengths(), tf.int32)
 
 
-def _step(model: keras.Model) -> tf.types.experimental.PolymorphicFunction:
+def _step(model: keras.Model) -> Signature:
     states = [tf.TensorSpec([None, size], tf.float32, f"state_{number}")
               for number, size in enumerate(models.state_sizes(model))]
 

@@ -110,7 +110,7 @@ def step(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tup
     """
     states, new_states, outputs = iter(states), [], []
     hidden = ids
-    if not isinstance(model.layers[0], keras.layers.Embedding):
+    if not any(isinstance(layer, keras.layers.Embedding) for layer in model.layers):
         hidden = tf.one_hot(ids, model.output_shape[-1])
     for layer in model.layers:
         if isinstance(layer, keras.layers.RNN):

@@ -10,8 +10,6 @@ import tensorflow as tf
 from char_lstm_tf import models
 from pipelines.vocabulary import Vocabulary
 
-CHUNK = 1000  # characters of a call of the compiled loop: long enough that the call costs nothing
-
 
 @dataclass(frozen=True)
 class Score:
@@ -22,26 +20,32 @@ class Score:
     words: int
     unknown_characters: int
 
-    def report(self) -> dict[str, float]:
-        """Returns the measures by the names that `evaluate --json` prints."""
+    def report(self) -> dict[str, float | None]:
+        """Returns the measures by the names that `evaluate --json` prints; None where a number has no end."""
         nats = self.nats / self.characters
-        per_word = nats * self.characters / self.words if self.words else math.nan
+        nats_per_word = self.nats / self.words if self.words else math.inf
         return {
             "characters": self.characters,
             "nats_per_char": nats,
             "bits_per_char": nats / math.log(2),
             "perplexity_per_char": math.exp(nats),
             "words": self.words,
-            "perplexity_per_word": math.exp(per_word) if per_word < 700 else math.inf,  # e^710 overflows
+            "perplexity_per_word": math.exp(nats_per_word) if nats_per_word < 700 else None,  # e^710 overflows
             "unknown_characters": self.unknown_characters,
         }
 
 
 class Scorer:
-    """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it."""
+    """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it.
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary) -> None:
-        self._model = model
+    Args:
+        model: of `models.BUILD`.
+        vocabulary: its vocabulary.
+        chunk: characters of a call of the compiled loop; the result doesn't depend on it.
+    """
+
+    def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
+        self._model, self._chunk = model, chunk
         self._spaces = np.array([character.isspace() for character in vocabulary.characters])
         # XLA makes this loop ten times faster at one row, where nearly all of it is overhead.
         self._nats = tf.function(self._nats_of_chunk, jit_compile=True)
@@ -63,10 +67,10 @@ class Scorer:
         """Returns the loss of each character but the first, in nats, float32 `[len(ids) - 1]`."""
         states = models.zero_states(self._model, 1)
         parts = []
-        for start in range(0, len(ids) - 1, CHUNK):
-            chunk = ids[start:start + CHUNK + 1].astype(np.int32)
+        for start in range(0, len(ids) - 1, self._chunk):
+            chunk = ids[start:start + self._chunk + 1].astype(np.int32)
             count = len(chunk) - 1
-            padded = np.zeros(CHUNK + 1, np.int32)  # one length, one compilation; the padding comes last
+            padded = np.zeros(self._chunk + 1, np.int32)  # one length, one compilation; the padding comes last
             padded[:len(chunk)] = chunk
             nats, states = self._nats(tf.constant(padded[None, :-1]), tf.constant(padded[None, 1:]), states)
             parts.append(nats.numpy()[0, :count])

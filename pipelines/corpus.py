@@ -3,9 +3,8 @@
 import hashlib
 import json
 import os
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import UserError
-from pipelines.sources import Source
+from pipelines.sources import Source, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
 FORMAT = 1  # in the key of a prepared corpus: raise it when the files change their meaning
@@ -97,7 +96,7 @@ def _write(sources: Sequence[Source], split: Sequence[float], folder: Path, *, s
     The first pass spools provisional ids, given to characters in the order in which they turn up; the
     second counts them over the training split, and translates them to those of the sorted vocabulary.
     """
-    seen = _spool(_documents(sources), spool)
+    seen = _spool(joined(tqdm(sources, "encoding", unit=" sources", delay=2, leave=False)), spool)
     provisional = np.memmap(spool, np.uint32, "r") if spool.stat().st_size else np.zeros(0, np.uint32)
     characters = len(provisional)
     if not characters:
@@ -134,12 +133,3 @@ def _spool(documents: Iterable[str], path: Path) -> str:
                     chunk = ids[points]
                 file.write(chunk.astype(np.uint32).tobytes())
     return seen
-
-
-def _documents(sources: Sequence[Source]) -> Iterator[str]:
-    """Yields every document, with a line end between two that lack one. Progress goes to stderr."""
-    line_ended = True
-    for source in tqdm(sources, "encoding", unit=" sources", delay=2, file=sys.stderr, leave=False):
-        for document in source.documents():
-            yield document if line_ended else "\n" + document
-            line_ended = document.endswith("\n") or not document

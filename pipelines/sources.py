@@ -2,7 +2,7 @@
 
 import glob
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -117,3 +117,12 @@ def _matches(pattern: str) -> list[Path]:
     if not found:
         raise UserError(f"--text={pattern}: no such file, folder or glob")
     return found
+
+
+def joined(sources: Iterable[Source]) -> Iterator[str]:
+    """Yields every document of all sources, with a line end before one whose predecessor lacks it."""
+    line_ended = True
+    for source in sources:
+        for document in source.documents():
+            yield document if line_ended else "\n" + document
+            line_ended = document.endswith("\n") or not document

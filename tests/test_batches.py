@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from pipelines import UserError, corpus
+from pipelines.batches import Batching, id_windows, training_batches
+
+TEXT = "".join(map(chr, np.random.default_rng(0).integers(97, 107, 1000)))
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    class Source:
+        name = "text"
+
+        def fingerprint(self):
+            return ""
+
+        def documents(self):
+            yield TEXT
+
+    return corpus.prepare([Source()], split=(0.8, 0.1, 0.1), data_dir=tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def ids(prepared):
+    return prepared.split("train")
+
+
+def windows(ids, batching, epochs=1):
+    """Returns the text of each window, a list a batch."""
+    text = TEXT[ids.begin:ids.end]
+    steps = batching.steps_per_epoch(ids) * epochs
+    shift = ord("a") - 1  # id 0 is unknown
+    batches = [["".join(chr(shift + i) for i in row) for row in batch.numpy()]
+               for batch in id_windows(ids, batching, steps=steps)]
+    assert all(row in text for batch in batches for row in batch)
+    return batches
+
+
+@pytest.mark.parametrize("order", ["stream", "shuffled"])
+@pytest.mark.parametrize("target", ["sequence", "next_char"])
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_targets_are_the_characters_after_the_inputs(ids, order, target, encoding):
+    batching = Batching(order, batch_size=3, window=10)
+    options = {"encoding": encoding, "target": target, "vocabulary_size": 11, "steps": 5}
+    pairs = zip(training_batches(ids, batching, **options), id_windows(ids, batching, steps=5), strict=True)
+    for (inputs, targets), window in pairs:
+        if encoding == "one_hot":
+            assert inputs.shape == (3, 10, 11)
+            assert inputs.dtype == "float32"
+            assert np.sum(inputs) == 30
+            inputs = np.argmax(inputs, -1)
+        assert np.array_equal(inputs, window[:, :-1])
+        assert targets.shape == ((3, 10, 11) if target == "sequence" else (3, 11))
+        assert np.array_equal(np.sum(targets, -1), np.ones(targets.shape[:-1]))
+        expected = window[:, 1:] if target == "sequence" else window[:, -1]
+        assert np.array_equal(np.argmax(targets, -1), expected)
+
+
+def test_stream_rows_go_on_where_they_ended_and_share_no_character(ids):
+    batches = windows(ids, Batching("stream", batch_size=4, window=16))
+    rows = ["".join(batch[row][:-1] for batch in batches) for row in range(4)]
+    text = TEXT[:800]
+    places = [text.index(row) for row in rows]
+    assert places == [0, 199, 398, 597]  # (800 - 1) // 4 characters a row
+    assert all(len(row) == 192 for row in rows)  # as many whole windows as fit
+    assert all(batch[row][-1] == after[row][0] for batch, after in zip(batches, batches[1:], strict=False)
+               for row in range(4))
+
+
+def test_stream_begins_anew_each_epoch(ids):
+    batching = Batching("stream", batch_size=4, window=16)
+    batches = windows(ids, batching, epochs=2)
+    assert batches[:12] == batches[12:]
+
+
+@pytest.mark.parametrize("stride", [1, 3, 16])
+def test_shuffled_gives_every_window_once_an_epoch(ids, stride):
+    batches = windows(ids, Batching("shuffled", batch_size=7, window=16, stride=stride))
+    expected = [TEXT[start:start + 17] for start in range(0, 800 - 16, stride)]
+    assert sorted(row for batch in batches for row in batch) == sorted(expected)
+    assert {len(batch) for batch in batches[:-1]} == {7}
+
+
+def test_shuffled_order_is_new_each_epoch_and_repeats_with_the_seed(ids):
+    def order(seed):
+        return [row for batch in windows(ids, Batching("shuffled", 8, 16, seed=seed), epochs=2) for row in batch]
+
+    first = order(1)
+    half = len(first) // 2
+    assert first == order(1)
+    assert first != order(2)
+    assert first[:half] != first[half:]
+    assert first[:half] != sorted(first[:half], key=TEXT.index)
+
+
+@pytest.mark.parametrize("order", ["stream", "shuffled"])
+def test_a_dataset_can_begin_at_any_step(ids, order):
+    batching = Batching(order, batch_size=4, window=16, seed=5)
+    whole = [batch.numpy().tolist() for batch in id_windows(ids, batching, steps=40)]
+    later = [batch.numpy().tolist() for batch in id_windows(ids, batching, steps=40, first_step=23)]
+    assert later == whole[23:]
+
+
+@pytest.mark.parametrize("order", ["stream", "shuffled"])
+def test_no_window_reaches_beyond_its_split(prepared, order):
+    for split, edges in (("train", (0, 800)), ("validation", (800, 900)), ("test", (900, 1000))):
+        ids = prepared.split(split)
+        batching = Batching(order, batch_size=2, window=8)
+        starts = [batching.starts(ids, step).numpy() for step in range(batching.steps_per_epoch(ids))]
+        first, last = np.min(np.concatenate(starts)), np.max(np.concatenate(starts))
+        assert edges[0] <= ids.begin + first
+        assert ids.begin + last + 8 + 1 <= edges[1]
+
+
+@pytest.mark.parametrize("batching", [Batching("stream", 100, 8), Batching("shuffled", 1, 800)])
+def test_a_text_too_short_for_a_batch_is_an_error_with_the_remedy(ids, batching):
+    with pytest.raises(UserError, match="has 800 characters.*--batch_size"):
+        batching.steps_per_epoch(ids)
+
+
+@pytest.mark.parametrize("batching", [Batching("stream", 1, 799), Batching("shuffled", 1, 799)])
+def test_a_text_just_long_enough_gives_its_one_batch(ids, batching):
+    assert windows(ids, batching) == [[TEXT[:800]]]

@@ -1,0 +1,136 @@
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, TINY, command, verse
+
+from char_lstm_tf import command_line
+from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
+from pipelines import UserError
+
+
+def test_a_configuration_survives_being_written_as_flags():
+    config = Config(DataConfig(text=("a.txt", "with, comma.txt"), split=(0.8, 0.2, 0.0), clean=False, target="next_char"),
+                    ModelConfig(units=(5, 6, 7), dropout=0.25), TrainingConfig(name="x", global_clipnorm=2.5, seed=9))
+    assert command_line.config_from_lines(command_line.flag_lines(config)) == config
+
+
+def test_repeating_a_run_does_not_replace_it():
+    config = Config(DataConfig(), ModelConfig(), TrainingConfig(name="x", overwrite=True))
+    assert not command_line.config_from_lines(command_line.flag_lines(config)).training.overwrite
+
+
+def test_defaults_follow_the_target():
+    assert (DataConfig().batching, DataConfig().stride) == ("stream", 0)
+    assert (DataConfig(target="next_char").batching, DataConfig(target="next_char").stride) == ("shuffled", 3)
+    assert DataConfig(batching="shuffled", window=40).stride == 40
+    assert TrainingConfig(name="x").clipnorm == 1.0
+    assert TrainingConfig(name="x", clipvalue=5.0).clipnorm is None
+
+
+@pytest.mark.parametrize("program", ["train", "sample", "evaluate"])
+def test_help_teaches_without_waiting_for_tensorflow(program):
+    done = subprocess.run([sys.executable, "-X", "importtime", "-m", f"char_lstm_tf.{program}", "--help"], cwd=ROOT,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert f"python -m char_lstm_tf.{program} --" in done.stdout
+    assert "tensorflow" not in done.stderr
+    assert "keras" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")])
+def test_every_recipe_is_a_valid_configuration_with_its_story_in_its_head(name):
+    path = ROOT / "char_lstm_tf" / "flagfiles" / name
+    command_line.config_from_lines(f"--flagfile={path}\n--name=x")
+    head = path.read_text().split("\n--")[0]
+    for word in ("Purpose:", "Command:", "Result:", "Time:"):
+        assert word in head
+
+
+MISTAKES = {
+    "no name": (["--name="], "--name=: give the run a name"),
+    "a name that leaves the folder": (["--name=../x"], "--name=../x: give the run a name of letters"),
+    "an absolute name": (["--name=/x"], "--name=/x: "),
+    "a hidden name": (["--name=.x"], "--name=.x: "),
+    "an existing run": (["--name=exists"], "choose another name, or replace it with --overwrite"),
+    "a folder that is no run": (["--name=exists", "--overwrite"], "isn't a run"),
+    "an unknown flag": (["--unitz=3"], "Unknown command line flag 'unitz'"),
+    "a word that is no flag": (["units=3"], "'units=3' is no flag"),
+    "a choice that isn't one": (["--cell=transformer"], "--cell=transformer"),
+    "sizes that aren't numbers": (["--units=big"], "--units=big: must be whole numbers"),
+    "a size of zero": (["--units=128,0"], "--units=128,0: one positive size a layer"),
+    "shares that don't add up": (["--split=0.9,0.9,0.1"], "--split=0.9,0.9,0.1: three shares that add up to 1"),
+    "two ways of clipping": (["--clipnorm=1", "--clipvalue=5"], "--clipnorm and --clipvalue: only one"),
+    "a stride for a stream": (["--batching=stream", "--stride=3"], "--stride=3: windows of --batching=stream"),
+    "dropping everything": (["--dropout=1"], "--dropout=1.0: must be at least 0 and below 1"),
+    "a missing file": (["--text=nowhere.txt"], "--text=nowhere.txt: no such file, folder or glob"),
+    "an empty file": (["--text=empty.txt"], "--text=empty.txt: the file is empty"),
+    "a folder without text": (["--text=empty"], "--text=empty: no *.txt file"),
+    "bytes that are no text": (["--text=binary.txt"], "binary.txt"),
+    "an unknown encoding": (["--text=short.txt", "--text_encoding=klingon"], "klingon"),
+    "a text shorter than a batch": (["--text=short.txt"], "lower --window or --batch_size"),
+    "a part too short to measure": (["--text=long.txt", "--split=0.9999,0.0001,0"], "--split: the validation split has"),
+    "a missing flagfile": (["--flagfile=nowhere.flags"], "nowhere.flags"),
+}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder in which mistakes can be made."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "empty.txt").write_bytes(b"")
+    (folder / "empty").mkdir()
+    (folder / "binary.txt").write_bytes(bytes(range(256)) * 20)
+    (folder / "short.txt").write_text("too short")
+    (folder / "long.txt").write_text(verse(300))
+    (folder / "saved_models" / "exists").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_ends_in_one_line_with_the_remedy_and_leaves_nothing(desk, words, message, monkeypatch):
+    before = sorted(desk.rglob("*"))
+    text = [] if any(word.startswith("--text=") for word in words) else ["--text=long.txt"]
+    done = call(desk, ["--name=new", f"--data_dir={desk}-data", *TINY[1:], *text, *words], monkeypatch)
+    assert done.status in (1, 2)
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(desk.rglob("*")) == before
+
+
+def call(desk, words, monkeypatch):
+    """Calls train's main as the command does, but in this process: starting TensorFlow takes seconds each time."""
+    from types import SimpleNamespace
+
+    from absl import flags
+
+    from char_lstm_tf import train
+
+    monkeypatch.chdir(desk)
+    values = flags.FlagValues()
+    monkeypatch.setattr(flags, "FLAGS", values)
+    monkeypatch.setattr(sys, "argv", ["train", *words])
+    with pytest.raises(SystemExit) as ended:
+        command_line.run(train.main, *Config.parts().values(), flag_values=values)
+    return SimpleNamespace(status=1 if isinstance(ended.value.code, str) else ended.value.code,
+                           stderr=str(ended.value.code))
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--model=nowhere"], "--model=nowhere: no such folder"),
+    (["--model=tests"], "--model=tests: no trained run, it has no flags.txt"),
+    (["--model="], "--model="),
+    (["--temperature=-1"], "--temperature=-1.0: must be a number of at least 0"),
+    (["--top_p=0"], "--top_p=0.0: must be above 0"),
+    (["--chars=-5"], "--chars=-5: must not be negative")])
+def test_mistakes_of_sample_are_found_before_tensorflow_is_loaded(words, message):
+    done = command("char_lstm_tf.sample", *words)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_a_bad_value_is_an_error_of_the_users():
+    with pytest.raises(UserError):
+        ModelConfig(units=())

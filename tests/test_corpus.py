@@ -1,0 +1,102 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pipelines import UserError, corpus
+
+
+@dataclass
+class Given:
+    """A source that counts how often it is read."""
+
+    texts: list[str]
+    name: str = "given"
+    read: int = 0
+
+    def fingerprint(self):
+        return repr(self.texts)
+
+    def documents(self):
+        self.read += 1
+        yield from self.texts
+
+
+def prepare(tmp_path, *texts, split=(0.8, 0.1, 0.1)):
+    return corpus.prepare([Given(list(texts))], split=split, data_dir=tmp_path)
+
+
+def text_of(prepared, split):
+    return prepared.vocabulary.decode(prepared.split(split).read())
+
+
+def test_splits_are_contiguous_and_together_the_whole_text(tmp_path):
+    text = "abcdefghij" * 10
+    prepared = prepare(tmp_path, text)
+    assert [text_of(prepared, name) for name in corpus.SPLITS] == [text[:80], text[80:90], text[90:]]
+
+
+def test_the_vocabulary_is_that_of_the_training_split_alone(tmp_path):
+    prepared = prepare(tmp_path, "ab" * 40 + "abcdefghij" * 2)
+    assert prepared.vocabulary.characters == "\ufffdab"
+    assert text_of(prepared, "test") == "ab" + "\ufffd" * 8
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+def test_the_size_of_chunks_changes_nothing(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(corpus, "CHUNK", chunk)
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 300))) + "zyx" * 50
+    prepared = prepare(tmp_path, text, split=(1, 0, 0))
+    assert prepared.vocabulary.characters == "\ufffd" + "".join(sorted(set(text)))
+    assert prepared.split("train").read().dtype == np.uint16
+    assert text_of(prepared, "train") == text
+    assert len(prepared.split("test")) == 0
+
+
+def test_a_text_is_encoded_once_for_all_runs(tmp_path):
+    source = Given(["hello"])
+    first = corpus.prepare([source], split=(1, 0, 0), data_dir=tmp_path)
+    again = corpus.prepare([source], split=(1, 0, 0), data_dir=tmp_path)
+    assert again == first
+    assert source.read == 1
+
+
+def test_another_split_or_text_is_another_corpus(tmp_path):
+    folders = {prepare(tmp_path, "hello").folder, prepare(tmp_path, "hello", split=(1, 0, 0)).folder,
+               prepare(tmp_path, "hallo").folder}
+    assert len(folders) == 3
+
+
+def test_a_run_that_comes_second_at_the_same_time_uses_what_the_first_wrote(tmp_path):
+    class Slow(Given):
+        def documents(self):
+            yield "hello"
+            if not self.read:  # while this one is at work, another run prepares the same
+                self.read = 1
+                corpus.prepare([self], split=(1, 0, 0), data_dir=tmp_path)
+
+    prepared = corpus.prepare([Slow([])], split=(1, 0, 0), data_dir=tmp_path)
+    assert text_of(prepared, "train") == "hello"
+    assert [entry for entry in tmp_path.iterdir()] == [prepared.folder]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path):
+    class Broken(Given):
+        def documents(self):
+            yield "hello"
+            raise UserError("broken")
+
+    with pytest.raises(UserError, match="broken"):
+        corpus.prepare([Broken([])], split=(1, 0, 0), data_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_text_at_all_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="no text in given"):
+        prepare(tmp_path, "")
+
+
+def test_a_data_dir_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--data_dir="):
+        prepare(tmp_path / "file" / "below", "hello")

@@ -1,0 +1,63 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from char_lstm_tf import models, scoring
+from char_lstm_tf.config import ModelConfig
+from pipelines.vocabulary import Vocabulary
+
+TEXT = "It is a truth, universally acknowledged,\nthat words   are what split() says. " * 40
+VOCABULARY = Vocabulary.fit(TEXT)
+IDS = VOCABULARY.encode(TEXT)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return models.build_functional(ModelConfig(units=(8, 8)), vocabulary_size=len(VOCABULARY))
+
+
+@pytest.fixture(scope="module")
+def scorer(model):
+    return scoring.Scorer(model, VOCABULARY, chunk=20)
+
+
+@pytest.mark.parametrize("length", [2, 20, 21, 22, 70])
+def test_each_character_costs_what_one_pass_over_the_whole_text_says(model, scorer, length):
+    ids = IDS[:length].astype(int)
+    logits = model(np.eye(len(VOCABULARY), dtype="float32")[None, ids[:-1]])[0].numpy()
+    expected = np.log(np.exp(logits).sum(-1)) - logits[np.arange(length - 1), ids[1:]]
+    np.testing.assert_allclose(scorer.nats(IDS[:length]), expected, atol=1e-5)
+
+
+def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_vocabulary(model):
+    blank = models.build_functional(ModelConfig(units=(8, 8)), vocabulary_size=len(VOCABULARY))
+    blank.set_weights([np.zeros_like(weight) for weight in blank.get_weights()])
+    report = scoring.Scorer(blank, VOCABULARY).score(IDS).report()
+    assert report["nats_per_char"] == pytest.approx(math.log(len(VOCABULARY)))
+    assert report["bits_per_char"] == pytest.approx(math.log2(len(VOCABULARY)))
+    assert report["perplexity_per_char"] == pytest.approx(len(VOCABULARY))
+    assert report["characters"] == len(TEXT) - 1
+    assert report["words"] == len(TEXT.split())
+    assert report["perplexity_per_word"] == pytest.approx(
+        len(VOCABULARY) ** ((len(TEXT) - 1) / len(TEXT.split())), rel=1e-4)
+
+
+def test_weights_are_those_at_the_time_of_the_call(model, scorer):
+    before = scorer.score(IDS).nats
+    model.get_layer("logits").bias.assign_add(np.arange(len(VOCABULARY), dtype="float32"))
+    assert abs(scorer.score(IDS).nats - before) > 1
+
+
+def test_unknown_characters_are_counted_and_scored(scorer):
+    score = scorer.score(VOCABULARY.encode("truth 真 and 理 words"))
+    assert score.unknown_characters == 2
+    assert score.words == 5
+    assert 0 < score.nats < math.inf
+
+
+def test_a_perplexity_without_end_is_none_and_no_crash():
+    assert scoring.Score(10_000, 1e6, 1, 0).report()["perplexity_per_word"] is None
+    assert scoring.Score(3, 1.0, 0, 0).report()["perplexity_per_word"] is None
