@@ -12,20 +12,24 @@ names (without .xz or .gz); without --output it only reports. Columns, separated
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pipelines.gutenberg import boilerplate, notes
 from pipelines.gutenberg.encoding import decode
+from pipelines.gutenberg.spans import Span, remove
 
 __all__ = ["Cleaned", "clean", "decode"]
 
 # The guard. Editions with long lists of corrections lose 5 % to a rule at most (pg47629: 2 %); a cut
 # of more than this share is an accident, and isn't made.
 LARGEST_SHARE = 0.25
-# A short poem between a header and the licence (20,000 characters) is 3 % of its file.
+# What stands between both markers is the book, be it a haiku. Where only one end is certain, less than
+# this share of the file is no book: a short poem in front of the licence is 3 %.
 SMALLEST_REST = 0.01
+_EMPTY_LINES = re.compile(r"(?:[ \t*]*\n)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ def _clean_book(book: str, rules: list[str]) -> str:
     """Returns one book without its boilerplate, and appends to `rules` what did it."""
     text = _inside(book, rules)
     from_gutenberg = text is not book
-    steps: tuple[tuple[str, Callable[[str], Iterable[notes.Span]]], ...] = (
+    steps: tuple[tuple[str, Callable[[str], Iterable[Span]]], ...] = (
         ("licences", notes.licences),
         ("notes", notes.transcribers_notes),
         ("credits", lambda text: notes.credits(text, from_gutenberg=from_gutenberg)),
@@ -87,7 +91,7 @@ def _clean_book(book: str, rules: list[str]) -> str:
         spans = list(find(text))
         if not spans:
             continue
-        shorter = notes.remove(text, spans)
+        shorter = remove(text, spans)
         allowed = max(LARGEST_SHARE * len(text), notes.LONGEST_REMARK)
         if len(text) - len(shorter) > allowed or not shorter.strip():
             rules.append(f"guard:{rule}")
@@ -102,13 +106,13 @@ def _inside(book: str, rules: list[str]) -> str:
     start, header = boilerplate.header_end(book)
     end, footer = boilerplate.footer_start(book[start:])
     inside = book[start : start + end]
-    if not header and not footer:
+    fired = [rule for rule in (header, footer) if rule]
+    smallest = 0 if fired == ["start_marker", "end_marker"] else SMALLEST_REST * len(book)
+    if len(inside) < len(book) and not len(inside.strip()) > smallest:
+        rules += [f"guard:{rule}" for rule in fired]
         return book
-    if len(inside.strip()) < SMALLEST_REST * len(book) or not inside.strip():
-        rules.append("guard:" + "+".join(rule for rule in (header, footer) if rule))
-        return book
-    rules += [rule for rule in (header, footer) if rule]
-    return inside
+    rules += fired
+    return inside if len(inside) < len(book) else book
 
 
 def _trimmed(text: str) -> str:
@@ -116,12 +120,10 @@ def _trimmed(text: str) -> str:
 
     "\\n* * *\\nI.\\n\\n" → "I.\\n"
     """
-    lines = text.split("\n")
-    while lines and not lines[0].strip(" \t*"):
-        lines.pop(0)
-    while lines and not lines[-1].strip(" \t*"):
-        lines.pop()
-    return "\n".join(lines) + "\n"
+    start, end = _EMPTY_LINES.match(text).end(), len(text)
+    while end > start and not text[(line := text.rfind("\n", start, end) + 1 or start) : end].strip(" \t*"):
+        end = line - 1
+    return text[start:end] + "\n"
 
 
 if __name__ == "__main__":

@@ -1,19 +1,16 @@
 """What volunteers added inside a book: credits, transcriber's notes, markers of illustrations.
 
-Every function returns spans (start, end) of the text to leave out; `remove` does so.
+Every function yields spans (start, end) of the text to leave out; `spans.remove` does so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-Span = tuple[int, int]
+from pipelines.gutenberg.spans import Span, has_own_lines
 
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
-_BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
-_LINE = re.compile(r"[^\n]*")
-_SPACES = re.compile(r" *")
 _TWO_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")  # what stands between sections
 
 # Titles of notes. Their first letter is a capital, which the same words inside a sentence lack.
@@ -26,7 +23,8 @@ _NOTE_TITLE = (
     r"|(?:paliwanag|talâ|paalala) ng (?:tagapagsalin|nagsalin)"
     r"|(?:original )?(?:comments|notes?) on the (?:preparation of the )?e-?text"
     r"|(?:preface|introduction|notes?) to the project gutenberg (?:e-?text|e-?book|edition)"
-    r"|note from the original file|typographical errors corrected)\b"
+    r"|note from the original file|typographical errors corrected"
+    r"|im folgenden werden alle geänderten text\w+)\b"
 )
 _BRACKETED_NOTE = re.compile(r"\[[ \n_=*]*" + _NOTE_TITLE, re.IGNORECASE)
 _TITLED_NOTE = re.compile(
@@ -75,7 +73,7 @@ def pictures(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
     Where nothing else says that the text is from Gutenberg, only those that have lines of their own.
     """
     for start, end in _brackets(text, _PICTURE, longest=_LONGEST_CAPTION):
-        if from_gutenberg or _whole_lines(text, start, end):
+        if from_gutenberg or has_own_lines(text, start, end):
             yield start, end
     if from_gutenberg and _IMAGE_FILE.search(text, 0, _TITLE_PAGE):
         yield from (match.span() for match in _IMAGE_FILE.finditer(text))
@@ -120,45 +118,6 @@ def credits(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
                 at_top = False
 
 
-def remove(text: str, spans: Iterable[Span]) -> str:
-    """Returns `text` without `spans`; the blank lines on both sides of one don't add up.
-
-    "a\\n\\n[Illustration]\\n\\nb" → "a\\n\\nb";  "[Illustration] It was" → "It was"
-    """
-    kept, position = [], 0
-    for start, end in _merged(text, spans):
-        if _whole_lines(text, start, end):
-            left = text[position:start].rstrip(" \t\n")
-            above = text.count("\n", position + len(left), start)
-            below = _BLANK_LINES.match(text, end).end()
-            kept += [left, "\n" * max(above, text.count("\n", end, below))]
-            position = below
-        else:
-            kept.append(text[position:start])
-            position = end
-            if text[start - 1 : start] in ("", "\n", " "):
-                position = _SPACES.match(text, end).end()
-    return "".join([*kept, text[position:]])
-
-
-def _whole_lines(text: str, start: int, end: int) -> bool:
-    """Returns whether nothing but blanks shares the first and the last line with the span."""
-    before = text[text.rfind("\n", 0, start) + 1 : start]
-    after = text[end : _LINE.match(text, end).end()]
-    return not before.strip() and not after.strip()
-
-
-def _merged(text: str, spans: Iterable[Span]) -> list[Span]:
-    """Returns the spans in order, those that touch or overlap made one."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and not text[merged[-1][1] : start].strip():
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
 def _ends(text: str, *, size: int) -> list[Span]:
     """Returns the first and the last `size` characters as spans, one span if they meet."""
     if len(text) <= 2 * size:
@@ -181,7 +140,12 @@ def _brackets(text: str, opening: re.Pattern[str], *, longest: int) -> Iterator[
 
 def _titled_note(text: str, titled: re.Match[str], paragraph_end: int) -> Iterator[Span]:
     """Yields the note that `titled` begins, and the line of a table of contents that announces it."""
-    start, zone_end = titled.start(), titled.start() + _LONGEST_NOTE
+    start = titled.start()
+    same_line = re.compile(rf"^[ \t]*{re.escape(titled['title'])}[ \t]*$", re.MULTILINE)
+    in_a_list = titled.end() < paragraph_end and not titled["title"].endswith((":", "."))
+    if in_a_list and same_line.search(text, titled.end(), start + _NOTE_ZONE):
+        return  # a line of the table of contents; it goes when the note itself comes by
+    yield from (match.span() for match in same_line.finditer(text, 0, start))
     if titled["words"].strip(" |_=*") or titled.end() < paragraph_end:  # the note is in the paragraph
         following = _PARAGRAPH.search(text, paragraph_end)
         while following and text.count("\n", paragraph_end, following.start()) == 2:
@@ -195,7 +159,5 @@ def _titled_note(text: str, titled: re.Match[str], paragraph_end: int) -> Iterat
         yield start, len(text)
         return
     if following := _PARAGRAPH.search(text, paragraph_end):
-        apart = _TWO_BLANK_LINES.search(text, following.end(), zone_end)
+        apart = _TWO_BLANK_LINES.search(text, following.end(), start + _LONGEST_NOTE)
         yield start, apart.start() if apart else following.end()
-    announced = re.compile(rf"^[ \t]*{re.escape(titled['title'])}[ \t]*$", re.MULTILINE)
-    yield from (match.span() for match in announced.finditer(text, 0, start))
