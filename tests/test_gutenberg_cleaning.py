@@ -493,6 +493,23 @@ def real_texts():
             yield from texts(path)
 
 
+WORDS_OF_GUTENBERG = (
+    "project gutenberg",
+    "project\ngutenberg",
+    "gutenberg-tm",
+    "pgdp.net",
+    "small print!",
+    "full license",
+    "[illustration",
+    "[transcriber",
+    "\ntranscriber's note",
+    "\ntranscriber\N{RIGHT SINGLE QUOTATION MARK}s note",
+    "\n*** start",
+    "\n*** end",
+    "\r",
+)
+
+
 @pytest.mark.skipif(
     not REAL_DATA.is_dir(), reason="needs the real texts of ../shared/data, which aren't ours"
 )
