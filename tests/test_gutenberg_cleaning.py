@@ -109,7 +109,8 @@ def wrapped(body: str) -> str:
     ],
 )
 def test_book_begins_below_the_start_marker(start):
-    assert clean(f"{HEADER}{start}\n\n\n{BOOK}").text == BOOK
+    cleaned = clean(f"{HEADER}{start}\n\n\n{BOOK}")
+    assert (cleaned.text, cleaned.rules) == (BOOK, ("start_marker",))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,8 @@ def test_small_print_in_front_of_the_book(last_line):
 
 def test_small_print_behind_the_book():
     last = "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*"
-    text = f"{OLD_HEADER}\n{BOOK}\n\nEnd of The Project Gutenberg Etext of The Lamp\n\n{SMALL_PRINT}{last}\n"
+    end = "End of The Project Gutenberg Etext of The Lamp"
+    text = f"{OLD_HEADER}\n{BOOK}\n\n{end}\n\n{SMALL_PRINT}{last}\nBye.\n"
     assert clean(text).text == BOOK
     without_closing_line = f"{HEADER}{START}{BOOK}\n\n\n{SMALL_PRINT}{last}\n"
     assert clean(without_closing_line).text == BOOK
@@ -197,6 +199,11 @@ def test_note_on_copyright_below_the_book():
 )
 def test_credits_go(credit):
     assert clean(wrapped(f"{credit}\n\n\n\n{BOOK}")).text == BOOK
+
+
+def test_credit_with_an_address_below_the_title_goes():
+    credited = BOOK.replace("by Ada Quill\n", "by Ada Quill\n\nDigitized by Ann Other.\n")
+    assert clean(wrapped(credited)).text == BOOK
 
 
 def test_a_play_was_produced_too():
@@ -264,7 +271,7 @@ def test_a_transcriber_in_the_story_stays():
         ("One.\n\n[Illustration: A cat]\n", "One.\n"),
         ("One.\n\n[Illustration: a cat that no bracket closes\n\nTwo.\n", None),
         ("One.\n\n[Footnote 1: A cat.]\n\nTwo.\n", None),
-        ("One.\n\n[Illustrators have feelings]\n\nTwo.\n", None),
+        ("One.\n\n[Illustrationists at work]\n\nTwo.\n", None),
     ],
 )
 def test_markers_of_illustrations(before, after):
@@ -284,7 +291,12 @@ Bo
 """
 
 
-@pytest.mark.parametrize("text", [BOOK, PROGRAM, LETTER, "", "\n\n x\n\n\n", "no newline", "*** bare ***\n"])
+ARTICLE = "Project Gutenberg eBooks are free.\n\nSo are the birds.\n"
+
+
+@pytest.mark.parametrize(
+    "text", [BOOK, PROGRAM, LETTER, ARTICLE, "", "\n\n x\n\n\n", "no newline", "*** bare ***\n"]
+)
 def test_text_from_elsewhere_is_left_alone(text):
     cleaned = clean(text)
     assert (cleaned.text, cleaned.rules, cleaned.dropped, cleaned.kept) == (text, (), 0, len(text))
@@ -328,7 +340,7 @@ LONG_BOOK = BOOK + "".join(f"\nParagraph {number} of a long, long book.\n" for n
     [
         (f"{HEADER}{START}{END}{LICENCE}", "guard:end_marker"),
         (f"{HEADER}{START}{BOOK}{END}{LONG_BOOK}", "guard:end_marker"),
-        (f"{HEADER}{LONG_BOOK}{START}{BOOK}", "guard:start_marker"),
+        (f"{HEADER}{LONG_BOOK}{START}{LONG_BOOK}", "guard:start_marker"),
         (f"{HEADER}{START}[Transcriber's Note: {LONG_BOOK[:50_000]}]\n{BOOK}", "guard:notes"),
     ],
     ids=["no book", "end marker in front", "start marker behind", "a book in brackets"],
@@ -394,7 +406,7 @@ def test_encoding_is_found(data, text, encoding):
     ("declared", "text", "actual", "found"),
     [
         ("ISO-8859-1", FRENCH, "latin-1", "iso8859-1"),
-        ("ISO Latin-1", FRENCH, "latin-1", "cp1252"),
+        ("ISO Latin-1", FRENCH, "latin-1", "iso8859-1"),
         ("CP-1251", RUSSIAN, "cp1251", "cp1251"),
         ("ISO-8859-1", RUSSIAN, "cp1251", "cp1251"),
         ("CP-1251", FRENCH, "latin-1", "cp1252"),
@@ -411,8 +423,10 @@ def test_declared_encoding_counts_unless_the_bytes_contradict_it(declared, text,
 
 
 def test_declaration_inside_the_book_is_no_declaration():
-    text = header_declaring("ISO-8859-1") + "Character set encoding: CP-1251\n" + FRENCH
-    assert decode(text.replace("encoding: ISO-8859-1", "set: none").encode("latin-1"))[1] == "cp1252"
+    header = header_declaring("UTF-8").replace("Character set encoding: UTF-8", "")
+    data = (header + "Character set encoding: ISO-8859-2\n" + FRENCH).encode("latin-1")
+    assert decode(data)[1] == "cp1252"
+    assert decode(data.replace(START.encode(), b""))[1] == "iso8859-2"
 
 
 def test_encoding_by_order():
@@ -483,7 +497,9 @@ def test_command_says_what_failed_and_does_the_rest(tmp_path):
 
 def test_help_teaches():
     done = run("--help")
-    assert all(word in done.stdout for word in ("--output", "characters kept", "corpus.zip"))
+    assert all(
+        word in done.stdout for word in ("characters kept", "corpus.zip", "--output: ", "--text_encoding: ")
+    )
 
 
 def real_texts():
@@ -499,7 +515,7 @@ WORDS_OF_GUTENBERG = (
     "gutenberg-tm",
     "pgdp.net",
     "small print!",
-    "full license",
+    "start: full license",
     "[illustration",
     "[transcriber",
     "\ntranscriber's note",

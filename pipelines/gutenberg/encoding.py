@@ -124,24 +124,21 @@ def _called(name: str) -> str:
 
 
 def _declared(data: bytes) -> list[str]:
-    """Returns what the header's "Character set encoding:" line means, as Python names, best first.
+    """Returns what the header's "Character set encoding:" line means, in Python's name, if anything.
 
-    "CP-1251" → ["cp1251"];  "ISO-8859-1" → ["iso8859-1", "cp1252"]: who says the first often means
-    the second, as web browsers assume too, and only one of them passes `_looks_written`.
+    "CP-1251" → ["cp1251"];  "ISO-8859-1" → ["iso8859-1"];  "none" → []
     """
     head = data[:_HEADER_BYTES]
     if start := _START_OF_BOOK.search(head):
         head = head[: start.start()]  # a declaration inside a book is about something else
-    found = _DECLARATION.search(head)
-    if not found:
+    if not (found := _DECLARATION.search(head)):
         return []
     words = found.group(1).decode("ascii", "replace").strip().lower()
-    spelling = re.sub(r"^(?:codepage |windows[- ]|cp-)(?=\d)", "cp", words).replace("iso-latin", "latin")
+    spelling = re.sub(r"^(?:codepage |windows[- ]|cp-)(?=\d)", "cp", words)
     try:
-        known = codecs.lookup(spelling).name
+        return [codecs.lookup(re.sub(r"^iso[- ]latin", "latin", spelling)).name]
     except LookupError:
         return []
-    return list(_LATIN_NAMES) if known in _LATIN_NAMES else [known]
 
 
 def _detected(sample: bytes) -> list[str]:
