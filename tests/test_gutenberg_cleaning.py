@@ -286,6 +286,8 @@ Dear Ann,
 
 I read a Project Gutenberg eBook, "The Lamp", in bed. It was produced by good people.
 
+Another eBook lies open.
+
 Produced by hand, as all my letters are,
 Bo
 """
