@@ -253,7 +253,7 @@ def test_note_and_the_line_that_announces_it_go_but_not_the_contents():
 
 def test_a_transcriber_in_the_story_stays():
     story = BOOK.replace(
-        "THE END", "The transcriber's notes: he had lost them.\n\nTranscribers are people.\n\nTHE END"
+        "THE END", "transcriber's notes: lost, and so was he.\n\nTranscribers are people.\n\nTHE END"
     )
     assert clean(wrapped(story)).text == story
 
