@@ -111,7 +111,7 @@ def config_from_lines(text: str) -> Config:
     return read_config(flag_values)
 
 
-def run(main: Callable[[], None], *parts: type, flag_values: flags.FlagValues = flags.FLAGS) -> None:
+def run(main: Callable[[], None], *parts: type) -> None:
     """Parses the command line into the flags of `parts`, calls `main`, and ends the process.
 
     Exit status 0: it worked, 1: the user has to change something, said in one line on stderr.

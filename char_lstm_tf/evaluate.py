@@ -48,8 +48,8 @@ def main() -> None:
         print(json.dumps(report))
     else:
         for name, value in report.items():
-            print(f"{name.replace('_', ' '):<22}{value:>18,.4f}" if isinstance(value, float)
-                  else f"{name.replace('_', ' '):<22}{value:>13,}")
+            shown = "-" if value is None else f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
+            print(f"{name.replace('_', ' '):<22}{shown:>18}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
-from pipelines import UserError, batches, corpus, sources
+from pipelines import UserError, batches, corpus
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,19 @@ def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> kera
         window=config.data.window, stream_batch_size=config.data.batch_size if stream else None)
 
 
-def fit_and_export(config: Config) -> Result:
+def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Result:
     """Trains, evaluates and exports a model. Samples go to stdout, everything else to stderr.
 
+    Args:
+        config: of the run.
+        text: what to learn.
+        folder: where to leave the run, as `RunFolder.reserve` gave it.
+
     Raises:
-        UserError: the text, the sizes or the folders don't allow it; nothing has been written then.
+        UserError: the text is too short for the sizes, or the folder can't be written; nothing is, then.
     """
     began = time.monotonic()
     keras.utils.set_random_seed(config.training.seed)
-    folder = RunFolder.reserve(config)
-    text = load_corpus(config)
     batching = batches.Batching(config.data.batching, config.data.batch_size, config.data.window,
                                 max(config.data.stride, 1), config.training.seed)
     steps_per_epoch = batching.steps_per_epoch(text.split("train"))
@@ -77,14 +80,6 @@ def fit_and_export(config: Config) -> Result:
     saved_model = folder.publish(lambda path: export.export(best, text.vocabulary, path))
     folder.save_metrics(metrics)
     return Result(metrics, saved_model)
-
-
-def load_corpus(config: Config) -> corpus.Corpus:
-    """Returns the text of a configuration, as ids."""
-    data = config.data
-    found = sources.text_files(data.text, encoding=data.text_encoding, clean=data.clean)
-    return corpus.prepare(found or [sources.LanguageReference()], split=data.split,
-                          data_dir=Path(data.data_dir).expanduser())
 
 
 def _fit(model: keras.Model, best: keras.Model, config: Config, text: corpus.Corpus, batching: batches.Batching,

@@ -88,32 +88,15 @@ def desk(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_ends_in_one_line_with_the_remedy_and_leaves_nothing(desk, words, message, monkeypatch):
+def test_a_mistake_ends_in_one_line_with_the_remedy_and_leaves_nothing(desk, words, message):
     before = sorted(desk.rglob("*"))
     text = [] if any(word.startswith("--text=") for word in words) else ["--text=long.txt"]
-    done = call(desk, ["--name=new", f"--data_dir={desk}-data", *TINY[1:], *text, *words], monkeypatch)
-    assert done.status in (1, 2)
+    done = command("char_lstm_tf.train", "--name=new", f"--data_dir={desk}-data", *TINY[1:], *text, *words, cwd=desk)
+    assert done.returncode in (1, 2)
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
     assert sorted(desk.rglob("*")) == before
-
-
-def call(desk, words, monkeypatch):
-    """Calls train's main as the command does, but in this process: starting TensorFlow takes seconds each time."""
-    from types import SimpleNamespace
-
-    from absl import flags
-
-    from char_lstm_tf import train
-
-    monkeypatch.chdir(desk)
-    values = flags.FlagValues()
-    monkeypatch.setattr(flags, "FLAGS", values)
-    monkeypatch.setattr(sys, "argv", ["train", *words])
-    with pytest.raises(SystemExit) as ended:
-        command_line.run(train.main, *Config.parts().values(), flag_values=values)
-    return SimpleNamespace(status=1 if isinstance(ended.value.code, str) else ended.value.code,
-                           stderr=str(ended.value.code))
 
 
 @pytest.mark.parametrize(("words", "message"), [
