@@ -75,8 +75,9 @@ class SampleText(keras.callbacks.Callback):
         seed: the same for every epoch, so that samples differ by what was learned.
     """
 
-    def __init__(self, writer: Writer, *, path: Path, prompt: str, chars: int, temperatures: Sequence[float],
-                 seed: int) -> None:
+    def __init__(
+        self, writer: Writer, *, path: Path, prompt: str, chars: int, temperatures: Sequence[float], seed: int
+    ) -> None:
         super().__init__()
         self._writer, self._path, self._prompt, self._chars = writer, path, prompt, chars
         self._temperatures, self._seed = temperatures, seed
@@ -84,11 +85,17 @@ class SampleText(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Writes the samples."""
-        pieces = self._writer.write(self._prompt, chars=self._chars, temperatures=self._temperatures,
-                                    seeds=[self._seed] * len(self._temperatures))
+        pieces = self._writer.write(
+            self._prompt,
+            chars=self._chars,
+            temperatures=self._temperatures,
+            seeds=[self._seed] * len(self._temperatures),
+        )
         losses = ", ".join(f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss") if name in logs)
         report = f"\n━━ epoch {epoch + 1}: {losses} (nats a character), prompt {self._prompt!r}\n"
-        for temperature, text in zip(self._temperatures, map("".join, zip(*pieces, strict=True)), strict=True):
+        for temperature, text in zip(
+            self._temperatures, map("".join, zip(*pieces, strict=True)), strict=True
+        ):
             report += f"── temperature {temperature}\n{text}\n"
         print(report, file=self._stdout, flush=True)
         with self._path.open("a", encoding="utf-8") as file:

@@ -38,7 +38,8 @@ def _definition(kind: Any, choices: Sequence[str]) -> Callable[..., Any]:
             return flags.DEFINE_multi_string
         case _ if typing.get_origin(kind) is tuple:
             return lambda name, default, help, **rest: flags.DEFINE_list(
-                name, [str(value) for value in default], help, **rest)
+                name, [str(value) for value in default], help, **rest
+            )
         case _ if kind is bool:
             return flags.DEFINE_bool
         case _ if kind in (int, int | None):
@@ -128,8 +129,11 @@ def run(main: Callable[[], None], *parts: type) -> None:
             raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
         main()
     except (UserError, flags.Error) as error:
-        sys.exit(f"{command}: {error} (--help explains every flag)" if isinstance(error, flags.Error)
-                 else f"{command}: {error}")
+        sys.exit(
+            f"{command}: {error} (--help explains every flag)"
+            if isinstance(error, flags.Error)
+            else f"{command}: {error}"
+        )
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:

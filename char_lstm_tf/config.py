@@ -31,7 +31,9 @@ class Checked:
         for field in dataclasses.fields(self):
             choices = field.metadata["choices"]
             if choices:
-                self._require(getattr(self, field.name) in choices, field.name, f"one of {', '.join(choices)}")
+                self._require(
+                    getattr(self, field.name) in choices, field.name, f"one of {', '.join(choices)}"
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,46 +41,67 @@ class DataConfig(Checked):
     """Where the text comes from and how it is cut into batches."""
 
     text: tuple[str, ...] = option(
-        (), "Files, folders (their *.txt) or globs to train on; repeat it or separate by commas. "
-        "Without any source: the Python language reference that comes with Python.")
-    text_encoding: str = option(
-        "", "Encoding of --text files, such as latin-1; detected when not given.")
+        (),
+        "Files, folders (their *.txt) or globs to train on; repeat it or separate by commas. "
+        "Without any source: the Python language reference that comes with Python.",
+    )
+    text_encoding: str = option("", "Encoding of --text files, such as latin-1; detected when not given.")
     clean: bool = option(
-        True, "Remove Project Gutenberg's headers, footers and licence; --noclean keeps files as they are.")
+        True, "Remove Project Gutenberg's headers, footers and licence; --noclean keeps files as they are."
+    )
     split: tuple[float, ...] = option(
-        (0.9, 0.05, 0.05), "Shares of the text, in its order, for training, validation and test.")
+        (0.9, 0.05, 0.05), "Shares of the text, in its order, for training, validation and test."
+    )
     batching: str = option(
-        "", "stream: rows run through the text side by side and carry the LSTM state from batch to batch "
+        "",
+        "stream: rows run through the text side by side and carry the LSTM state from batch to batch "
         "(truncated backpropagation). shuffled: every window once an epoch, in a new order, from a zero state. "
-        "Default: stream for --target=sequence, shuffled for next_char.", ("", "stream", "shuffled"))
+        "Default: stream for --target=sequence, shuffled for next_char.",
+        ("", "stream", "shuffled"),
+    )
     target: str = option(
-        "sequence", "What a window of characters predicts: sequence, the character after each of its positions; "
-        "next_char, the one after its last.", ("sequence", "next_char"))
+        "sequence",
+        "What a window of characters predicts: sequence, the character after each of its positions; "
+        "next_char, the one after its last.",
+        ("sequence", "next_char"),
+    )
     encoding: str = option(
-        "one_hot", "What the network reads: one_hot vectors, or ids for an embedding layer.",
-        ("one_hot", "embedding"))
+        "one_hot",
+        "What the network reads: one_hot vectors, or ids for an embedding layer.",
+        ("one_hot", "embedding"),
+    )
     batch_size: int = option(16, "Windows in a batch.")
     window: int = option(64, "Characters in a window: how far back gradients reach.")
     stride: int = option(
-        0, "Characters from the start of a shuffled window to the start of the next one. "
-        "Default: --window for sequence, so that each character is predicted once; 3 for next_char.")
+        0,
+        "Characters from the start of a shuffled window to the start of the next one. "
+        "Default: --window for sequence, so that each character is predicted once; 3 for next_char.",
+    )
     data_dir: str = option(
-        "~/.cache/char_lstm_tf", "Folder for text encoded as ids; runs on the same text share it.")
+        "~/.cache/char_lstm_tf", "Folder for text encoded as ids; runs on the same text share it."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.batching:
             object.__setattr__(self, "batching", "stream" if self.target == "sequence" else "shuffled")
         self._require(self.stride >= 0, "stride", "must be at least 1")
-        self._require(self.batching == "shuffled" or not self.stride, "stride",
-                      "windows of --batching=stream follow each other; leave it out, or use --batching=shuffled")
+        self._require(
+            self.batching == "shuffled" or not self.stride,
+            "stride",
+            "windows of --batching=stream follow each other; leave it out, or use --batching=shuffled",
+        )
         if self.batching == "shuffled" and not self.stride:
             object.__setattr__(self, "stride", self.window if self.target == "sequence" else 3)
         self._require(self.batch_size >= 1, "batch_size", "must be at least 1")
         self._require(self.window >= 1, "window", "must be at least 1")
-        self._require(len(self.split) == 3 and all(0 <= share <= 1 for share in self.split)
-                      and math.isclose(sum(self.split), 1, abs_tol=1e-6), "split",
-                      "three shares that add up to 1, for training, validation and test, such as 0.9,0.05,0.05")
+        self._require(
+            len(self.split) == 3
+            and all(0 <= share <= 1 for share in self.split)
+            and math.isclose(sum(self.split), 1, abs_tol=1e-6),
+            "split",
+            "three shares that add up to 1, for training, validation and test, such as 0.9,0.05,0.05",
+        )
         self._require(self.split[0] > 0, "split", "the share for training must be above 0")
 
 
@@ -87,19 +110,27 @@ class ModelConfig(Checked):
     """The network. With the vocabulary size it fixes every weight's shape."""
 
     architecture: str = option(
-        "sequential", "sequential: the classic stack. functional: the outputs of all recurrent layers "
-        "reach the last layer, in which deep stacks train better.", ("sequential", "functional"))
+        "sequential",
+        "sequential: the classic stack. functional: the outputs of all recurrent layers "
+        "reach the last layer, in which deep stacks train better.",
+        ("sequential", "functional"),
+    )
     cell: str = option("lstm", "Recurrent cell.", ("lstm", "gru", "rnn"))
     units: tuple[int, ...] = option((128, 128), "Units of each recurrent layer, the first one first.")
     embedding_size: int = option(32, "Width of the embedding, for --encoding=embedding.")
     dropout: float = option(
-        0.0, "Share of each recurrent layer's outputs dropped in training; 0.2 to 0.5 helps when a text "
-        "is read many times.")
+        0.0,
+        "Share of each recurrent layer's outputs dropped in training; 0.2 to 0.5 helps when a text "
+        "is read many times.",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require(bool(self.units) and all(size >= 1 for size in self.units), "units",
-                      "one positive size a layer, such as 128,128")
+        self._require(
+            bool(self.units) and all(size >= 1 for size in self.units),
+            "units",
+            "one positive size a layer, such as 128,128",
+        )
         self._require(self.embedding_size >= 1, "embedding_size", "must be at least 1")
         self._require(0 <= self.dropout < 1, "dropout", "must be at least 0 and below 1")
 
@@ -116,15 +147,22 @@ class TrainingConfig(Checked):
     optimizer: str = option("adamw", "Optimizer.", ("adam", "adamw", "rmsprop", "sgd"))
     learning_rate: float = option(8e-3, "Highest learning rate of the schedule.")
     schedule: str = option(
-        "cosine", "Learning rate over the run: constant; cosine, after a linear warm-up down to "
-        "--final_learning_rate; exponential, from the first batch down to the same.", ("constant", "cosine", "exponential"))
-    warmup_steps: int = option(100, "Batches in which the learning rate of --schedule=cosine climbs from zero; at most "
-        "half of the run.")
+        "cosine",
+        "Learning rate over the run: constant; cosine, after a linear warm-up down to "
+        "--final_learning_rate; exponential, from the first batch down to the same.",
+        ("constant", "cosine", "exponential"),
+    )
+    warmup_steps: int = option(
+        100,
+        "Batches in which the learning rate of --schedule=cosine climbs from zero; at most half of the run.",
+    )
     final_learning_rate: float = option(0.05, "Learning rate at the end, as a share of --learning_rate.")
     weight_decay: float = option(0.004, "Decoupled weight decay of adamw.")
     clipnorm: float | None = option(
-        None, "Longest gradient of each weight matrix by itself. Default 1.0, unless another clip is given; "
-        "0: no clipping.")
+        None,
+        "Longest gradient of each weight matrix by itself. Default 1.0, unless another clip is given; "
+        "0: no clipping.",
+    )
     global_clipnorm: float | None = option(None, "Longest gradient of all weights together.")
     clipvalue: float | None = option(None, "Largest element of a gradient.")
     seed: int = option(1, "Seed of weights, dropout, order of windows and samples.")
@@ -134,22 +172,36 @@ class TrainingConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require(bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name)), "name",
-                      "give the run a name of letters, digits, '.', '_' and '-', such as --name=frankenstein")
+        self._require(
+            bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name)),
+            "name",
+            "give the run a name of letters, digits, '.', '_' and '-', such as --name=frankenstein",
+        )
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
         for field in ("max_steps", "warmup_steps", "weight_decay", "sample_chars"):
             self._require(getattr(self, field) >= 0, field, "must not be negative")
         self._require(0 < self.learning_rate < math.inf, "learning_rate", "must be above 0")
-        self._require(0 < self.final_learning_rate <= 1, "final_learning_rate", "must be above 0 and at most 1")
-        self._require(all(t >= 0 for t in self.sample_temperatures) and bool(self.sample_temperatures),
-                      "sample_temperatures", "one or more numbers of at least 0, such as 0.5,1.0")
-        clips = [field for field in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(self, field) is not None]
+        self._require(
+            0 < self.final_learning_rate <= 1, "final_learning_rate", "must be above 0 and at most 1"
+        )
+        self._require(
+            all(t >= 0 for t in self.sample_temperatures) and bool(self.sample_temperatures),
+            "sample_temperatures",
+            "one or more numbers of at least 0, such as 0.5,1.0",
+        )
+        clips = [
+            field
+            for field in ("clipnorm", "global_clipnorm", "clipvalue")
+            if getattr(self, field) is not None
+        ]
         if not clips:
             object.__setattr__(self, "clipnorm", 1.0)
         for field in clips:
             self._require(getattr(self, field) >= 0, field, "must be above 0, or 0 for no clipping")
         if len(clips) > 1:
-            raise UserError(f"--{' and --'.join(clips)}: only one way of clipping at a time; leave the others out")
+            raise UserError(
+                f"--{' and --'.join(clips)}: only one way of clipping at a time; leave the others out"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,10 +22,13 @@ class EvaluateConfig(Checked):
     """What to measure."""
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
-    text: tuple[str, ...] = option((), "Files, folders (their *.txt) or globs; several follow each other as one text.")
+    text: tuple[str, ...] = option(
+        (), "Files, folders (their *.txt) or globs; several follow each other as one text."
+    )
     text_encoding: str = option("", "Encoding of --text files, such as latin-1; detected when not given.")
     clean: bool = option(
-        True, "Remove Project Gutenberg's headers, footers and licence; --noclean keeps files as they are.")
+        True, "Remove Project Gutenberg's headers, footers and licence; --noclean keeps files as they are."
+    )
     json: bool = option(False, "Print one JSON object instead of a table.")
 
 

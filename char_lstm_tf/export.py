@@ -33,24 +33,33 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
         module.weights = [weight.value for weight in model.weights]
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
-        signatures = {"serving_default": _serving_default(model, vocabulary, module.ids), "step": _step(model)}
+        signatures = {
+            "serving_default": _serving_default(model, vocabulary, module.ids),
+            "step": _step(model),
+        }
         tf.saved_model.save(module, str(path), signatures)
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
     """Writes a line for each id, in their order: the character's code point, and the character as JSON."""
     path = folder / "vocabulary.tsv"
-    path.write_text("".join(f"{ord(character)}\t{json.dumps(character)}\n" for character in vocabulary.characters))
+    path.write_text(
+        "".join(f"{ord(character)}\t{json.dumps(character)}\n" for character in vocabulary.characters)
+    )
     return path
 
 
 def id_table(vocabulary_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
     """Returns the table from code points to ids, int64 both; a code point that isn't in the file has id 0."""
-    lines = tf.lookup.TextFileInitializer(vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
+    lines = tf.lookup.TextFileInitializer(
+        vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+    )
     return tf.lookup.StaticHashTable(lines, 0)
 
 
-def _serving_default(model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable) -> Signature:
+def _serving_default(
+    model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable
+) -> Signature:
     characters = tf.constant([character.encode() for character in vocabulary.characters])
 
     def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -65,10 +74,19 @@ def _serving_default(model: keras.Model, vocabulary: Vocabulary, table: tf.looku
         # Seeds of zero in the operation itself: else the training run's seed would be part of the export, and
         # every server that loads it would write the same.
         seeds = tf.raw_ops.RandomUniformInt(
-            shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0)
+            shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0
+        )
         written, _ = sampling.generate(
-            step, tf.gather(ids, lengths - 1, batch_dims=1), states, count=SERVING_CHARS, first=0, seeds=seeds,
-            temperature=tf.fill([rows], SERVING_TEMPERATURE), top_k=tf.fill([rows], 0), top_p=tf.fill([rows], 1.0))
+            step,
+            tf.gather(ids, lengths - 1, batch_dims=1),
+            states,
+            count=SERVING_CHARS,
+            first=0,
+            seeds=seeds,
+            temperature=tf.fill([rows], SERVING_TEMPERATURE),
+            top_k=tf.fill([rows], 0),
+            top_p=tf.fill([rows], 1.0),
+        )
         return {"text": tf.strings.reduce_join(tf.gather(characters, written), axis=1)}
 
     return serving_default
@@ -89,8 +107,10 @@ def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor
 
 
 def _step(model: keras.Model) -> Signature:
-    states = [tf.TensorSpec([None, size], tf.float32, f"state_{number}")
-              for number, size in enumerate(models.state_sizes(model))]
+    states = [
+        tf.TensorSpec([None, size], tf.float32, f"state_{number}")
+        for number, size in enumerate(models.state_sizes(model))
+    ]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "ids"), *states])
     def step(ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -44,11 +44,15 @@ class RunFolder:
         folder = cls(output_dir / name)
         if folder.path.exists():
             if not config.training.overwrite:
-                raise UserError(f"--name={name}: {folder.path} exists; choose another name, or replace it "
-                                "with --overwrite")
+                raise UserError(
+                    f"--name={name}: {folder.path} exists; choose another name, or replace it "
+                    "with --overwrite"
+                )
             if not folder.flags.is_file():
-                raise UserError(f"--overwrite: {folder.path} isn't a run (it has no flags.txt), so it stays; "
-                                "choose another --name")
+                raise UserError(
+                    f"--overwrite: {folder.path} isn't a run (it has no flags.txt), so it stays; "
+                    "choose another --name"
+                )
         return folder
 
     def create(self, config: Config, vocabulary: Vocabulary) -> None:
@@ -58,7 +62,9 @@ class RunFolder:
                 shutil.rmtree(self.path)
             self.path.mkdir(parents=True)
         except OSError as error:
-            raise UserError(f"--output_dir={self.path.parent}: {error.strerror} ({error.filename})") from error
+            raise UserError(
+                f"--output_dir={self.path.parent}: {error.strerror} ({error.filename})"
+            ) from error
         vocabulary.save(self.vocabulary)
         self.flags.write_text(command_line.flag_lines(config), encoding="utf-8")
 
@@ -89,9 +95,13 @@ class RunFolder:
         """
         folder = cls(Path(path))
         if not folder.path.is_dir():
-            raise UserError(f"--model={path}: no such folder; give a run's folder, such as saved_models/quickstart")
+            raise UserError(
+                f"--model={path}: no such folder; give a run's folder, such as saved_models/quickstart"
+            )
         if (folder.path / "saved_model.pb").is_file():
-            raise UserError(f"--model={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}")
+            raise UserError(
+                f"--model={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}"
+            )
         for file in (folder.flags, folder.vocabulary, folder.model):
             if not file.is_file():
                 raise UserError(f"--model={path}: no trained run, it has no {file.name}")

@@ -23,9 +23,13 @@ class SampleConfig(Checked):
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
     prompt: str = option("", "What the text continues; empty: a new line.")
     chars: int = option(500, "Characters to write.")
-    temperature: float = option(0.8, "Below 1: safer; above 1: wilder; 0: the likeliest character every time.")
+    temperature: float = option(
+        0.8, "Below 1: safer; above 1: wilder; 0: the likeliest character every time."
+    )
     top_k: int = option(0, "Choose among so many of the likeliest characters; 0: among all.")
-    top_p: float = option(1.0, "Choose among the likeliest characters that have this probability together; 1: all.")
+    top_p: float = option(
+        1.0, "Choose among the likeliest characters that have this probability together; 1: all."
+    )
     seed: int | None = option(None, "Whole number that repeats a text; another one each time when not given.")
     num_samples: int = option(1, "Texts to write, side by side, with the seeds --seed, --seed + 1 and so on.")
 
@@ -36,8 +40,11 @@ class SampleConfig(Checked):
         self._require(self.top_k >= 0, "top_k", "must be at least 1, or 0 for no limit")
         self._require(0 < self.top_p <= 1, "top_p", "must be above 0 and at most 1")
         self._require(self.num_samples >= 1, "num_samples", "must be at least 1")
-        self._require(self.seed is None or -2**63 <= self.seed < 2**63 - self.num_samples, "seed",
-                      "must fit in 64 bits")
+        self._require(
+            self.seed is None or -(2**63) <= self.seed < 2**63 - self.num_samples,
+            "seed",
+            "must fit in 64 bits",
+        )
 
 
 def main() -> None:
@@ -50,13 +57,20 @@ def main() -> None:
     model, vocabulary = folder.load()
     unknown = sorted(set(config.prompt) - set(vocabulary.characters[1:]))
     if unknown:
-        print(f"--prompt: the model doesn't know {' '.join(map(repr, unknown))} and reads each as {UNKNOWN}",
-              file=sys.stderr)
+        print(
+            f"--prompt: the model doesn't know {' '.join(map(repr, unknown))} and reads each as {UNKNOWN}",
+            file=sys.stderr,
+        )
     seed = config.seed if config.seed is not None else secrets.randbits(31)
     seeds = [seed + number for number in range(config.num_samples)]
     pieces = Writer(model, vocabulary).write(
-        config.prompt, chars=config.chars, seeds=seeds, temperatures=[config.temperature] * len(seeds),
-        top_k=config.top_k, top_p=config.top_p)
+        config.prompt,
+        chars=config.chars,
+        seeds=seeds,
+        temperatures=[config.temperature] * len(seeds),
+        top_k=config.top_k,
+        top_p=config.top_p,
+    )
     if config.num_samples == 1:
         print(config.prompt, end="", flush=True)
         for piece in pieces:

@@ -16,8 +16,9 @@ CHUNK = 50  # characters of a call of the compiled loop: a line at a time looks 
 PROMPT_CHUNK = 256  # characters of a prompt read in one call
 
 
-def choose(logits: tf.Tensor, noise: tf.Tensor, *, temperature: tf.Tensor, top_k: tf.Tensor,
-           top_p: tf.Tensor) -> tf.Tensor:
+def choose(
+    logits: tf.Tensor, noise: tf.Tensor, *, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
+) -> tf.Tensor:
     """Returns an id for each row, int32 `[B]`, drawn by inverting the cumulative distribution.
 
     The candidates are sorted by falling probability, so both cuts are prefixes. `top_k` is applied
@@ -57,14 +58,18 @@ def uniform_noise(seeds: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
         seeds: int64 `[B]`.
         position: of the character in the generated text, int64 scalar or `[B]`.
     """
-    counter = _mix(tf.bitcast(seeds, tf.uint64)) + tf.cast(position + 1, tf.uint64) * _constant(0x9E3779B97F4A7C15)
+    counter = _mix(tf.bitcast(seeds, tf.uint64)) + tf.cast(position + 1, tf.uint64) * _constant(
+        0x9E3779B97F4A7C15
+    )
     top_bits = tf.bitwise.right_shift(_mix(counter), _constant(40))  # 24 bits: what a float32 holds exactly
     return tf.cast(tf.cast(top_bits, tf.int32), tf.float32) / 2**24
 
 
 def _mix(bits: tf.Tensor) -> tf.Tensor:
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _constant(shift))) * _constant(factor)
+        bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _constant(shift))) * _constant(
+            factor
+        )
     return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _constant(31)))
 
 
@@ -81,18 +86,30 @@ def absorb(step: Step, ids: tf.Tensor, lengths: tf.Tensor, states: Sequence[tf.T
         lengths: int32 `[B]`, at most T.
         states: float32 `[B, H]` each.
     """
+
     def read(position: tf.Tensor, *states: tf.Tensor) -> tuple:
         _, new_states = step(ids[:, position], states)
         reading = (position < lengths)[:, None]
-        return position + 1, *(tf.where(reading, new, old) for new, old in zip(new_states, states, strict=True))
+        return position + 1, *(
+            tf.where(reading, new, old) for new, old in zip(new_states, states, strict=True)
+        )
 
     longest = tf.reduce_max(lengths)
     return list(tf.while_loop(lambda position, *_: position < longest, read, (0, *states))[1:])
 
 
-def generate(step: Step, ids: tf.Tensor, states: Sequence[tf.Tensor], *, count: tf.Tensor, first: tf.Tensor,
-             seeds: tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor,
-             top_p: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+def generate(
+    step: Step,
+    ids: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    *,
+    count: tf.Tensor,
+    first: tf.Tensor,
+    seeds: tf.Tensor,
+    temperature: tf.Tensor,
+    top_k: tf.Tensor,
+    top_p: tf.Tensor,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Writes `count` characters a row, and never the unknown one.
 
     Args:
@@ -107,6 +124,7 @@ def generate(step: Step, ids: tf.Tensor, states: Sequence[tf.Tensor], *, count: 
     Returns:
         The ids written, int32 `[B, count]`, and the states before the last of them is read.
     """
+
     def write(position: tf.Tensor, ids: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor) -> tuple:
         logits, states = step(ids, states)
         known = tf.concat([tf.fill([tf.shape(logits)[0], 1], -np.inf), logits[:, 1:]], axis=-1)
@@ -115,8 +133,10 @@ def generate(step: Step, ids: tf.Tensor, states: Sequence[tf.Tensor], *, count: 
         return position + 1, ids, written.write(position, ids), *states
 
     _, _, written, *states = tf.while_loop(
-        lambda position, *_: position < count, write,
-        (0, ids, tf.TensorArray(tf.int32, count, element_shape=ids.shape), *states))
+        lambda position, *_: position < count,
+        write,
+        (0, ids, tf.TensorArray(tf.int32, count, element_shape=ids.shape), *states),
+    )
     return tf.transpose(written.stack()), states
 
 
@@ -140,8 +160,16 @@ class Writer:
 
         self._absorb, self._generate = absorb_chunk, generate_chunk
 
-    def write(self, prompt: str, *, chars: int, temperatures: Sequence[float], seeds: Sequence[int],
-              top_k: int = 0, top_p: float = 1.0) -> Iterator[list[str]]:
+    def write(
+        self,
+        prompt: str,
+        *,
+        chars: int,
+        temperatures: Sequence[float],
+        seeds: Sequence[int],
+        top_k: int = 0,
+        top_p: float = 1.0,
+    ) -> Iterator[list[str]]:
         """Yields the next characters of each row, some at a time, `chars` in all.
 
         Args:
@@ -155,13 +183,17 @@ class Writer:
         ids = self._vocabulary.encode(prompt or START).astype(np.int32)
         states = models.zero_states(self._model, rows)
         for start in range(0, len(ids) - 1, PROMPT_CHUNK):
-            chunk = ids[:-1][start:start + PROMPT_CHUNK]
+            chunk = ids[:-1][start : start + PROMPT_CHUNK]
             padded = np.tile(np.pad(chunk, (0, PROMPT_CHUNK - len(chunk))), (rows, 1))
             states = self._absorb(tf.constant(padded), tf.fill([rows], len(chunk)), states)
-        options = {"seeds": tf.constant(seeds, tf.int64), "temperature": tf.constant(temperatures, tf.float32),
-                   "top_k": tf.fill([rows], top_k), "top_p": tf.fill([rows], float(top_p))}
+        options = {
+            "seeds": tf.constant(seeds, tf.int64),
+            "temperature": tf.constant(temperatures, tf.float32),
+            "top_k": tf.fill([rows], top_k),
+            "top_p": tf.fill([rows], float(top_p)),
+        }
         last = tf.fill([rows], int(ids[-1]))
         for first in range(0, chars, CHUNK):
             written, states = self._generate(last, states, first=tf.constant(first, tf.int64), **options)
             last = written[:, -1]
-            yield [self._vocabulary.decode(row)[:chars - first] for row in written.numpy()]
+            yield [self._vocabulary.decode(row)[: chars - first] for row in written.numpy()]

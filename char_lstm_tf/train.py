@@ -11,6 +11,7 @@ TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag given after --flagfil
 """
 
 import shlex
+import sys
 from pathlib import Path
 
 from char_lstm_tf import command_line
@@ -24,29 +25,43 @@ def main() -> None:
     config = command_line.read_config()
     folder = RunFolder.reserve(config)
     text = prepare_text(config.data)
+    print(
+        f"{text.characters:,} characters, {len(text.split('train')):,} of them to train on, "
+        f"{len(text.vocabulary) - 1} different ones",
+        file=sys.stderr,
+    )
     command_line.load_tensorflow()
     from char_lstm_tf import training  # takes seconds, so not before flags and text have been checked
 
     result = training.fit_and_export(config, text, folder)
     metrics = result.metrics
-    print(f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"
-          f"{'perplexity/word':>17}")
+    print(
+        f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"
+        f"{'perplexity/word':>17}"
+    )
     for split in ("validation", "test"):
         if split in metrics:
             row = metrics[split]
-            print(f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
-                  f"{row['perplexity_per_char']:>17.2f}"
-                  + (f"{row['perplexity_per_word']:>17,.0f}" if row["perplexity_per_word"] else f"{'-':>17}"))
-    print(f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
-          f"{metrics['seconds']:.0f} s\nSavedModel: {result.saved_model}\nsample it:  python -m char_lstm_tf.sample "
-          f"--model={shlex.quote(str(folder.path))} --chars=500 --temperature=0.8")
+            print(
+                f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
+                f"{row['perplexity_per_char']:>17.2f}"
+                + (f"{row['perplexity_per_word']:>17,.0f}" if row["perplexity_per_word"] else f"{'-':>17}")
+            )
+    print(
+        f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
+        f"{metrics['seconds']:.0f} s\nSavedModel: {result.saved_model}\nsample it:  python -m char_lstm_tf.sample "
+        f"--model={shlex.quote(str(folder.path))} --chars=500 --temperature=0.8"
+    )
 
 
 def prepare_text(config: DataConfig) -> corpus.Corpus:
     """Returns the text of a configuration, as ids."""
     found = sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)
-    return corpus.prepare(found or [sources.LanguageReference()], split=config.split,
-                          data_dir=Path(config.data_dir).expanduser())
+    return corpus.prepare(
+        found or [sources.LanguageReference()],
+        split=config.split,
+        data_dir=Path(config.data_dir).expanduser(),
+    )
 
 
 if __name__ == "__main__":

@@ -34,8 +34,13 @@ class Result:
 def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> keras.Model:
     """Returns the model of a configuration, uncompiled; with `stream`, the one that carries state between batches."""
     return models.BUILD[config.model.architecture](
-        config.model, vocabulary_size=vocabulary_size, encoding=config.data.encoding, target=config.data.target,
-        window=config.data.window, stream_batch_size=config.data.batch_size if stream else None)
+        config.model,
+        vocabulary_size=vocabulary_size,
+        encoding=config.data.encoding,
+        target=config.data.target,
+        window=config.data.window,
+        stream_batch_size=config.data.batch_size if stream else None,
+    )
 
 
 def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Result:
@@ -51,8 +56,13 @@ def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Re
     """
     began = time.monotonic()
     keras.utils.set_random_seed(config.training.seed)
-    batching = batches.Batching(config.data.batching, config.data.batch_size, config.data.window,
-                                max(config.data.stride, 1), config.training.seed)
+    batching = batches.Batching(
+        config.data.batching,
+        config.data.batch_size,
+        config.data.window,
+        max(config.data.stride, 1),
+        config.training.seed,
+    )
     steps_per_epoch = batching.steps_per_epoch(text.split("train"))
     steps = steps_per_epoch * config.training.epochs
     if config.training.max_steps:
@@ -65,8 +75,10 @@ def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Re
     model = build(config, len(text.vocabulary), stream=config.data.batching == "stream")
     compiling.compile_model(model, config.training, steps=steps)
     folder.create(config, text.vocabulary)
-    print(f"{text.characters:,} characters, {len(text.split('train')):,} to train on; {len(text.vocabulary)} ids; "
-          f"{steps:,} steps of {config.data.batch_size} × {config.data.window}; {folder.path}", file=sys.stderr)
+    print(
+        f"{steps:,} steps of {config.data.batch_size} windows of {config.data.window} characters",
+        file=sys.stderr,
+    )
     model.summary(line_length=80, print_fn=lambda line: print(line, file=sys.stderr))
     scorer = Scorer(model, text.vocabulary)
     best = build(config, len(text.vocabulary))
@@ -74,17 +86,29 @@ def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Re
 
     model.set_weights(best.get_weights())
     metrics = {name: scorer.score(ids).report() for name, ids in held_out.items()}
-    metrics |= {"parameters": model.count_params(),
-                "characters_seen": steps * config.data.batch_size * config.data.window,
-                "seconds": round(time.monotonic() - began, 1)}
+    metrics |= {
+        "parameters": model.count_params(),
+        "characters_seen": steps * config.data.batch_size * config.data.window,
+        "seconds": round(time.monotonic() - began, 1),
+    }
     saved_model = folder.publish(lambda path: export.export(best, text.vocabulary, path))
     folder.save_metrics(metrics)
     return Result(metrics, saved_model)
 
 
-def _fit(model: keras.Model, best: keras.Model, config: Config, text: corpus.Corpus, batching: batches.Batching,
-         steps: int, folder: RunFolder, scorer: Scorer, validation: np.ndarray | None) -> None:
+def _fit(
+    model: keras.Model,
+    best: keras.Model,
+    config: Config,
+    text: corpus.Corpus,
+    batching: batches.Batching,
+    steps: int,
+    folder: RunFolder,
+    scorer: Scorer,
+    validation: np.ndarray | None,
+) -> None:
     """Trains `model`, leaves the weights of its best epoch in `best` and in the run's folder."""
+
     def save_best() -> None:
         best.set_weights(model.get_weights())
         folder.save_model(best)
@@ -92,17 +116,38 @@ def _fit(model: keras.Model, best: keras.Model, config: Config, text: corpus.Cor
     training = config.training
     ids = text.split("train")
     steps_per_epoch = batching.steps_per_epoch(ids)
-    dataset = batches.training_batches(ids, batching, encoding=config.data.encoding, target=config.data.target,
-                                       vocabulary_size=len(text.vocabulary), steps=steps)
+    dataset = batches.training_batches(
+        ids,
+        batching,
+        encoding=config.data.encoding,
+        target=config.data.target,
+        vocabulary_size=len(text.vocabulary),
+        steps=steps,
+    )
     after_epoch = [callbacks.ResetStates(), callbacks.StopAfter(steps), callbacks.KeepBest(save_best)]
     if validation is not None:
         after_epoch.insert(0, callbacks.Validate(scorer, validation))
     if training.sample_chars:
-        after_epoch.append(callbacks.SampleText(
-            Writer(model, text.vocabulary), path=folder.samples, prompt=training.sample_prompt,
-            chars=training.sample_chars, temperatures=training.sample_temperatures, seed=training.seed))
-    after_epoch += [keras.callbacks.CSVLogger(folder.training_log),
-                    keras.callbacks.TensorBoard(folder.logs, write_graph=False)]
+        after_epoch.append(
+            callbacks.SampleText(
+                Writer(model, text.vocabulary),
+                path=folder.samples,
+                prompt=training.sample_prompt,
+                chars=training.sample_chars,
+                temperatures=training.sample_temperatures,
+                seed=training.seed,
+            )
+        )
+    after_epoch += [
+        keras.callbacks.CSVLogger(folder.training_log),
+        keras.callbacks.TensorBoard(folder.logs, write_graph=False),
+    ]
     with contextlib.redirect_stdout(sys.stderr):  # Keras prints its bar to stdout, where samples go
-        model.fit(dataset, epochs=math.ceil(steps / steps_per_epoch), steps_per_epoch=steps_per_epoch,
-                  callbacks=after_epoch, verbose=1 if sys.stderr.isatty() else 2, shuffle=False)
+        model.fit(
+            dataset,
+            epochs=math.ceil(steps / steps_per_epoch),
+            steps_per_epoch=steps_per_epoch,
+            callbacks=after_epoch,
+            verbose=1 if sys.stderr.isatty() else 2,
+            shuffle=False,
+        )

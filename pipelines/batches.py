@@ -47,7 +47,8 @@ class Batching:
             rows = self.batch_size if self.order == "stream" else 1
             raise UserError(
                 f"the training split has {len(ids):,} characters, fewer than {rows} windows of --window={self.window} "
-                "and the character after each; give more text, or lower --window or --batch_size")
+                "and the character after each; give more text, or lower --window or --batch_size"
+            )
         return steps
 
     def _row_length(self, ids: IdRange) -> int:
@@ -80,19 +81,30 @@ def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int 
     The file is mapped into memory for a batch at a time: no Python runs, and the process doesn't grow
     with the corpus.
     """
+
     def read(step: tf.Tensor) -> tf.Tensor:
         corpus = tf.raw_ops.ImmutableConst(
-            dtype=ids.dtype, shape=[ids.end], memory_region_name=str(ids.path.resolve()))
+            dtype=ids.dtype, shape=[ids.end], memory_region_name=str(ids.path.resolve())
+        )
         offsets = tf.range(batching.window + 1, dtype=tf.int64)
         windows = tf.gather(corpus, ids.begin + batching.starts(ids, step)[:, None] + offsets)
-        return tf.ensure_shape(windows, [batching.batch_size if batching.order == "stream" else None,
-                                         batching.window + 1])
+        return tf.ensure_shape(
+            windows, [batching.batch_size if batching.order == "stream" else None, batching.window + 1]
+        )
 
     return tf.data.Dataset.range(first_step, steps).map(read, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def training_batches(ids: IdRange, batching: Batching, *, encoding: str, target: str, vocabulary_size: int,
-                     steps: int, first_step: int = 0) -> tf.data.Dataset:
+def training_batches(
+    ids: IdRange,
+    batching: Batching,
+    *,
+    encoding: str,
+    target: str,
+    vocabulary_size: int,
+    steps: int,
+    first_step: int = 0,
+) -> tf.data.Dataset:
     """Returns batches number `first_step` to `steps` of all epochs as `(inputs, targets)`.
 
     Before: ids of `"hell" + "o"`. After, as characters: inputs `"hell"`, and as targets `"ello"` for
@@ -107,6 +119,7 @@ def training_batches(ids: IdRange, batching: Batching, *, encoding: str, target:
         steps: where to stop, counted from the beginning of the first epoch.
         first_step: where to begin.
     """
+
     def pair(windows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         windows = tf.cast(windows, tf.int32)
         inputs, targets = windows[:, :-1], windows[:, 1:] if target == "sequence" else windows[:, -1]

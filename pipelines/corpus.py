@@ -34,7 +34,7 @@ class IdRange:
 
     def read(self) -> np.ndarray:
         """Returns the ids, `dtype [len(self)]`, mapped from the file and not read before they are used."""
-        return np.memmap(self.path, self.dtype, "r", shape=(self.end,))[self.begin:]
+        return np.memmap(self.path, self.dtype, "r", shape=(self.end,))[self.begin :]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class Corpus:
     def load(cls, folder: Path) -> "Corpus":
         """Reads what `prepare` wrote."""
         facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        return cls(folder, Vocabulary.load(folder / "vocabulary.json"), facts["characters"],
-                   tuple(facts["bounds"]))
+        return cls(
+            folder, Vocabulary.load(folder / "vocabulary.json"), facts["characters"], tuple(facts["bounds"])
+        )
 
 
 def prepare(sources: Sequence[Source], *, split: Sequence[float], data_dir: Path) -> Corpus:
@@ -96,7 +97,8 @@ def _write(sources: Sequence[Source], split: Sequence[float], folder: Path, *, s
     The first pass spools provisional ids, given to characters in the order in which they turn up; the
     second counts them over the training split, and translates them to those of the sorted vocabulary.
     """
-    seen = _spool(joined(tqdm(sources, "encoding", unit=" sources", delay=2, leave=False)), spool)
+    progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
+    seen = _spool(joined(progress), spool)
     provisional = np.memmap(spool, np.uint32, "r") if spool.stat().st_size else np.zeros(0, np.uint32)
     characters = len(provisional)
     if not characters:
@@ -104,12 +106,12 @@ def _write(sources: Sequence[Source], split: Sequence[float], folder: Path, *, s
     bounds = [round(characters * share) for share in (split[0], split[0] + split[1])]
     counts = np.zeros(len(seen), np.int64)
     for start in range(0, bounds[0], CHUNK):
-        counts += np.bincount(provisional[start:min(start + CHUNK, bounds[0])], minlength=len(seen))
+        counts += np.bincount(provisional[start : min(start + CHUNK, bounds[0])], minlength=len(seen))
     vocabulary = Vocabulary.fit("".join(np.array(list(seen))[counts > 0]))
     translation = vocabulary.encode(seen)
     with (folder / "ids.bin").open("wb") as file:
         for start in range(0, characters, CHUNK):
-            file.write(translation[provisional[start:start + CHUNK]].tobytes())
+            file.write(translation[provisional[start : start + CHUNK]].tobytes())
         file.flush()
         os.fsync(file.fileno())
     vocabulary.save(folder / "vocabulary.json")
@@ -124,7 +126,7 @@ def _spool(documents: Iterable[str], path: Path) -> str:
     with path.open("wb") as file:
         for document in documents:
             for start in range(0, len(document), CHUNK):
-                points = code_points(document[start:start + CHUNK])
+                points = code_points(document[start : start + CHUNK])
                 chunk = ids[points]
                 if chunk.min() < 0:
                     new = np.unique(points[chunk < 0])

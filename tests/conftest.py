@@ -17,15 +17,23 @@ TINY = ["--units=16,16", "--batch_size=4", "--window=16", "--sample_chars=40", "
 def verse(lines: int, seed: int = 0) -> str:
     """Returns lines of made-up verse, each different, in 30-odd characters."""
     chance = random.Random(seed)
-    words = "the old river runs below a quiet hill and every boat upon it dreams of open sea".split()
-    return "".join(" ".join(chance.choices(words, k=7)).capitalize() + ",;.!"[chance.randrange(4)] + "\n"
-                   for _ in range(lines))
+    words = "the old river runs below a quiet hill and every boat upon it dreams of open sea".split()  # noqa: SIM905
+    return "".join(
+        " ".join(chance.choices(words, k=7)).capitalize() + ",;.!"[chance.randrange(4)] + "\n"
+        for _ in range(lines)
+    )
 
 
 def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     """Runs `python -m …` in a process of its own."""
-    return subprocess.run([sys.executable, "-m", *words], cwd=cwd, capture_output=True, text=True,
-                          timeout=200, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +41,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of two epochs, made by the command."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "verse.txt").write_text(verse(300))
-    done = command("char_lstm_tf.train", f"--text={folder}/verse.txt", "--name=tiny", f"--output_dir={folder}/runs",
-                   f"--data_dir={folder}/data", "--epochs=2", *TINY)
+    done = command(
+        "char_lstm_tf.train",
+        f"--text={folder}/verse.txt",
+        "--name=tiny",
+        f"--output_dir={folder}/runs",
+        f"--data_dir={folder}/data",
+        "--epochs=2",
+        *TINY,
+    )
     assert done.returncode == 0, done.stderr
     (folder / "stdout").write_text(done.stdout)
     (folder / "stderr").write_text(done.stderr)

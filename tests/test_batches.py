@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -28,11 +30,13 @@ def ids(prepared):
 
 def windows(ids, batching, epochs=1):
     """Returns the text of each window, a list a batch."""
-    text = TEXT[ids.begin:ids.end]
+    text = TEXT[ids.begin : ids.end]
     steps = batching.steps_per_epoch(ids) * epochs
     shift = ord("a") - 1  # id 0 is unknown
-    batches = [["".join(chr(shift + i) for i in row) for row in batch.numpy()]
-               for batch in id_windows(ids, batching, steps=steps)]
+    batches = [
+        ["".join(chr(shift + i) for i in row) for row in batch.numpy()]
+        for batch in id_windows(ids, batching, steps=steps)
+    ]
     assert all(row in text for batch in batches for row in batch)
     return batches
 
@@ -64,8 +68,9 @@ def test_stream_rows_go_on_where_they_ended_and_share_no_character(ids):
     places = [text.index(row) for row in rows]
     assert places == [0, 199, 398, 597]  # (800 - 1) // 4 characters a row
     assert all(len(row) == 192 for row in rows)  # as many whole windows as fit
-    assert all(batch[row][-1] == after[row][0] for batch, after in zip(batches, batches[1:], strict=False)
-               for row in range(4))
+    assert all(
+        batch[row][-1] == after[row][0] for batch, after in itertools.pairwise(batches) for row in range(4)
+    )
 
 
 def test_stream_begins_anew_each_epoch(ids):
@@ -77,14 +82,16 @@ def test_stream_begins_anew_each_epoch(ids):
 @pytest.mark.parametrize("stride", [1, 3, 16])
 def test_shuffled_gives_every_window_once_an_epoch(ids, stride):
     batches = windows(ids, Batching("shuffled", batch_size=7, window=16, stride=stride))
-    expected = [TEXT[start:start + 17] for start in range(0, 800 - 16, stride)]
+    expected = [TEXT[start : start + 17] for start in range(0, 800 - 16, stride)]
     assert sorted(row for batch in batches for row in batch) == sorted(expected)
     assert {len(batch) for batch in batches[:-1]} == {7}
 
 
 def test_shuffled_order_is_new_each_epoch_and_repeats_with_the_seed(ids):
     def order(seed):
-        return [row for batch in windows(ids, Batching("shuffled", 8, 16, seed=seed), epochs=2) for row in batch]
+        return [
+            row for batch in windows(ids, Batching("shuffled", 8, 16, seed=seed), epochs=2) for row in batch
+        ]
 
     first = order(1)
     half = len(first) // 2
@@ -115,7 +122,7 @@ def test_no_window_reaches_beyond_its_split(prepared, order):
 
 @pytest.mark.parametrize("batching", [Batching("stream", 100, 8), Batching("shuffled", 1, 800)])
 def test_a_text_too_short_for_a_batch_is_an_error_with_the_remedy(ids, batching):
-    with pytest.raises(UserError, match="has 800 characters.*--batch_size"):
+    with pytest.raises(UserError, match=r"has 800 characters.*--batch_size"):
         batching.steps_per_epoch(ids)
 
 

@@ -15,7 +15,9 @@ VOCABULARY = Vocabulary.fit("abc\n")
 
 @pytest.fixture
 def model():
-    return models.build_sequential(ModelConfig(units=(4,)), vocabulary_size=len(VOCABULARY), stream_batch_size=2)
+    return models.build_sequential(
+        ModelConfig(units=(4,)), vocabulary_size=len(VOCABULARY), stream_batch_size=2
+    )
 
 
 def states(model):
@@ -60,19 +62,32 @@ def test_without_validation_the_last_epoch_is_kept():
 def test_training_stops_after_the_given_steps():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    model.fit(np.zeros((10, 1)), np.zeros((10, 1)), batch_size=1, epochs=3, verbose=0, callbacks=[callbacks.StopAfter(14)])
+    model.fit(
+        np.zeros((10, 1)),
+        np.zeros((10, 1)),
+        batch_size=1,
+        epochs=3,
+        verbose=0,
+        callbacks=[callbacks.StopAfter(14)],
+    )
     assert int(model.optimizer.iterations) == 14
 
 
 def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path, capsys):
     path = tmp_path / "samples.txt"
-    sample = callbacks.SampleText(Writer(model, VOCABULARY), path=path, prompt="ab", chars=60,
-                                  temperatures=(0.5, 1.0), seed=1)
+    sample = callbacks.SampleText(
+        Writer(model, VOCABULARY), path=path, prompt="ab", chars=60, temperatures=(0.5, 1.0), seed=1
+    )
     sample.on_epoch_end(0, {"loss": 2.5, "val_loss": 2.25})
     sample.on_epoch_end(1, {"loss": 2.0})
     text = path.read_text()
     assert capsys.readouterr().out == text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
-    assert "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
+    assert (
+        "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
+    )
     assert text.index("epoch 1") < text.index("epoch 2: loss 2.0000 (")
-    bodies = [part.split("\n", 1)[1].split("\n\n━━")[0].removesuffix("\n") for part in text.split("── temperature ")[1:]]
+    bodies = [
+        part.split("\n", 1)[1].split("\n\n━━")[0].removesuffix("\n")
+        for part in text.split("── temperature ")[1:]
+    ]
     assert [len(body) for body in bodies] == [60] * 4

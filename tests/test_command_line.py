@@ -10,8 +10,11 @@ from pipelines import UserError
 
 
 def test_a_configuration_survives_being_written_as_flags():
-    config = Config(DataConfig(text=("a.txt", "with, comma.txt"), split=(0.8, 0.2, 0.0), clean=False, target="next_char"),
-                    ModelConfig(units=(5, 6, 7), dropout=0.25), TrainingConfig(name="x", global_clipnorm=2.5, seed=9))
+    config = Config(
+        DataConfig(text=("a.txt", "with, comma.txt"), split=(0.8, 0.2, 0.0), clean=False, target="next_char"),
+        ModelConfig(units=(5, 6, 7), dropout=0.25),
+        TrainingConfig(name="x", global_clipnorm=2.5, seed=9),
+    )
     assert command_line.config_from_lines(command_line.flag_lines(config)) == config
 
 
@@ -30,15 +33,22 @@ def test_defaults_follow_the_target():
 
 @pytest.mark.parametrize("program", ["train", "sample", "evaluate"])
 def test_help_teaches_without_waiting_for_tensorflow(program):
-    done = subprocess.run([sys.executable, "-X", "importtime", "-m", f"char_lstm_tf.{program}", "--help"], cwd=ROOT,
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", f"char_lstm_tf.{program}", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0
     assert f"python -m char_lstm_tf.{program} --" in done.stdout
     assert "tensorflow" not in done.stderr
     assert "keras" not in done.stderr
 
 
-@pytest.mark.parametrize("name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")])
+@pytest.mark.parametrize(
+    "name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")]
+)
 def test_every_recipe_is_a_valid_configuration_with_its_story_in_its_head(name):
     path = ROOT / "char_lstm_tf" / "flagfiles" / name
     command_line.config_from_lines(f"--flagfile={path}\n--name=x")
@@ -59,9 +69,15 @@ MISTAKES = {
     "a choice that isn't one": (["--cell=transformer"], "--cell=transformer"),
     "sizes that aren't numbers": (["--units=big"], "--units=big: must be whole numbers"),
     "a size of zero": (["--units=128,0"], "--units=128,0: one positive size a layer"),
-    "shares that don't add up": (["--split=0.9,0.9,0.1"], "--split=0.9,0.9,0.1: three shares that add up to 1"),
+    "shares that don't add up": (
+        ["--split=0.9,0.9,0.1"],
+        "--split=0.9,0.9,0.1: three shares that add up to 1",
+    ),
     "two ways of clipping": (["--clipnorm=1", "--clipvalue=5"], "--clipnorm and --clipvalue: only one"),
-    "a stride for a stream": (["--batching=stream", "--stride=3"], "--stride=3: windows of --batching=stream"),
+    "a stride for a stream": (
+        ["--batching=stream", "--stride=3"],
+        "--stride=3: windows of --batching=stream",
+    ),
     "dropping everything": (["--dropout=1"], "--dropout=1.0: must be at least 0 and below 1"),
     "a missing file": (["--text=nowhere.txt"], "--text=nowhere.txt: no such file, folder or glob"),
     "an empty file": (["--text=empty.txt"], "--text=empty.txt: the file is empty"),
@@ -69,7 +85,10 @@ MISTAKES = {
     "bytes that are no text": (["--text=binary.txt"], "binary.txt"),
     "an unknown encoding": (["--text=short.txt", "--text_encoding=klingon"], "klingon"),
     "a text shorter than a batch": (["--text=short.txt"], "lower --window or --batch_size"),
-    "a part too short to measure": (["--text=long.txt", "--split=0.9999,0.0001,0"], "--split: the validation split has"),
+    "a part too short to measure": (
+        ["--text=long.txt", "--split=0.9999,0.0001,0"],
+        "--split: the validation split has",
+    ),
     "a missing flagfile": (["--flagfile=nowhere.flags"], "nowhere.flags"),
 }
 
@@ -91,7 +110,9 @@ def desk(tmp_path_factory):
 def test_a_mistake_ends_in_one_line_with_the_remedy_and_leaves_nothing(desk, words, message):
     before = sorted(desk.rglob("*"))
     text = [] if any(word.startswith("--text=") for word in words) else ["--text=long.txt"]
-    done = command("char_lstm_tf.train", "--name=new", f"--data_dir={desk}-data", *TINY[1:], *text, *words, cwd=desk)
+    done = command(
+        "char_lstm_tf.train", "--name=new", f"--data_dir={desk}-data", *TINY[1:], *text, *words, cwd=desk
+    )
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -99,13 +120,17 @@ def test_a_mistake_ends_in_one_line_with_the_remedy_and_leaves_nothing(desk, wor
     assert sorted(desk.rglob("*")) == before
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["--model=nowhere"], "--model=nowhere: no such folder"),
-    (["--model=tests"], "--model=tests: no trained run, it has no flags.txt"),
-    (["--model="], "--model="),
-    (["--temperature=-1"], "--temperature=-1.0: must be a number of at least 0"),
-    (["--top_p=0"], "--top_p=0.0: must be above 0"),
-    (["--chars=-5"], "--chars=-5: must not be negative")])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model=nowhere"], "--model=nowhere: no such folder"),
+        (["--model=tests"], "--model=tests: no trained run, it has no flags.txt"),
+        (["--model="], "--model="),
+        (["--temperature=-1"], "--temperature=-1.0: must be a number of at least 0"),
+        (["--top_p=0"], "--top_p=0.0: must be above 0"),
+        (["--chars=-5"], "--chars=-5: must not be negative"),
+    ],
+)
 def test_mistakes_of_sample_are_found_before_tensorflow_is_loaded(words, message):
     done = command("char_lstm_tf.sample", *words)
     assert done.returncode == 1

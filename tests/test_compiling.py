@@ -47,18 +47,24 @@ def test_constant_stays():
 def largest_step(**clip):
     """Returns the step of plain gradient descent on weights whose gradients are 30 and 40, and 120."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="a", kernel_initializer="zeros")])
-    compiling.compile_model(model, config(optimizer="sgd", learning_rate=1.0, schedule="constant", **clip), steps=1)
+    compiling.compile_model(
+        model, config(optimizer="sgd", learning_rate=1.0, schedule="constant", **clip), steps=1
+    )
     kernel, bias = model.trainable_variables
     model.optimizer.apply([np.array([[30.0], [40.0]]), np.array([120.0])], [kernel, bias])
     return [*-kernel.numpy().ravel(), *-bias.numpy()]
 
 
-@pytest.mark.parametrize(("clip", "step"), [
-    ({}, [0.6, 0.8, 1]),
-    ({"clipnorm": 5.0}, [3, 4, 5]),
-    ({"global_clipnorm": 13.0}, [3, 4, 12]),
-    ({"clipvalue": 35.0}, [30, 35, 35]),
-    ({"clipnorm": 0.0}, [30, 40, 120])])
+@pytest.mark.parametrize(
+    ("clip", "step"),
+    [
+        ({}, [0.6, 0.8, 1]),
+        ({"clipnorm": 5.0}, [3, 4, 5]),
+        ({"global_clipnorm": 13.0}, [3, 4, 12]),
+        ({"clipvalue": 35.0}, [30, 35, 35]),
+        ({"clipnorm": 0.0}, [30, 40, 120]),
+    ],
+)
 def test_gradients_are_clipped_as_the_flag_says(clip, step):
     np.testing.assert_allclose(largest_step(**clip), step, rtol=1e-5)
 

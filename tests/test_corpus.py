@@ -62,8 +62,11 @@ def test_a_text_is_encoded_once_for_all_runs(tmp_path):
 
 
 def test_another_split_or_text_is_another_corpus(tmp_path):
-    folders = {prepare(tmp_path, "hello").folder, prepare(tmp_path, "hello", split=(1, 0, 0)).folder,
-               prepare(tmp_path, "hallo").folder}
+    folders = {
+        prepare(tmp_path, "hello").folder,
+        prepare(tmp_path, "hello", split=(1, 0, 0)).folder,
+        prepare(tmp_path, "hallo").folder,
+    }
     assert len(folders) == 3
 
 
@@ -77,7 +80,7 @@ def test_a_run_that_comes_second_at_the_same_time_uses_what_the_first_wrote(tmp_
 
     prepared = corpus.prepare([Slow([])], split=(1, 0, 0), data_dir=tmp_path)
     assert text_of(prepared, "train") == "hello"
-    assert [entry for entry in tmp_path.iterdir()] == [prepared.folder]
+    assert list(tmp_path.iterdir()) == [prepared.folder]
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path):

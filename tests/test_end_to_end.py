@@ -19,7 +19,15 @@ def log(run):
 
 def test_a_run_leaves_what_the_design_promises(trained):
     assert sorted(entry.name for entry in trained.iterdir()) == [
-        "1", "flags.txt", "logs", "metrics.json", "model.keras", "samples.txt", "training.csv", "vocabulary.json"]
+        "1",
+        "flags.txt",
+        "logs",
+        "metrics.json",
+        "model.keras",
+        "samples.txt",
+        "training.csv",
+        "vocabulary.json",
+    ]
     assert (trained / "1" / "saved_model.pb").is_file()
     assert list((trained / "logs").rglob("events.out.*"))
 
@@ -49,7 +57,7 @@ def test_metrics_are_those_of_evaluate(trained):
     text = trained.parent.parent / "verse.txt"
     characters = len(text.read_text())
     test = trained.parent.parent / "test.txt"
-    test.write_text(text.read_text()[round(characters * 0.95):])
+    test.write_text(text.read_text()[round(characters * 0.95) :])
     done = command("char_lstm_tf.evaluate", f"--model={trained}", f"--text={test}", "--json")
     assert done.returncode == 0, done.stderr
     metrics = json.loads((trained / "metrics.json").read_text())
@@ -77,21 +85,43 @@ def test_a_seed_repeats_a_sample_and_unknown_characters_are_reported(trained):
 
 
 def test_flags_repeat_the_run(trained, tmp_path):
-    done = command("char_lstm_tf.train", f"--flagfile={trained / 'flags.txt'}", f"--output_dir={tmp_path}",
-                   "--epochs=1")
+    done = command(
+        "char_lstm_tf.train", f"--flagfile={trained / 'flags.txt'}", f"--output_dir={tmp_path}", "--epochs=1"
+    )
     assert done.returncode == 0, done.stderr
     loss = float(log(trained)[0]["loss"])
-    assert float(log(tmp_path / "tiny")[0]["loss"]) == pytest.approx(loss, rel=0.05)  # the schedule is shorter
+    assert float(log(tmp_path / "tiny")[0]["loss"]) == pytest.approx(
+        loss, rel=0.05
+    )  # the schedule is shorter
 
 
-@pytest.mark.parametrize("flags", [
-    ["--architecture=functional", "--encoding=embedding", "--cell=gru", "--dropout=0.2"],
-    ["--target=next_char", "--stride=7", "--cell=rnn", "--optimizer=rmsprop", "--clipvalue=5"],
-    ["--encoding=embedding", "--batching=shuffled", "--split=1,0,0", "--sample_chars=0", "--schedule=exponential"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--architecture=functional", "--encoding=embedding", "--cell=gru", "--dropout=0.2"],
+        ["--target=next_char", "--stride=7", "--cell=rnn", "--optimizer=rmsprop", "--clipvalue=5"],
+        [
+            "--encoding=embedding",
+            "--batching=shuffled",
+            "--split=1,0,0",
+            "--sample_chars=0",
+            "--schedule=exponential",
+        ],
+    ],
+)
 def test_every_choice_trains_evaluates_and_exports(tmp_path, flags):
     (tmp_path / "verse.txt").write_text(verse(60))
-    done = command("char_lstm_tf.train", f"--text={tmp_path}/verse.txt", "--name=x", f"--output_dir={tmp_path}",
-                   f"--data_dir={tmp_path}/data", *TINY, "--epochs=3", "--max_steps=41", *flags)
+    done = command(
+        "char_lstm_tf.train",
+        f"--text={tmp_path}/verse.txt",
+        "--name=x",
+        f"--output_dir={tmp_path}",
+        f"--data_dir={tmp_path}/data",
+        *TINY,
+        "--epochs=3",
+        "--max_steps=41",
+        *flags,
+    )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "x" / "metrics.json").read_text())
     assert metrics["characters_seen"] == 41 * 4 * 16
@@ -100,6 +130,8 @@ def test_every_choice_trains_evaluates_and_exports(tmp_path, flags):
     assert keras.models.load_model(tmp_path / "x" / "model.keras").count_params() == metrics["parameters"]
     if "--split=1,0,0" not in flags:
         assert metrics["validation"]["nats_per_char"] < np.log(30)
-    refused = command("char_lstm_tf.train", f"--text={tmp_path}/verse.txt", "--name=x", f"--output_dir={tmp_path}")
+    refused = command(
+        "char_lstm_tf.train", f"--text={tmp_path}/verse.txt", "--name=x", f"--output_dir={tmp_path}"
+    )
     assert refused.returncode == 1
     assert "--overwrite" in refused.stderr

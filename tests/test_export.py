@@ -13,7 +13,7 @@ from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.run_folder import RunFolder
 from pipelines.vocabulary import UNKNOWN, Vocabulary
 
-VOCABULARY = Vocabulary.fit("a\n\tbcé中𝄞\"\\ ")
+VOCABULARY = Vocabulary.fit('a\n\tbcé中𝄞"\\ ')
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,15 @@ def test_the_graph_and_python_give_the_same_ids(moved):
 def test_signatures_take_rows_of_rank_1(loaded):
     step = loaded.signatures["step"].structured_input_signature[1]
     assert step["ids"] == tf.TensorSpec([None], tf.int32, "ids")
-    assert [step[f"state_{n}"].shape.as_list() for n in range(4)] == [[None, 6], [None, 6], [None, 5], [None, 5]]
-    assert loaded.signatures["serving_default"].structured_input_signature[1]["prompt"].shape.as_list() == [None]
+    assert [step[f"state_{n}"].shape.as_list() for n in range(4)] == [
+        [None, 6],
+        [None, 6],
+        [None, 5],
+        [None, 5],
+    ]
+    assert loaded.signatures["serving_default"].structured_input_signature[1]["prompt"].shape.as_list() == [
+        None
+    ]
 
 
 def test_it_holds_the_weights_once_and_no_operation_of_one_device(exported, moved):
@@ -81,10 +88,15 @@ def test_it_holds_the_weights_once_and_no_operation_of_one_device(exported, move
     graph = saved.meta_graphs[0].graph_def
     operations = {node.op for function in graph.library.function for node in function.node_def}
     operations |= {node.op for node in graph.node}
-    assert not {name for name in operations if "PyFunc" in name or "Cudnn" in name or "Xla" in name or "Block" in name}
+    assert not {
+        name for name in operations if "PyFunc" in name or "Cudnn" in name or "Xla" in name or "Block" in name
+    }
     assert not any(function.attr["_XlaMustCompile"].b for function in graph.library.function)
-    weights = [shape for name, shape in tf.train.list_variables(f"{moved}/variables/variables")
-               if not name.startswith("_CHECKPOINTABLE")]
+    weights = [
+        shape
+        for name, shape in tf.train.list_variables(f"{moved}/variables/variables")
+        if not name.startswith("_CHECKPOINTABLE")
+    ]
     assert sorted(map(tuple, weights)) == sorted(tuple(weight.shape) for weight in model.weights)
 
 
@@ -95,11 +107,14 @@ def test_the_vocabulary_is_an_asset_a_line_an_id(moved):
 
 
 def test_it_generates_in_a_process_that_has_tensorflow_and_not_our_packages(moved, tmp_path):
-    program = (f"import sys, tensorflow as tf; model = tf.saved_model.load({str(moved)!r}); "
-               "assert not {'char_lstm_tf', 'pipelines', 'keras'} & set(sys.modules) - {'keras'}; "
-               "print(len(model.signatures['serving_default'](prompt=tf.constant(['a']))['text'].numpy()[0].decode()))")
-    done = subprocess.run([sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True,
-                          timeout=100)
+    program = (
+        f"import sys, tensorflow as tf; model = tf.saved_model.load({str(moved)!r}); "
+        "assert not {'char_lstm_tf', 'pipelines', 'keras'} & set(sys.modules) - {'keras'}; "
+        "print(len(model.signatures['serving_default'](prompt=tf.constant(['a']))['text'].numpy()[0].decode()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
     assert done.stdout == "200\n", done.stderr
 
 

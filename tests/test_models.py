@@ -15,8 +15,12 @@ KINDS = list(itertools.product(models.BUILD, models.RECURRENT, ["one_hot", "embe
 
 def build(architecture, cell="lstm", encoding="one_hot", **options):
     keras.utils.set_random_seed(1)
-    model = models.BUILD[architecture](ModelConfig(architecture=architecture, cell=cell, **SMALL),
-                                       vocabulary_size=V, encoding=encoding, **options)
+    model = models.BUILD[architecture](
+        ModelConfig(architecture=architecture, cell=cell, **SMALL),
+        vocabulary_size=V,
+        encoding=encoding,
+        **options,
+    )
     for weight in model.weights:  # biases of zero would hide a gate that reads the wrong one
         weight.assign(weight + np.random.default_rng(len(weight.shape)).normal(0, 0.3, weight.shape))
     return model
@@ -45,7 +49,9 @@ def ids():
 def test_steps_give_the_logits_of_one_full_pass(ids, architecture, cell, encoding, target):
     model = build(architecture, cell, encoding, target=target)
     logits = step_by_step(model, ids)
-    np.testing.assert_allclose(logits if target == "sequence" else logits[:, -1], full_pass(model, ids), atol=1e-5)
+    np.testing.assert_allclose(
+        logits if target == "sequence" else logits[:, -1], full_pass(model, ids), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("architecture", "cell"), list(itertools.product(models.BUILD, models.RECURRENT)))
@@ -55,7 +61,9 @@ def test_a_stream_equals_one_long_pass_and_steps_leave_it_alone(ids, architectur
     plain.set_weights(model.get_weights())
     whole = full_pass(plain, ids)
     for start in range(0, 20, 5):
-        np.testing.assert_allclose(full_pass(model, ids[:, start:start + 5]), whole[:, start:start + 5], atol=1e-5)
+        np.testing.assert_allclose(
+            full_pass(model, ids[:, start : start + 5]), whole[:, start : start + 5], atol=1e-5
+        )
         step_by_step(model, ids)
 
 
@@ -68,8 +76,24 @@ def test_dropout_is_between_layers_and_off_outside_training(ids, architecture):
     assert np.abs(model(inputs, training=True) - model(inputs, training=True)).max() > 0.01
 
 
+@pytest.mark.parametrize("cell", models.RECURRENT)
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_gates_of_every_layer_start_with_sums_of_the_same_size(cell, encoding):
+    keras.utils.set_random_seed(0)
+    model = models.build_sequential(
+        ModelConfig(units=(64, 96, 64), cell=cell), vocabulary_size=50, encoding=encoding
+    )
+    ids = np.random.default_rng(0).integers(0, 50, (32, 60))
+    hidden = np.eye(50, dtype="float32")[ids] if encoding == "one_hot" else model.layers[0](ids)
+    for layer in model.layers[-4:-1]:
+        assert np.std(hidden[:, 20:] @ layer.cell.kernel.numpy()) == pytest.approx(1.5, rel=0.25)
+        hidden = layer(hidden).numpy()
+
+
 def test_the_tutorials_model_has_their_parameters():
-    model = models.build_sequential(ModelConfig(units=(128,)), vocabulary_size=36, target="next_char", window=40)
+    model = models.build_sequential(
+        ModelConfig(units=(128,)), vocabulary_size=36, target="next_char", window=40
+    )
     lines = []
     model.summary(print_fn=lines.append)
     assert [layer.count_params() for layer in model.layers] == [84_480, 4_644]
@@ -82,7 +106,9 @@ def test_only_functional_reads_the_first_layer_at_the_output(ids):
         model = build(architecture)
         before = full_pass(model, ids)
         second = model.get_layer("lstm_2")
-        second.set_weights([np.zeros_like(weight) for weight in second.get_weights()])  # cuts the way through the stack
+        second.set_weights(
+            [np.zeros_like(weight) for weight in second.get_weights()]
+        )  # cuts the way through the stack
         cut = full_pass(model, ids)
         assert np.abs(cut - before).max() > 1e-3
         varies = np.abs(cut - cut[:1]).max() > 1e-6  # do outputs still depend on the input?

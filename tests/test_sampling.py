@@ -12,9 +12,13 @@ ROWS = 20_000
 def draw(logits, *, temperature=1.0, top_k=0, top_p=1.0):
     """Returns the share of each id in many draws."""
     noise = (tf.range(ROWS, dtype=tf.float32) + 0.5) / ROWS  # every part of the distribution, evenly
-    ids = sampling.choose(tf.tile([tf.constant(logits, tf.float32)], [ROWS, 1]), noise,
-                          temperature=tf.fill([ROWS], temperature), top_k=tf.fill([ROWS], top_k),
-                          top_p=tf.fill([ROWS], top_p))
+    ids = sampling.choose(
+        tf.tile([tf.constant(logits, tf.float32)], [ROWS, 1]),
+        noise,
+        temperature=tf.fill([ROWS], temperature),
+        top_k=tf.fill([ROWS], top_k),
+        top_p=tf.fill([ROWS], top_p),
+    )
     return np.bincount(ids, minlength=len(logits)) / ROWS
 
 
@@ -36,7 +40,9 @@ def test_the_likeliest_alone(options):
     assert draw(LOGITS, **options).tolist() == [0, 1, 0, 0]
 
 
-@pytest.mark.parametrize("options", [{"top_k": 2}, {"top_p": 0.41}, {"top_p": 0.69}, {"top_k": 3, "top_p": 0.6}])
+@pytest.mark.parametrize(
+    "options", [{"top_k": 2}, {"top_p": 0.41}, {"top_p": 0.69}, {"top_k": 3, "top_p": 0.6}]
+)
 def test_the_two_likeliest_in_their_proportion(options):
     np.testing.assert_allclose(draw(LOGITS, **options), [0, 4 / 7, 0, 3 / 7], atol=1e-4)
 
@@ -48,21 +54,33 @@ def test_limits_that_leave_everything_change_nothing(options):
 
 def test_what_cannot_be_is_never_drawn():
     assert draw([0.0, -np.inf, 0.0])[1] == 0
-    ids = sampling.choose(tf.constant([[0.0, -np.inf]]), tf.constant([1 - 2**-24]), temperature=tf.constant([1.0]),
-                          top_k=tf.constant([0]), top_p=tf.constant([1.0]))
+    ids = sampling.choose(
+        tf.constant([[0.0, -np.inf]]),
+        tf.constant([1 - 2**-24]),
+        temperature=tf.constant([1.0]),
+        top_k=tf.constant([0]),
+        top_p=tf.constant([1.0]),
+    )
     assert ids.numpy() == [0]
 
 
 def test_each_row_has_options_of_its_own():
     logits = tf.tile([tf.constant(LOGITS, tf.float32)], [4, 1])
-    ids = sampling.choose(logits, tf.fill([4], 0.95), temperature=tf.constant([0.0, 1.0, 1.0, 1.0]),
-                          top_k=tf.constant([0, 2, 0, 0]), top_p=tf.constant([1.0, 1.0, 0.8, 1.0]))
+    ids = sampling.choose(
+        logits,
+        tf.fill([4], 0.95),
+        temperature=tf.constant([0.0, 1.0, 1.0, 1.0]),
+        top_k=tf.constant([0, 2, 0, 0]),
+        top_p=tf.constant([1.0, 1.0, 0.8, 1.0]),
+    )
     assert ids.numpy().tolist() == [1, 3, 2, 0]
 
 
 def test_noise_is_uniform_over_positions_and_over_seeds():
-    for noise in (sampling.uniform_noise(tf.range(ROWS, dtype=tf.int64), tf.constant(0, tf.int64)),
-                  sampling.uniform_noise(tf.zeros(ROWS, tf.int64), tf.range(ROWS, dtype=tf.int64))):
+    for noise in (
+        sampling.uniform_noise(tf.range(ROWS, dtype=tf.int64), tf.constant(0, tf.int64)),
+        sampling.uniform_noise(tf.zeros(ROWS, tf.int64), tf.range(ROWS, dtype=tf.int64)),
+    ):
         counts = np.histogram(noise, 20, (0, 1))[0]
         assert np.sum((counts - 1000) ** 2 / 1000) < 43.8  # chi-square of 19 degrees, one in a thousand
         assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < 0.03
@@ -88,8 +106,16 @@ def speller(ids, states):
 
 def spell(count, *, states, first=0):
     return sampling.generate(
-        speller, tf.zeros(2, tf.int32), states, count=count, first=tf.constant(first, tf.int64),
-        seeds=tf.constant([1, 2], tf.int64), temperature=tf.ones(2), top_k=tf.zeros(2, tf.int32), top_p=tf.ones(2))
+        speller,
+        tf.zeros(2, tf.int32),
+        states,
+        count=count,
+        first=tf.constant(first, tf.int64),
+        seeds=tf.constant([1, 2], tf.int64),
+        temperature=tf.ones(2),
+        top_k=tf.zeros(2, tf.int32),
+        top_p=tf.ones(2),
+    )
 
 
 def test_generation_spells_what_the_model_wants_row_by_row():
@@ -108,9 +134,16 @@ def test_the_unknown_character_is_never_written():
         return tf.tile([[9.0, 1.0, 0.0]], [tf.shape(ids)[0], 1]), states
 
     ids, _ = sampling.generate(
-        wants_unknown, tf.zeros(500, tf.int32), [], count=1, first=tf.constant(0, tf.int64),
-        seeds=tf.range(500, dtype=tf.int64), temperature=tf.ones(500), top_k=tf.zeros(500, tf.int32),
-        top_p=tf.ones(500))
+        wants_unknown,
+        tf.zeros(500, tf.int32),
+        [],
+        count=1,
+        first=tf.constant(0, tf.int64),
+        seeds=tf.range(500, dtype=tf.int64),
+        temperature=tf.ones(500),
+        top_k=tf.zeros(500, tf.int32),
+        top_p=tf.ones(500),
+    )
     assert set(ids.numpy().ravel().tolist()) == {1, 2}
 
 

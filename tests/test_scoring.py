@@ -42,7 +42,8 @@ def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_vocabulary(model):
     assert report["characters"] == len(TEXT) - 1
     assert report["words"] == len(TEXT.split())
     assert report["perplexity_per_word"] == pytest.approx(
-        len(VOCABULARY) ** ((len(TEXT) - 1) / len(TEXT.split())), rel=1e-4)
+        len(VOCABULARY) ** ((len(TEXT) - 1) / len(TEXT.split())), rel=1e-4
+    )
 
 
 def test_weights_are_those_at_the_time_of_the_call(model, scorer):

@@ -43,9 +43,15 @@ def test_documents_begin_on_a_new_line_and_nothing_else_is_added(folder):
 
 
 @pytest.mark.parametrize("clean", [True, False])
-@pytest.mark.parametrize("data", [
-    "Noël\nété\n".encode(), codecs.BOM_UTF8 + "Noël\r\nété\r\n".encode(), "Noël\rété\r".encode(),
-    "Noël\nété\n".encode("utf-16")])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Noël\nété\n".encode(),
+        codecs.BOM_UTF8 + "Noël\r\nété\r\n".encode(),
+        "Noël\rété\r".encode(),
+        "Noël\nété\n".encode("utf-16"),
+    ],
+)
 def test_encodings_and_line_ends_become_the_same_text(tmp_path, data, clean):
     (tmp_path / "x.txt").write_bytes(data)
     assert read(tmp_path / "x.txt", clean=clean) == "Noël\nété\n"
@@ -57,9 +63,11 @@ def test_a_flag_tells_the_encoding(tmp_path):
 
 
 def test_headers_and_licences_go_unless_asked_to_stay(tmp_path):
-    book = ("The Project Gutenberg EBook of A Small Book\n\n*** START OF THIS PROJECT GUTENBERG EBOOK A SMALL BOOK ***\n\n"
-            + "CHAPTER I\n\nIt was a small book.\n" * 60
-            + "\n*** END OF THIS PROJECT GUTENBERG EBOOK A SMALL BOOK ***\nLicence.\n")
+    book = (
+        "The Project Gutenberg EBook of A Small Book\n\n*** START OF THIS PROJECT GUTENBERG EBOOK A SMALL BOOK ***\n\n"
+        + "CHAPTER I\n\nIt was a small book.\n" * 60
+        + "\n*** END OF THIS PROJECT GUTENBERG EBOOK A SMALL BOOK ***\nLicence.\n"
+    )
     (tmp_path / "x.txt").write_text(book)
     cleaned = read(tmp_path / "x.txt")
     assert "GUTENBERG" not in cleaned.upper()
@@ -84,12 +92,16 @@ def test_the_built_in_text_is_the_language_reference():
     assert "Lambda expressions" in text
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda path: None, "no such file, folder or glob"),
-    (lambda path: path.write_bytes(b""), "the file is empty"),
-    (lambda path: path.write_bytes(b" \n\r\n"), "the file is empty"),
-    (lambda path: path.mkdir(), r"no \*\.txt file in this folder"),
-    (lambda path: path.write_bytes(bytes(range(256)) * 9), "x.txt")])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "no such file, folder or glob"),
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (lambda path: path.write_bytes(b" \n\r\n"), "the file is empty"),
+        (lambda path: path.mkdir(), r"no \*\.txt file in this folder"),
+        (lambda path: path.write_bytes(bytes(range(256)) * 9), "x.txt"),
+    ],
+)
 def test_what_gives_no_text_is_named(tmp_path, make, message):
     make(tmp_path / "x.txt")
     with pytest.raises(UserError, match=message):

@@ -24,7 +24,7 @@ def test_the_replacement_character_in_a_text_is_the_unknown_one():
 
 
 def test_every_plane_of_unicode_survives_encoding_and_the_file(tmp_path):
-    text = "\n\t a\"\\é中𝄞\U0010ffff\u2028"
+    text = '\n\t a"\\é中𝄞\U0010ffff\u2028'
     vocabulary = Vocabulary.fit(text)
     vocabulary.save(tmp_path / "vocabulary.json")
     loaded = Vocabulary.load(tmp_path / "vocabulary.json")
@@ -45,7 +45,9 @@ def test_ids_take_a_byte_up_to_256_of_them(size, dtype):
     assert vocabulary.encode(vocabulary.characters).tolist() == list(range(size))
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"characters": ["a"]}', '{"characters": ["\\ufffd", "a", "a"]}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"characters": ["a"]}', '{"characters": ["\\ufffd", "a", "a"]}']
+)
 def test_a_file_that_is_no_vocabulary_is_named(tmp_path, content):
     path = tmp_path / "vocabulary.json"
     path.write_text(content)
