@@ -10,6 +10,7 @@ import numpy as np
 
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
+from pipelines.corpus import IdRange
 
 
 class ResetStates(keras.callbacks.Callback):
@@ -39,7 +40,7 @@ class StopAfter(keras.callbacks.Callback):
 class Validate(keras.callbacks.Callback):
     """Adds `val_loss`, in nats a character, to the logs: a full pass that the training state knows nothing of."""
 
-    def __init__(self, scorer: Scorer, ids: np.ndarray) -> None:
+    def __init__(self, scorer: Scorer, ids: np.ndarray | IdRange) -> None:
         super().__init__()
         self._scorer, self._ids = scorer, ids
 

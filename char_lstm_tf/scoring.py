@@ -1,6 +1,7 @@
 """How well a model predicts a text: one pass over all of it, the state carried from its first character to its last."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf import models
+from pipelines.corpus import IdRange
 from pipelines.vocabulary import Vocabulary
 
 
@@ -69,33 +71,33 @@ class Scorer:
         )
         return tf.transpose(nats.stack()), states
 
-    def nats(self, ids: np.ndarray) -> np.ndarray:
+    def nats(self, ids: np.ndarray | IdRange) -> np.ndarray:
         """Returns the loss of each character but the first, in nats, float32 `[len(ids) - 1]`."""
-        states = models.zero_states(self._model, 1)
-        parts = []
-        progress = tqdm(
-            total=len(ids) - 1, desc="scoring", unit=" characters", delay=2, leave=False, disable=None
-        )
-        for start in range(0, len(ids) - 1, self._chunk):
-            chunk = ids[start : start + self._chunk + 1].astype(np.int32)
-            count = len(chunk) - 1
-            padded = np.zeros(
-                self._chunk + 1, np.int32
-            )  # one length, one compilation; the padding comes last
-            padded[: len(chunk)] = chunk
-            nats, states = self._nats(tf.constant(padded[None, :-1]), tf.constant(padded[None, 1:]), states)
-            parts.append(nats.numpy()[0, :count])
-            progress.update(count)
-        progress.close()
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        return np.concatenate([nats for _, nats in self._chunks(ids)])
 
-    def score(self, ids: np.ndarray) -> Score:
-        """Returns the sum over a text of at least two characters."""
-        spaces = self._spaces[ids]
-        begins_word = ~spaces & np.concatenate([[True], spaces[:-1]])
-        return Score(
-            len(ids) - 1,
-            float(self.nats(ids).sum(dtype=np.float64)),
-            int(begins_word.sum()),
-            int((ids == 0).sum()),
-        )
+    def score(self, ids: np.ndarray | IdRange) -> Score:
+        """Returns the sum over a text of at least two characters, of which a chunk is held in memory at a time."""
+        first = ids[:1]
+        nats, words, unknown = 0.0, int(~self._spaces[first[0]]), int(first[0] == 0)
+        for chunk, losses in self._chunks(ids):
+            spaces = self._spaces[chunk]
+            nats += losses.sum(dtype=np.float64)
+            words += np.count_nonzero(spaces[:-1] & ~spaces[1:])
+            unknown += np.count_nonzero(chunk[1:] == 0)
+        return Score(len(ids) - 1, float(nats), words, unknown)
+
+    def _chunks(self, ids: np.ndarray | IdRange) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields ids, the one before each chunk included, with the losses of those after it."""
+        states = models.zero_states(self._model, 1)
+        with tqdm(
+            total=len(ids) - 1, desc="scoring", unit=" chars", delay=2, leave=False, disable=None
+        ) as progress:
+            for start in range(0, len(ids) - 1, self._chunk):
+                chunk = ids[start : start + self._chunk + 1]
+                padded = np.zeros(self._chunk + 1, np.int32)  # of one length, for one compilation
+                padded[: len(chunk)] = chunk
+                losses, states = self._nats(
+                    tf.constant(padded[None, :-1]), tf.constant(padded[None, 1:]), states
+                )
+                yield chunk, losses.numpy()[0, : len(chunk) - 1]
+                progress.update(len(chunk) - 1)

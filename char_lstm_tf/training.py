@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from char_lstm_tf import callbacks, compiling, export, models
 from char_lstm_tf.config import Config
@@ -67,7 +66,7 @@ def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Re
     steps = steps_per_epoch * config.training.epochs
     if config.training.max_steps:
         steps = min(steps, config.training.max_steps)
-    held_out = {name: text.split(name).read() for name in ("validation", "test") if len(text.split(name))}
+    held_out = {name: text.split(name) for name in ("validation", "test") if len(text.split(name))}
     for name, ids in held_out.items():
         if len(ids) < 2:
             raise UserError(f"--split: the {name} split has {len(ids)} character; give it more, or nothing")
@@ -105,7 +104,7 @@ def _fit(
     steps: int,
     folder: RunFolder,
     scorer: Scorer,
-    validation: np.ndarray | None,
+    validation: corpus.IdRange | None,
 ) -> None:
     """Trains `model`, leaves the weights of its best epoch in `best` and in the run's folder."""
 

@@ -22,7 +22,10 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class IdRange:
-    """A contiguous part of an id file: characters `begin` to `end` of it."""
+    """A contiguous part of an id file: characters `begin` to `end` of it.
+
+    A slice reads just these ids, so that a text longer than memory can be gone through: `ids[1000:2000]`.
+    """
 
     path: Path
     dtype: str
@@ -32,9 +35,10 @@ class IdRange:
     def __len__(self) -> int:
         return self.end - self.begin
 
-    def read(self) -> np.ndarray:
-        """Returns the ids, `dtype [len(self)]`, mapped from the file and not read before they are used."""
-        return np.memmap(self.path, self.dtype, "r", shape=(self.end,))[self.begin :]
+    def __getitem__(self, part: slice) -> np.ndarray:
+        start, stop, _ = part.indices(len(self))
+        offset = (self.begin + start) * np.dtype(self.dtype).itemsize
+        return np.fromfile(self.path, self.dtype, max(stop - start, 0), offset=offset)
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,8 @@ def _write(sources: Sequence[Source], split: Sequence[float], folder: Path, *, s
     """
     progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
     seen = _spool(joined(progress), spool)
-    provisional = np.memmap(spool, np.uint32, "r") if spool.stat().st_size else np.zeros(0, np.uint32)
-    characters = len(provisional)
+    characters = spool.stat().st_size // 4  # bytes of a uint32
+    provisional = IdRange(spool, "uint32", 0, characters)
     if not characters:
         raise UserError(f"no text in {', '.join(source.name for source in sources)}")
     bounds = [round(characters * share) for share in (split[0], split[0] + split[1])]

@@ -27,7 +27,7 @@ def prepare(tmp_path, *texts, split=(0.8, 0.1, 0.1)):
 
 
 def text_of(prepared, split):
-    return prepared.vocabulary.decode(prepared.split(split).read())
+    return prepared.vocabulary.decode(prepared.split(split)[:])
 
 
 def test_splits_are_contiguous_and_together_the_whole_text(tmp_path):
@@ -42,13 +42,20 @@ def test_the_vocabulary_is_that_of_the_training_split_alone(tmp_path):
     assert text_of(prepared, "test") == "ab" + "\ufffd" * 8
 
 
+def test_a_slice_of_a_split_reads_these_ids_alone(tmp_path):
+    ids = prepare(tmp_path, "abcdefghij" * 10).split("validation")
+    assert ids[2:5].tolist() == [3, 4, 5]
+    assert ids[8:99].tolist() == [9, 10]
+    assert ids[99:].tolist() == []
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
 def test_the_size_of_chunks_changes_nothing(tmp_path, monkeypatch, chunk):
     monkeypatch.setattr(corpus, "CHUNK", chunk)
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 300))) + "zyx" * 50
     prepared = prepare(tmp_path, text, split=(1, 0, 0))
     assert prepared.vocabulary.characters == "\ufffd" + "".join(sorted(set(text)))
-    assert prepared.split("train").read().dtype == np.uint16
+    assert prepared.split("train")[:].dtype == np.uint16
     assert text_of(prepared, "train") == text
     assert len(prepared.split("test")) == 0
 
