@@ -97,7 +97,7 @@ class SampleText(keras.callbacks.Callback):
         for temperature, text in zip(
             self._temperatures, map("".join, zip(*pieces, strict=True)), strict=True
         ):
-            report += f"── temperature {temperature}\n{text}\n"
+            report += f"── temperature {temperature}\n{self._prompt}{text}\n"
         print(report, file=self._stdout, flush=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(report)

@@ -84,7 +84,7 @@ class Scorer:
             nats += losses.sum(dtype=np.float64)
             words += np.count_nonzero(spaces[:-1] & ~spaces[1:])
             unknown += np.count_nonzero(chunk[1:] == 0)
-        return Score(len(ids) - 1, float(nats), words, unknown)
+        return Score(len(ids) - 1, float(nats), int(words), int(unknown))
 
     def _chunks(self, ids: np.ndarray | IdRange) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields ids, the one before each chunk included, with the losses of those after it."""
