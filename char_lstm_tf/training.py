@@ -14,7 +14,9 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
-from pipelines import UserError, batches, corpus
+from pipelines import UserError
+from pipelines.batches import Batching, training_batches
+from pipelines.corpus import Corpus, IdRange
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> kera
     )
 
 
-def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Result:
+def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
     """Trains, evaluates and exports a model. Samples go to stdout, everything else to stderr.
 
     Args:
@@ -55,67 +57,31 @@ def fit_and_export(config: Config, text: corpus.Corpus, folder: RunFolder) -> Re
     """
     began = time.monotonic()
     keras.utils.set_random_seed(config.training.seed)
-    batching = batches.Batching(
+    batching = Batching(
         config.data.batching,
         config.data.batch_size,
         config.data.window,
-        max(config.data.stride, 1),
-        config.training.seed,
+        stride=max(config.data.stride, 1),
+        seed=config.training.seed,
     )
-    steps_per_epoch = batching.steps_per_epoch(text.split("train"))
+    ids = text.split("train")
+    steps_per_epoch = batching.steps_per_epoch(ids)
     steps = steps_per_epoch * config.training.epochs
     if config.training.max_steps:
         steps = min(steps, config.training.max_steps)
-    held_out = {name: text.split(name) for name in ("validation", "test") if len(text.split(name))}
-    for name, ids in held_out.items():
-        if len(ids) < 2:
-            raise UserError(f"--split: the {name} split has {len(ids)} character; give it more, or nothing")
+    held_out = _held_out(text)
 
-    model = build(config, len(text.vocabulary), stream=config.data.batching == "stream")
+    model = build(config, len(text.vocabulary), stream=batching.order == "stream")
     compiling.compile_model(model, config.training, steps=steps)
     folder.create(config, text.vocabulary)
     print(
-        f"{steps:,} steps of {config.data.batch_size} windows of {config.data.window} characters",
-        file=sys.stderr,
+        f"{steps:,} steps of {batching.batch_size} windows of {batching.window} characters", file=sys.stderr
     )
     model.summary(line_length=80, print_fn=lambda line: print(line, file=sys.stderr))
-    scorer = Scorer(model, text.vocabulary)
-    best = build(config, len(text.vocabulary))
-    _fit(model, best, config, text, batching, steps, folder, scorer, held_out.get("validation"))
 
-    model.set_weights(best.get_weights())
-    metrics = {name: scorer.score(ids).report() for name, ids in held_out.items()}
-    metrics |= {
-        "parameters": model.count_params(),
-        "characters_seen": steps * config.data.batch_size * config.data.window,
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    saved_model = folder.publish(lambda path: export.export(best, text.vocabulary, path))
-    folder.save_metrics(metrics)
-    return Result(metrics, saved_model)
-
-
-def _fit(
-    model: keras.Model,
-    best: keras.Model,
-    config: Config,
-    text: corpus.Corpus,
-    batching: batches.Batching,
-    steps: int,
-    folder: RunFolder,
-    scorer: Scorer,
-    validation: corpus.IdRange | None,
-) -> None:
-    """Trains `model`, leaves the weights of its best epoch in `best` and in the run's folder."""
-
-    def save_best() -> None:
-        best.set_weights(model.get_weights())
-        folder.save_model(best)
-
-    training = config.training
-    ids = text.split("train")
-    steps_per_epoch = batching.steps_per_epoch(ids)
-    dataset = batches.training_batches(
+    best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
+    scorer = Scorer(best, text.vocabulary)
+    dataset = training_batches(
         ids,
         batching,
         encoding=config.data.encoding,
@@ -123,13 +89,69 @@ def _fit(
         vocabulary_size=len(text.vocabulary),
         steps=steps,
     )
-    after_epoch = [callbacks.ResetStates(), callbacks.StopAfter(steps), callbacks.KeepBest(save_best)]
+    chosen = _callbacks(config, text, folder, model, best, held_out.get("validation"), steps)
+    with contextlib.redirect_stdout(sys.stderr):  # Keras prints its bar to stdout, where samples go
+        model.fit(
+            dataset,
+            epochs=math.ceil(steps / steps_per_epoch),
+            steps_per_epoch=steps_per_epoch,
+            callbacks=chosen,
+            verbose=1 if sys.stderr.isatty() else 2,
+            shuffle=False,  # the batches come in their order already
+        )
+
+    metrics = {name: scorer.score(part).report() for name, part in held_out.items()}
+    metrics |= {
+        "parameters": best.count_params(),
+        "characters_seen": batching.characters(ids, steps),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    saved_model = folder.publish(lambda path: export.export(best, text.vocabulary, path))
+    folder.save_metrics(metrics)
+    return Result(metrics, saved_model)
+
+
+def _held_out(text: Corpus) -> dict[str, IdRange]:
+    """Returns the parts of a text to measure on: those of its split that aren't empty."""
+    parts = {name: text.split(name) for name in ("validation", "test")}
+    for name, ids in parts.items():
+        if len(ids) == 1:
+            raise UserError(
+                f"--split: the {name} split has 1 character, the first isn't scored; give it more or 0"
+            )
+    return {name: ids for name, ids in parts.items() if len(ids)}
+
+
+def _callbacks(
+    config: Config,
+    text: Corpus,
+    folder: RunFolder,
+    model: keras.Model,
+    best: keras.Model,
+    validation: IdRange | None,
+    steps: int,
+) -> list[keras.callbacks.Callback]:
+    """Returns what happens around training, in the order in which it happens."""
+
+    def keep() -> None:
+        best.set_weights(model.get_weights())
+        folder.save_model(best)
+
+    training = config.training
+    chosen = [callbacks.ResetStates(), callbacks.StopAfter(steps)]
     if validation is not None:
-        after_epoch.insert(0, callbacks.Validate(scorer, validation))
+        chosen.append(callbacks.Validate(Scorer(model, text.vocabulary), validation))
+    chosen += [
+        keras.callbacks.ProgbarLogger(),  # here, so that it has the validation's loss, and samples stand below it
+        keras.callbacks.CSVLogger(folder.training_log),
+        keras.callbacks.TensorBoard(folder.logs, write_graph=False),
+        callbacks.KeepBest(keep),
+    ]
     if training.sample_chars:
-        after_epoch.append(
+        writer = Writer(model, text.vocabulary)
+        chosen.append(
             callbacks.SampleText(
-                Writer(model, text.vocabulary),
+                writer,
                 path=folder.samples,
                 prompt=training.sample_prompt,
                 chars=training.sample_chars,
@@ -137,16 +159,4 @@ def _fit(
                 seed=training.seed,
             )
         )
-    after_epoch += [
-        keras.callbacks.CSVLogger(folder.training_log),
-        keras.callbacks.TensorBoard(folder.logs, write_graph=False),
-    ]
-    with contextlib.redirect_stdout(sys.stderr):  # Keras prints its bar to stdout, where samples go
-        model.fit(
-            dataset,
-            epochs=math.ceil(steps / steps_per_epoch),
-            steps_per_epoch=steps_per_epoch,
-            callbacks=after_epoch,
-            verbose=1 if sys.stderr.isatty() else 2,
-            shuffle=False,
-        )
+    return chosen

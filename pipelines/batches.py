@@ -51,6 +51,14 @@ class Batching:
             )
         return steps
 
+    def characters(self, ids: IdRange, steps: int) -> int:
+        """Returns how many characters the windows of so many batches have, those seen again counted again."""
+        if self.order == "stream":
+            return steps * self.batch_size * self.window
+        epochs, rest = divmod(steps, self.steps_per_epoch(ids))
+        windows = self._windows(ids)
+        return (epochs * windows + min(rest * self.batch_size, windows)) * self.window
+
     def _row_length(self, ids: IdRange) -> int:
         return max(len(ids) - 1, 0) // self.batch_size
 

@@ -120,6 +120,14 @@ def test_no_window_reaches_beyond_its_split(prepared, order):
         assert ids.begin + last + 8 + 1 <= edges[1]
 
 
+@pytest.mark.parametrize("order", ["stream", "shuffled"])
+def test_characters_are_those_of_the_windows_seen(ids, order):
+    batching = Batching(order, batch_size=7, window=16, stride=5)
+    seen = sum(np.size(batch[:, 1:]) for batch in id_windows(ids, batching, steps=70))
+    assert batching.characters(ids, 70) == seen
+    assert 2 * batching.steps_per_epoch(ids) < 70
+
+
 @pytest.mark.parametrize("batching", [Batching("stream", 100, 8), Batching("shuffled", 1, 800)])
 def test_a_text_too_short_for_a_batch_is_an_error_with_the_remedy(ids, batching):
     with pytest.raises(UserError, match=r"has 800 characters.*--batch_size"):

@@ -124,7 +124,9 @@ def test_every_choice_trains_evaluates_and_exports(tmp_path, flags):
     )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "x" / "metrics.json").read_text())
-    assert metrics["characters_seen"] == 41 * 4 * 16
+    assert (
+        0.9 * 41 * 4 * 16 < metrics["characters_seen"] <= 41 * 4 * 16
+    )  # the last batch of an epoch is short
     assert ("test" in metrics) == ("--split=1,0,0" not in flags)
     assert (tmp_path / "x" / "samples.txt").exists() == ("--sample_chars=0" not in flags)
     assert keras.models.load_model(tmp_path / "x" / "model.keras").count_params() == metrics["parameters"]
