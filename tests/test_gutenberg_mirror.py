@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -98,14 +98,21 @@ def half_without_length(handler):
     handler.wfile.write(BOOK)
 
 
-@pytest.fixture
-def server():
+@contextmanager
+def serving():
+    """Yields a server that runs until the end of the test. Other tests of Gutenberg use it too."""
     with MisbehavingServer() as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running
         running.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
 
 
 def test_paths_of_both_layouts():
