@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -16,10 +17,10 @@ from pathlib import Path
 from absl import logging
 
 from pipelines import UserError
-from pipelines.gutenberg.mirror import Mirror, fetch_file
+from pipelines.gutenberg.mirror import Mirror, book_number, fetch_file
 
 _PATH = "cache/epub/feeds/pg_catalog.csv"
-_NAME = "pg_catalog.csv"
+NAME = "pg_catalog.csv"
 _COLUMNS = ("Text#", "Type", "Issued", "Title", "Language", "Authors", "Subjects")
 _SECONDS_A_DAY = 86_400
 
@@ -55,11 +56,11 @@ def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Bo
     Raises:
         UserError: there is none in `folder` and the mirror doesn't give one either.
     """
-    file = folder / _NAME
+    file = folder / NAME
     if file.exists() and time.time() - file.stat().st_mtime > max_age_days * _SECONDS_A_DAY:
         _refresh(file, mirror=mirror)
     else:
-        file = fetch_file([_PATH], name=_NAME, called="catalogue", mirror=mirror, folder=folder)
+        file = fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder)
     return read(file)
 
 
@@ -67,7 +68,7 @@ def _refresh(file: Path, *, mirror: Mirror) -> None:
     """Replaces an old catalogue, or keeps it if the mirror can't be reached: books don't change much."""
     old = file.rename(file.with_name(f".{file.name}.old"))
     try:
-        fetch_file([_PATH], name=_NAME, called="catalogue", mirror=mirror, folder=file.parent)
+        fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=file.parent)
         old.unlink()
     except UserError as error:
         old.rename(file)
@@ -155,3 +156,21 @@ def confirm(books: Sequence[Book], *, query: str, max_books: int) -> None:
             f"--books={query}: {len(books)} books fit, {max_books} are allowed: "
             f"add a term, or --max_books={len(books)}"
         )
+
+
+def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list[int]:
+    """Returns the numbers of the books that `--books` means; what a search found is shown on stderr.
+
+    "2600, 1399" → [2600, 1399];  "author:Tolstoy language:en" → [985, 1399, …]
+
+    Raises:
+        UserError: as `search`, `load` and `confirm`.
+    """
+    if re.fullmatch(r"[\d\s,]+", books):
+        return [book_number(number) for number in books.replace(",", " ").split()]
+    search(books, books=())  # a mistake in the query shows before 20 MB are downloaded
+    found = search(books, books=load(mirror=mirror, folder=folder))
+    for book in found[:max_books]:
+        print(f"{book.id:>6}  {book.title} ({book.author or 'anonymous'}, {book.language})", file=sys.stderr)
+    confirm(found, query=books, max_books=max_books)
+    return [book.id for book in found]
