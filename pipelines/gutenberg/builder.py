@@ -1,0 +1,209 @@
+"""Books of Project Gutenberg as a TensorFlow dataset: one record a book, cleaned, in ArrayRecord files.
+
+    tfds.load("gutenberg/war_and_peace")  # once this module is imported
+
+`prepare` is the way in for this project's commands. For thousands of books, Apache Beam does the same
+work on any number of machines: pipelines/gutenberg/prepare.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging
+
+from pipelines import UserError
+from pipelines.gutenberg import catalogue
+from pipelines.gutenberg.catalogue import Book
+from pipelines.gutenberg.cleaning import clean, decode
+from pipelines.gutenberg.header import read_header
+from pipelines.gutenberg.mirror import Mirror, book_number, fetch_book, fetch_books
+
+CLASSICS = {
+    11: "Alice's Adventures in Wonderland", 84: "Frankenstein", 98: "A Tale of Two Cities",
+    100: "The Complete Works of William Shakespeare", 174: "The Picture of Dorian Gray",
+    345: "Dracula", 768: "Wuthering Heights", 1260: "Jane Eyre", 1342: "Pride and Prejudice",
+    1399: "Anna Karenina", 1400: "Great Expectations", 1661: "The Adventures of Sherlock Holmes",
+    1727: "The Odyssey", 2554: "Crime and Punishment", 2600: "War and Peace", 2701: "Moby Dick",
+    2814: "Dubliners", 4300: "Ulysses", 28054: "The Brothers Karamazov", 996: "Don Quixote",
+}  # fmt: skip
+_SPELLED_OUT = 5  # numbers in the name of a list; longer ones are named by a hash
+Record = tuple[int, dict[str, Any]]
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class GutenbergConfig(tfds.core.BuilderConfig):
+    """Which books.
+
+    Attributes:
+        books: numbers of books, in the order of the records; empty for all of the catalogue.
+        beam: whether Apache Beam does the work.
+        name: made from `books` if it isn't given: (2600, 84) → "books_2600_84".
+    """
+
+    name: str = ""
+    books: Sequence[int | str] = ()
+    beam: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UserError for what is no number of a book."""
+        self.books = tuple(dict.fromkeys(map(book_number, self.books)))
+        if not self.name:
+            numbers = "_".join(map(str, self.books))
+            short = f"{len(self.books)}_{hashlib.sha256(numbers.encode()).hexdigest()[:12]}"
+            self.name = f"books_{numbers if len(self.books) <= _SPELLED_OUT else short}"
+
+
+class Gutenberg(tfds.core.GeneratorBasedBuilder):
+    """Books of Project Gutenberg. A change of what the cleaner does is a new version."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: Mapping[str, str] = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a list)
+        GutenbergConfig(name="war_and_peace", books=(2600,)),
+        GutenbergConfig(name="shakespeare", books=(100,)),
+        GutenbergConfig(name="anna_karenina", books=(1399,)),
+        GutenbergConfig(name="frankenstein", books=(84,)),
+        GutenbergConfig(name="classics", books=tuple(CLASSICS), description="Twenty novels, plays, epics."),
+        GutenbergConfig(name="everything", beam=True, description="All texts of the catalogue."),
+    ]
+
+    def __init__(
+        self,
+        *,
+        mirror: Mirror | None = None,
+        beam: bool = False,
+        file_format: str = "array_record",
+        **kwargs: Any,
+    ) -> None:
+        """Args as of any TFDS builder, the mirror to download from, and whether Apache Beam does so."""
+        self.mirror = mirror or Mirror()
+        self.beam = beam
+        super().__init__(file_format=file_format, **kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            description="Books of Project Gutenberg without its headers, licences and notes.",
+            features=tfds.features.FeaturesDict(
+                {
+                    "id": np.int32,
+                    "title": tfds.features.Text(),
+                    "author": tfds.features.Text(),
+                    "language": tfds.features.Text(),
+                    "release_date": tfds.features.Text(),
+                    "text": tfds.features.Text(),
+                }
+            ),
+            homepage="https://www.gutenberg.org/",
+            supervised_keys=None,
+            disable_shuffling=True,  # records in the order in which the books were asked for
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        """Returns the one split: how to cut it into training and test is the model's concern."""
+        return {"train": self._generate_examples(_local_folder(dl_manager.download_dir))}
+
+    def _generate_examples(self, folder: Path) -> Iterator[Record] | Any:
+        """Yields (position, record) of each book, or returns what makes Beam do so."""
+        known = _known_books(self.builder_config.books, mirror=self.mirror, folder=folder)
+        if not (self.beam or self.builder_config.beam):
+            return _records(known, mirror=self.mirror, folder=folder)
+        beam = tfds.core.lazy_imports.apache_beam
+        make = functools.partial(_record_or_none, mirror=self.mirror, folder=folder)
+        # The reshuffle hands the numbers out to all machines; without it, one would do all.
+        return beam.Create(list(enumerate(known))) | beam.Reshuffle() | beam.FlatMap(make)
+
+    def _as_dataset(self, split: Any, **_: Any) -> tf.data.Dataset:
+        """Returns the records for TensorFlow: TFDS 4.9.10 reads ArrayRecord by random access alone."""
+        records = self.as_data_source(split=split)
+        return tf.data.Dataset.from_generator(
+            lambda: iter(records), output_signature=self.info.features.get_tensor_spec()
+        )
+
+
+def prepare(
+    books: str | Sequence[int | str], *, data_dir: str | Path, mirror: Mirror, beam_options: Any = None
+) -> Gutenberg:
+    """Returns a builder whose data are on the disk, prepared unless an earlier run did.
+
+    Args:
+        books: the name of a configuration, such as "war_and_peace", or numbers.
+        data_dir: where TFDS keeps its data; downloads go to `downloads/gutenberg` in it.
+        mirror: where to download from.
+        beam_options: of Apache Beam, which then does the work.
+
+    Raises:
+        UserError: no such configuration, or a book can't be had.
+    """
+    if isinstance(books, str) and books not in Gutenberg.builder_configs:
+        raise UserError(f"gutenberg/{books}: is none of {', '.join(Gutenberg.builder_configs)}")
+    config = books if isinstance(books, str) else GutenbergConfig(books=books)
+    beam = beam_options is not None
+    if books == "everything" and not beam:
+        raise UserError(
+            "gutenberg/everything is 75,000 books, so Apache Beam has to do it: "
+            "python -m pipelines.gutenberg.prepare --books=everything --beam_options=runner=DirectRunner"
+        )
+    builder = Gutenberg(config=config, data_dir=str(data_dir), mirror=mirror, beam=beam)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False, beam_options=beam_options)
+    )
+    return builder
+
+
+def _local_folder(download_dir: Any) -> Path:
+    """Returns where books are cached: beside other downloads, or on each worker if those are in a cloud."""
+    if "://" in str(download_dir):
+        return Path(tempfile.gettempdir()) / "gutenberg"
+    return Path(download_dir) / "gutenberg"
+
+
+def _known_books(numbers: Sequence[int], *, mirror: Mirror, folder: Path) -> list[Book]:
+    """Returns what the catalogue says of each book, of all books if there are no `numbers`.
+
+    For some books it isn't downloaded (20 MB, while the headers of books say nearly as much), but used
+    if a search brought it.
+    """
+    if numbers and not (folder / catalogue.NAME).exists():
+        return [Book(id=number, title="") for number in numbers]
+    books = catalogue.load(mirror=mirror, folder=folder)
+    by_number = {book.id: book for book in books}
+    return [by_number.get(number, Book(id=number, title="")) for number in numbers or by_number]
+
+
+def _records(books: Sequence[Book], *, mirror: Mirror, folder: Path) -> Iterator[Record]:
+    """Yields the record of each book, downloading with a progress bar. Raises UserError as `fetch_book`."""
+    files = fetch_books([book.id for book in books], mirror=mirror, folder=folder)
+    for position, (book, (_, file)) in enumerate(zip(books, files, strict=True)):
+        yield position, record(book, file)
+
+
+def _record_or_none(numbered: tuple[int, Book], *, mirror: Mirror, folder: Path) -> Iterator[Record]:
+    """Yields the record of a book if it can be had: of 75,000, some are no text, and none stops the rest."""
+    position, book = numbered
+    try:
+        yield position, record(book, fetch_book(book.id, mirror=mirror, folder=folder))
+    except UserError as error:
+        logging.warning("Left out: %s", error)
+
+
+def record(known: Book, file: Path) -> dict[str, Any]:
+    """Returns the record of a downloaded book: what the catalogue knows first, then what its header says.
+
+    Raises:
+        UserError: its bytes can't be decoded.
+    """
+    text, _ = decode(file.read_bytes(), name=str(file))
+    says = read_header(text, number=known.id)
+    fields = ("title", "author", "language", "release_date")
+    about = {field: getattr(known, field) or getattr(says, field) for field in fields}
+    return {"id": known.id, **about, "text": clean(text).text}

@@ -1,0 +1,176 @@
+"""Project Gutenberg's catalogue: which books there are, found by author, title, language, subject.
+
+The catalogue is one file of the mirror, 20 MB with a line for each of some 75,000 books.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from absl import logging
+
+from pipelines import UserError
+from pipelines.gutenberg.mirror import Mirror, book_number, fetch_file
+
+_PATH = "cache/epub/feeds/pg_catalog.csv"
+NAME = "pg_catalog.csv"
+_COLUMNS = ("Text#", "Type", "Issued", "Title", "Language", "Authors", "Subjects")
+_SECONDS_A_DAY = 86_400
+
+# author:Tolstoy, title:"war and peace", or a bare word
+_TERM = re.compile(r'(?:(?P<field>\w+):)?(?:"(?P<quoted>[^"]*)"|(?P<word>[^\s"]+))')
+FIELDS = ("id", "title", "author", "language", "subject")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Book:
+    """What the catalogue says of a book.
+
+    Attributes:
+        id: Project Gutenberg's number.
+        title: on one line.
+        author: "Tolstoy, Leo, graf, 1828-1910", several joined by "; "; without translators and the like.
+        language: ISO 639 codes, joined by "; " as the catalogue does: "en" or "en; tl".
+        release_date: of the electronic edition, as YYYY-MM-DD.
+        subjects: "Historical fiction; Napoleonic Wars, 1800-1815 -- Fiction".
+    """
+
+    id: int
+    title: str
+    author: str = ""
+    language: str = ""
+    release_date: str = ""
+    subjects: str = ""
+
+
+def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Book]:
+    """Returns all books of the catalogue, downloaded if the one in `folder` is older than that.
+
+    Raises:
+        UserError: there is none in `folder` and the mirror doesn't give one either.
+    """
+    file = folder / NAME
+    if file.exists() and time.time() - file.stat().st_mtime > max_age_days * _SECONDS_A_DAY:
+        _refresh(file, mirror=mirror)
+    else:
+        file = fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder)
+    return read(file)
+
+
+def _refresh(file: Path, *, mirror: Mirror) -> None:
+    """Replaces an old catalogue, or keeps it if the mirror can't be reached: books don't change much."""
+    old = file.rename(file.with_name(f".{file.name}.old"))
+    try:
+        fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=file.parent)
+        old.unlink()
+    except UserError as error:
+        old.rename(file)
+        logging.warning("Using an old catalogue: %s", error)
+    except BaseException:
+        old.rename(file)
+        raise
+
+
+def read(file: Path) -> list[Book]:
+    """Returns the books of a `pg_catalog.csv`; recordings, pictures and data sets are left out.
+
+    Raises:
+        UserError: `file` has other columns.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines)
+        missing = [column for column in _COLUMNS if column not in (rows.fieldnames or ())]
+        if missing:
+            raise UserError(f"{file}: no column {missing[0]!r}, so no catalogue: delete it to fetch it anew")
+        return [_book(row) for row in rows if row["Type"] == "Text" and row["Text#"].isdecimal()]
+
+
+def _book(row: dict[str, str]) -> Book:
+    """Returns one line of the catalogue as a record."""
+    people = [person.strip() for person in (row["Authors"] or "").split(";")]
+    return Book(
+        id=int(row["Text#"]),
+        title=" ".join(row["Title"].split()),
+        author="; ".join(person for person in people if person and not person.endswith("]")),  # [Translator]
+        language=row["Language"],
+        release_date=row["Issued"],
+        subjects=row["Subjects"] or "",
+    )
+
+
+def search(query: str, *, books: Iterable[Book]) -> list[Book]:
+    """Returns the books that every term of `query` fits, in the catalogue's order.
+
+    author:Tolstoy language:en title:"war and peace" → [Book(id=2600, …), …]
+
+    `author`, `title` and `subject` look for a part, whatever its case and accents; `language` for a
+    code, `id` for a number; a bare word for a part of title or author.
+
+    Raises:
+        UserError: an empty query, or one that can't be read.
+    """
+    terms = []
+    for match in _TERM.finditer(query):
+        field, wanted = match["field"], _plain(match["quoted"] or match["word"] or "")
+        if field is not None and field not in FIELDS:
+            raise UserError(f"--books={query}: {field}: is none of {', '.join(FIELDS)}")
+        if not wanted or (field is None and wanted.endswith(":")):
+            raise UserError(f"--books={query}: nothing follows {match.group()}")
+        terms.append((field, wanted))
+    if not terms or _TERM.sub("", query).strip():
+        raise UserError(f'--books={query}: write terms such as author:Tolstoy title:"war and peace"')
+    return [book for book in books if all(_fits(book, field, wanted) for field, wanted in terms)]
+
+
+def _fits(book: Book, field: str | None, wanted: str) -> bool:
+    """Returns whether one term of a query fits."""
+    if field == "id":
+        return str(book.id) == wanted
+    if field == "language":
+        return wanted in book.language.split("; ")
+    searched = {"title": book.title, "author": book.author, "subject": book.subjects}
+    return wanted in _plain(searched[field] if field else f"{book.title} {book.author}")
+
+
+def _plain(text: str) -> str:
+    """Returns `text` without case and accents: "Émile" → "emile"."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def confirm(books: Sequence[Book], *, query: str, max_books: int) -> None:
+    """Raises UserError if a search found nothing, or more than the user agreed to download."""
+    if not books:
+        raise UserError(f"--books={query}: no book fits: check the spelling, or leave a term out")
+    if len(books) > max_books:
+        raise UserError(
+            f"--books={query}: {len(books)} books fit, {max_books} are allowed: "
+            f"add a term, or --max_books={len(books)}"
+        )
+
+
+def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list[int]:
+    """Returns the numbers of the books that `--books` means; what a search found is shown on stderr.
+
+    "2600, 1399" → [2600, 1399];  "author:Tolstoy language:en" → [985, 1399, …]
+
+    Raises:
+        UserError: as `search`, `load` and `confirm`.
+    """
+    if re.fullmatch(r"[\d\s,]+", books):
+        return [book_number(number) for number in books.replace(",", " ").split()]
+    search(books, books=())  # a mistake in the query shows before 20 MB are downloaded
+    found = search(books, books=load(mirror=mirror, folder=folder))
+    for book in found[:max_books]:
+        print(f"{book.id:>6}  {book.title} ({book.author or 'anonymous'}, {book.language})", file=sys.stderr)
+    confirm(found, query=books, max_books=max_books)
+    return [book.id for book in found]

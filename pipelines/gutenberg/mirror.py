@@ -1,0 +1,179 @@
+"""Downloads from a mirror of Project Gutenberg that behave: politely, once, and nothing but books.
+
+A book lies in the cache folder as `pg84.txt` exactly as it was served, beside `pg84.txt.sha256`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from tqdm import tqdm
+
+from pipelines import UserError
+from pipelines.gutenberg.cache import check, store
+
+DEFAULT_MIRROR = "https://gutenberg.pglaf.org/"
+USER_AGENT = "char_lstm_tf (trains language models; fetches each book once, a file in two seconds)"
+_MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are asked to use mirrors
+
+_BUSY = (429, 500, 502, 503, 504)
+_LONGEST_WAIT = 300  # seconds: a mirror that asks for more in Retry-After is asked again after these
+_HTML = re.compile(rb"\s*(?:<!doctype html|<html|<head)", re.IGNORECASE)
+# Notices have 2,000 bytes; a book with its licence has more than 20,000, were it about robots.
+_LONGEST_NOTICE = 20_000
+_ROBOT_NOTICE = re.compile(
+    rb"(?<!name=\")\brobots?\b|automated (?:access|download|software)|make sure you are human", re.IGNORECASE
+)
+_last_requests: dict[str, float] = {}  # mirror → time.monotonic() of the last request of this process
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mirror:
+    """A copy of Project Gutenberg, and the manners to ask it with.
+
+    Attributes:
+        url: where its folders `cache`, `0`, `1`, … lie; http or https.
+        pause_seconds: from one request to the next.
+        retries: after a first attempt that met a busy server, a reset, a timeout or half a file.
+        backoff_seconds: half the pause before the second retry; each further one is twice as long.
+        timeout_seconds: without a byte from the server.
+    """
+
+    url: str = DEFAULT_MIRROR
+    pause_seconds: float = 2.0
+    retries: int = 5
+    backoff_seconds: float = 1.0
+    timeout_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Raises UserError for what can't be a mirror."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UserError(f"--mirror={self.url} is no http address: try --mirror={DEFAULT_MIRROR}")
+        if parts.hostname in _MAIN_SITES:
+            raise UserError(
+                f"--mirror={self.url} is the main site, which is for people: try --mirror={DEFAULT_MIRROR}"
+            )
+
+    def address(self, path: str) -> str:
+        """Returns the URL of a path: "cache/x" → "https://gutenberg.pglaf.org/cache/x"."""
+        return f"{self.url.rstrip('/')}/{path}"
+
+
+def book_number(value: int | str) -> int:
+    """Returns the number of a book: " 2600" → 2600. Raises UserError for anything else."""
+    text = str(value).strip()
+    if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
+        raise UserError(
+            f"{text[:40]!r} is no number of a book: numbers are in its address, as 84 in ebooks/84"
+        )
+    return int(text)
+
+
+def book_paths(number: int) -> list[str]:
+    """Returns where mirrors may keep a book, the best text first.
+
+    84 → ["cache/epub/84/pg84.txt", "8/84/84-0.txt", "8/84/84-8.txt", "8/84/84.txt"];  7 → […, "0/7/7.txt"]
+    """
+    folder = "/".join([*(str(number)[:-1] or "0"), str(number)])
+    tree = [f"{folder}/{number}{charset}.txt" for charset in ("-0", "-8", "")]  # UTF-8, 8 bits, ASCII
+    return [f"cache/epub/{number}/pg{number}.txt", *tree]
+
+
+def fetch_book(book_id: int | str, *, mirror: Mirror, folder: Path) -> Path:
+    """Returns the file of a book as it was served, downloaded unless it is in `folder` already.
+
+    Raises:
+        UserError: no such book, no answer, an answer that isn't a book, or a file that changed since
+            it was downloaded; in one line, with the book and the URL or file.
+    """
+    number = book_number(book_id)
+    return fetch_file(
+        book_paths(number), name=f"pg{number}.txt", called=f"book {number}", mirror=mirror, folder=folder
+    )
+
+
+def fetch_books(book_ids: Sequence[int | str], *, mirror: Mirror, folder: Path) -> Iterator[tuple[int, Path]]:
+    """Yields (number, file) of each book in order, with a progress bar on stderr. Raises as `fetch_book`."""
+    for book_id in tqdm(book_ids, desc="Project Gutenberg", unit="book"):
+        number = book_number(book_id)
+        yield number, fetch_book(number, mirror=mirror, folder=folder)
+
+
+def fetch_file(paths: Sequence[str], *, name: str, called: str, mirror: Mirror, folder: Path) -> Path:
+    """Returns `folder / name`, downloaded from the first of `paths` that exists unless it is there already.
+
+    Raises:
+        UserError: as `fetch_book`.
+    """
+    target = folder / name
+    if target.exists():
+        check(target)
+        return target
+    objections = []
+    for path in paths:
+        data, objection = _get(mirror.address(path), called=called, mirror=mirror)
+        if not objection:
+            store(data, target)
+            return target
+        objections.append(f"{mirror.address(path)}: {objection}")
+    raise UserError(f"{called}: {'; '.join(objections)}: check the number, or try another --mirror")
+
+
+def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
+    """Returns the body and what speaks against it ("" if nothing does).
+
+    Raises:
+        UserError: further URLs of this mirror needn't be tried.
+    """
+    last = _last_requests.get(mirror.url, -math.inf)
+    time.sleep(max(0.0, last + mirror.pause_seconds - time.monotonic()))
+    try:
+        response = _pool(mirror).request("GET", url)
+    except urllib3.exceptions.HTTPError as error:
+        reason = getattr(error, "reason", None) or error
+        raise UserError(f"{called}: {url}: {reason}: try later, or another --mirror") from None
+    finally:
+        _last_requests[mirror.url] = time.monotonic()
+    short = response.status == 200 and len(response.data) < _LONGEST_NOTICE
+    if response.status == 403 or (short and _ROBOT_NOTICE.search(response.data)):
+        raise UserError(f"{called}: {url}: the mirror refuses robots: try tomorrow, or another --mirror")
+    return response.data, _objection(response)
+
+
+@functools.cache
+def _pool(mirror: Mirror) -> urllib3.PoolManager:
+    """Returns the connections to `mirror`; they retry with growing pauses, half-sent bodies included."""
+    retry = urllib3.Retry(
+        total=mirror.retries,
+        redirect=3,
+        backoff_factor=mirror.backoff_seconds,
+        status_forcelist=_BUSY,
+        retry_after_max=_LONGEST_WAIT,
+    )
+    return urllib3.PoolManager(
+        headers={"User-Agent": USER_AGENT}, retries=retry, timeout=mirror.timeout_seconds
+    )
+
+
+def _objection(response: urllib3.BaseHTTPResponse) -> str:
+    """Returns why the answer is no text to keep, "" if it is one."""
+    data = response.data
+    if response.status != 200:
+        return f"HTTP status {response.status}"
+    if not data.strip():
+        return "an empty file"
+    if "html" in response.headers.get("Content-Type", "") or _HTML.match(data):
+        return "an HTML page, not a text"
+    measured = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    if not measured and b"*** START OF TH" in data and b"*** END OF TH" not in data:
+        return "cut short (no end marker, and the server didn't say how long it is)"
+    return ""

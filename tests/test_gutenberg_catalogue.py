@@ -1,0 +1,131 @@
+"""The catalogue: reading, refreshing, searching, on lines written in its form."""
+
+import os
+import time
+
+import pytest
+from test_gutenberg_mirror import serving
+
+from pipelines import UserError
+from pipelines.gutenberg import catalogue
+from pipelines.gutenberg.cache import store
+from pipelines.gutenberg.catalogue import Book
+from pipelines.gutenberg.mirror import Mirror
+
+CATALOGUE = """\
+Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves
+1,Text,1971-12-01,The Lamp,en,"Quill, Ada, 1801-1850",Light -- Fiction,PR,
+2,Text,1999-05-02,"The Lamp
+Or, the Émigré",en; fr,"Quill, Ada, 1801-1850; Other, Ann, 1900- [Translator]",Light; Exile,PR,
+3,Text,2004-01-31,La lampe,fr,"Plume, Zoé; Quill, Ada",,PQ,
+4,Sound,2004-01-31,The Lamp (reading),en,"Quill, Ada",,,
+5,Text,2005-01-31,Nobody's Notes,de,,,,
+"""
+NOBODY = Mirror(url="http://127.0.0.1:9/", retries=0, pause_seconds=0)
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path):
+    store(CATALOGUE.encode("utf-8-sig"), tmp_path / "pg_catalog.csv")
+    return tmp_path
+
+
+@pytest.fixture
+def books(folder):
+    return catalogue.load(mirror=NOBODY, folder=folder)
+
+
+def test_records(books):
+    assert [book.id for book in books] == [1, 2, 3, 5]
+    assert books[1] == Book(
+        id=2,
+        title="The Lamp Or, the Émigré",
+        author="Quill, Ada, 1801-1850",
+        language="en; fr",
+        release_date="1999-05-02",
+        subjects="Light; Exile",
+    )
+    assert books[3].author == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("author:Quill", [1, 2, 3]),
+        ("author:quill language:en", [1, 2]),
+        ("language:fr", [2, 3]),
+        ('title:"or, the emigre"', [2]),
+        ('author:"Quill, Ada, 1801"', [1, 2]),
+        ("author:Other", []),
+        ("subject:fiction", [1]),
+        ("id:3", [3]),
+        ("id:", None),
+        ("zoe", [3]),
+        ("1850 LAMP", [1, 2]),
+        ("title:nobody's", [5]),
+        ("language:e", []),
+        ("", None),
+        ('title:"open', None),
+        ("editor:Ann", None),
+    ],
+)
+def test_search(books, query, found):
+    if found is None:
+        with pytest.raises(UserError, match=f"--books={query}"):
+            catalogue.search(query, books=books)
+    else:
+        assert [book.id for book in catalogue.search(query, books=books)] == found
+
+
+def test_many_books_must_be_confirmed(books):
+    catalogue.confirm(books, query="x", max_books=4)
+    with pytest.raises(UserError, match=r"--books=x: 4 books fit, 3 are allowed: .*--max_books=4"):
+        catalogue.confirm(books, query="x", max_books=3)
+    with pytest.raises(UserError, match="--books=x: no book fits"):
+        catalogue.confirm([], query="x", max_books=3)
+
+
+def grow_old(file, *, days):
+    """Makes `file` look as if it had been downloaded so many days ago."""
+    then = time.time() - days * 86_400
+    os.utime(file, (then, then))
+
+
+def test_first_load_downloads(server, tmp_path):
+    server.answers["/cache/epub/feeds/pg_catalog.csv"] = [(200, {}, CATALOGUE.encode())]
+    for _ in range(2):
+        assert len(catalogue.load(mirror=server.mirror(), folder=tmp_path)) == 4
+    assert len(server.requests) == 1
+
+
+def test_old_catalogue_is_refreshed(server, folder):
+    grown = f"{CATALOGUE}6,Text,,X,en,,,,\n".encode()
+    server.answers["/cache/epub/feeds/pg_catalog.csv"] = [(200, {}, grown)]
+    grow_old(folder / "pg_catalog.csv", days=29)
+    assert len(catalogue.load(mirror=server.mirror(), folder=folder)) == 4
+    grow_old(folder / "pg_catalog.csv", days=31)
+    assert len(catalogue.load(mirror=server.mirror(), folder=folder)) == 5
+    assert sorted(path.name for path in folder.iterdir()) == ["pg_catalog.csv", "pg_catalog.csv.sha256"]
+
+
+def test_old_catalogue_serves_where_no_mirror_does(folder):
+    grow_old(folder / "pg_catalog.csv", days=365)
+    assert len(catalogue.load(mirror=NOBODY, folder=folder)) == 4
+    assert len(catalogue.load(mirror=NOBODY, folder=folder)) == 4
+
+
+def test_no_catalogue_at_all(tmp_path):
+    with pytest.raises(UserError, match=r"catalogue: http://127\.0\.0\.1:9/cache/epub/feeds/pg_catalog\.csv"):
+        catalogue.load(mirror=NOBODY, folder=tmp_path)
+
+
+def test_another_table_is_no_catalogue(tmp_path):
+    store(b"a,b\n1,2\n", tmp_path / "pg_catalog.csv")
+    with pytest.raises(UserError, match=r"pg_catalog\.csv: no column 'Text#'"):
+        catalogue.load(mirror=NOBODY, folder=tmp_path)
