@@ -45,6 +45,21 @@ class DataConfig(Checked):
         "Files, folders (their *.txt) or globs to train on; repeat it or separate by commas. "
         "Without any source: the Python language reference that comes with Python.",
     )
+    books: str = option(
+        "",
+        "Books of Project Gutenberg instead of --text: numbers such as 2600,1399, or a search of its catalogue "
+        "such as 'author:Tolstoy language:en' (also title:, subject:, id:).",
+    )
+    tfds: str = option(
+        "",
+        "A text dataset of TensorFlow Datasets instead: gutenberg/war_and_peace, gutenberg/shakespeare, "
+        "gutenberg/anna_karenina, gutenberg/frankenstein, gutenberg/classics, tiny_shakespeare, pg19 …",
+    )
+    tfds_text_key: str = option("text", "The feature of --tfds that holds the text.")
+    mirror: str = option(
+        "https://gutenberg.pglaf.org/", "Mirror of Project Gutenberg to download from, a book in two seconds."
+    )
+    max_books: int = option(25, "A search by --books that finds more than this is an error.")
     text_encoding: str = option("", "Encoding of --text files, such as latin-1; detected when not given.")
     clean: bool = option(
         True, "Remove Project Gutenberg's headers, footers and licence; --noclean keeps files as they are."
@@ -77,14 +92,26 @@ class DataConfig(Checked):
         "Characters from the start of a shuffled window to the start of the next one. "
         "Default: --window for sequence, so that each character is predicted once; 3 for next_char.",
     )
+    max_vocabulary: int = option(
+        0, "Ids at the most: the rarer characters become unknown, as Chinese or Japanese need; 0: no limit."
+    )
     data_dir: str = option(
-        "~/.cache/char_lstm_tf", "Folder for text encoded as ids; runs on the same text share it."
+        "~/.cache/char_lstm_tf", "Folder for downloads and for text encoded as ids; runs share it."
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.batching:
             object.__setattr__(self, "batching", "stream" if self.target == "sequence" else "shuffled")
+        sources = [f"--{name}" for name in ("text", "books", "tfds") if getattr(self, name)]
+        if len(sources) > 1:
+            raise UserError(f"{' and '.join(sources)}: only one source at a time; leave the others out")
+        self._require(self.max_books >= 1, "max_books", "must be at least 1")
+        self._require(
+            self.max_vocabulary == 0 or self.max_vocabulary >= 2,
+            "max_vocabulary",
+            "must be at least 2, the unknown character and another one, or 0 for no limit",
+        )
         self._require(self.stride >= 0, "stride", "must be at least 1")
         self._require(
             self.batching == "shuffled" or not self.stride,

@@ -17,7 +17,7 @@ from pathlib import Path
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Config, DataConfig
 from char_lstm_tf.run_folder import RunFolder
-from pipelines import corpus, sources
+from pipelines import corpus, datasets, sources
 
 
 def main() -> None:
@@ -55,12 +55,31 @@ def main() -> None:
 
 
 def prepare_text(config: DataConfig) -> corpus.Corpus:
-    """Returns the text of a configuration, as ids."""
-    found = sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)
+    """Returns the text of a configuration, as ids.
+
+    Raises:
+        UserError: it can't be found or read.
+    """
+    data_dir = Path(config.data_dir).expanduser()
+    found: list[sources.Source] = [sources.LanguageReference()]
+    if config.text:
+        found = sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)
+    elif config.books or config.tfds:
+        command_line.load_tensorflow()  # which TFDS imports
+        if config.books:
+            found = [
+                datasets.books(
+                    config.books, data_dir=data_dir, mirror=config.mirror, max_books=config.max_books
+                )
+            ]
+        else:
+            found = [
+                datasets.dataset(
+                    config.tfds, text_key=config.tfds_text_key, data_dir=data_dir, mirror=config.mirror
+                )
+            ]
     return corpus.prepare(
-        found or [sources.LanguageReference()],
-        split=config.split,
-        data_dir=Path(config.data_dir).expanduser(),
+        found, split=config.split, max_vocabulary=config.max_vocabulary, folder=data_dir / "corpora"
     )
 
 

@@ -15,7 +15,7 @@ from pipelines import UserError
 from pipelines.sources import Source, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
-FORMAT = 1  # in the key of a prepared corpus: raise it when the files change their meaning
+FORMAT = 1  # in the key of a prepared corpus: raise it when the files change their meaning, or the cleaner its ways
 CHUNK = 1 << 20  # characters held in memory at a time, beside one document
 SPLITS = ("train", "validation", "test")
 
@@ -65,7 +65,9 @@ class Corpus:
         )
 
 
-def prepare(sources: Sequence[Source], *, split: Sequence[float], data_dir: Path) -> Corpus:
+def prepare(
+    sources: Sequence[Source], *, split: Sequence[float], folder: Path, max_vocabulary: int = 0
+) -> Corpus:
     """Returns the corpus of `sources`, encoding it first if no run has done so before.
 
     The folder's name is a hash of the sources' bytes and the settings. It is written aside and renamed,
@@ -74,28 +76,38 @@ def prepare(sources: Sequence[Source], *, split: Sequence[float], data_dir: Path
     Args:
         sources: their texts follow each other, each beginning on a new line.
         split: shares of training, validation and test.
-        data_dir: where prepared corpora are kept.
+        folder: where prepared corpora are kept.
+        max_vocabulary: ids at the most, the rarer characters being unknown; 0: no limit.
 
     Raises:
         UserError: there is no text, or the folder can't be written.
     """
-    key = hashlib.sha256(json.dumps([FORMAT, list(split), [s.fingerprint() for s in sources]]).encode())
-    folder = data_dir / key.hexdigest()[:20]
-    if not folder.is_dir():
+    settings = [FORMAT, list(split), max_vocabulary, [source.fingerprint() for source in sources]]
+    prepared = folder / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:20]
+    if not prepared.is_dir():
         try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="preparing-", dir=data_dir) as aside:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="preparing-", dir=folder) as aside:
                 written = Path(aside, "corpus")
                 written.mkdir()
-                _write(sources, split, written, spool=Path(aside, "spool"))
-                if not folder.is_dir():  # the other run was faster; both wrote the same
-                    written.rename(folder)
+                _write(sources, split, max_vocabulary, written, spool=Path(aside, "spool"))
+                _publish(written, prepared)
         except OSError as error:
-            raise UserError(f"--data_dir={data_dir}: {error.strerror or error} ({error.filename})") from error
-    return Corpus.load(folder)
+            raise UserError(f"--data_dir: {error.strerror or error} ({error.filename or folder})") from error
+    return Corpus.load(prepared)
 
 
-def _write(sources: Sequence[Source], split: Sequence[float], folder: Path, *, spool: Path) -> None:
+def _publish(written: Path, prepared: Path) -> None:
+    try:
+        written.rename(prepared)
+    except OSError:
+        if not prepared.is_dir():  # else another run was faster, and wrote the same
+            raise
+
+
+def _write(
+    sources: Sequence[Source], split: Sequence[float], max_vocabulary: int, folder: Path, *, spool: Path
+) -> None:
     """Writes a corpus in two passes, since where training ends is known only at the end of the text.
 
     The first pass spools provisional ids, given to characters in the order in which they turn up; the
@@ -111,7 +123,8 @@ def _write(sources: Sequence[Source], split: Sequence[float], folder: Path, *, s
     counts = np.zeros(len(seen), np.int64)
     for start in range(0, bounds[0], CHUNK):
         counts += np.bincount(provisional[start : min(start + CHUNK, bounds[0])], minlength=len(seen))
-    vocabulary = Vocabulary.fit("".join(np.array(list(seen))[counts > 0]))
+    likeliest = np.argsort(-counts, kind="stable")[: max_vocabulary - 1 if max_vocabulary else None]
+    vocabulary = Vocabulary.fit("".join(seen[place] for place in likeliest if counts[place]))
     translation = vocabulary.encode(seen)
     with (folder / "ids.bin").open("wb") as file:
         for start in range(0, characters, CHUNK):

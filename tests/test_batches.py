@@ -20,7 +20,7 @@ def prepared(tmp_path_factory):
         def documents(self):
             yield TEXT
 
-    return corpus.prepare([Source()], split=(0.8, 0.1, 0.1), data_dir=tmp_path_factory.mktemp("data"))
+    return corpus.prepare([Source()], split=(0.8, 0.1, 0.1), folder=tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

@@ -73,6 +73,9 @@ MISTAKES = {
         ["--split=0.9,0.9,0.1"],
         "--split=0.9,0.9,0.1: three shares that add up to 1",
     ),
+    "two sources": (["--text=long.txt", "--books=84"], "--text and --books: only one source"),
+    "a search of nothing": (["--books=author:"], "--books=author:: "),
+    "the main site as a mirror": (["--books=84", "--mirror=https://www.gutenberg.org"], "is the main site"),
     "two ways of clipping": (["--clipnorm=1", "--clipvalue=5"], "--clipnorm and --clipvalue: only one"),
     "a stride for a stream": (
         ["--batching=stream", "--stride=3"],
@@ -109,7 +112,7 @@ def desk(tmp_path_factory):
 @pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_ends_in_one_line_with_the_remedy_and_leaves_nothing(desk, words, message):
     before = sorted(desk.rglob("*"))
-    text = [] if any(word.startswith("--text=") for word in words) else ["--text=long.txt"]
+    text = [] if any(word.startswith(("--text=", "--books=")) for word in words) else ["--text=long.txt"]
     done = command(
         "char_lstm_tf.train", "--name=new", f"--data_dir={desk}-data", *TINY[1:], *text, *words, cwd=desk
     )

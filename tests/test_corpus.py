@@ -22,8 +22,8 @@ class Given:
         yield from self.texts
 
 
-def prepare(tmp_path, *texts, split=(0.8, 0.1, 0.1)):
-    return corpus.prepare([Given(list(texts))], split=split, data_dir=tmp_path)
+def prepare(tmp_path, *texts, split=(0.8, 0.1, 0.1), **options):
+    return corpus.prepare([Given(list(texts))], split=split, folder=tmp_path, **options)
 
 
 def text_of(prepared, split):
@@ -49,6 +49,13 @@ def test_a_slice_of_a_split_reads_these_ids_alone(tmp_path):
     assert ids[99:].tolist() == []
 
 
+def test_a_limited_vocabulary_keeps_the_most_frequent_characters_of_training(tmp_path):
+    prepared = prepare(tmp_path, "aaabbcccc" + "d" * 9, split=(0.5, 0.5, 0), max_vocabulary=3)
+    assert prepared.vocabulary.characters == "\ufffdac"
+    assert text_of(prepared, "train") == "aaa\ufffd\ufffdcccc"
+    assert prepare(tmp_path, "abc", max_vocabulary=99).vocabulary.characters == "\ufffdab"
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
 def test_the_size_of_chunks_changes_nothing(tmp_path, monkeypatch, chunk):
     monkeypatch.setattr(corpus, "CHUNK", chunk)
@@ -62,8 +69,8 @@ def test_the_size_of_chunks_changes_nothing(tmp_path, monkeypatch, chunk):
 
 def test_a_text_is_encoded_once_for_all_runs(tmp_path):
     source = Given(["hello"])
-    first = corpus.prepare([source], split=(1, 0, 0), data_dir=tmp_path)
-    again = corpus.prepare([source], split=(1, 0, 0), data_dir=tmp_path)
+    first = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
+    again = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
     assert again == first
     assert source.read == 1
 
@@ -83,9 +90,9 @@ def test_a_run_that_comes_second_at_the_same_time_uses_what_the_first_wrote(tmp_
             yield "hello"
             if not self.read:  # while this one is at work, another run prepares the same
                 self.read = 1
-                corpus.prepare([self], split=(1, 0, 0), data_dir=tmp_path)
+                corpus.prepare([self], split=(1, 0, 0), folder=tmp_path)
 
-    prepared = corpus.prepare([Slow([])], split=(1, 0, 0), data_dir=tmp_path)
+    prepared = corpus.prepare([Slow([])], split=(1, 0, 0), folder=tmp_path)
     assert text_of(prepared, "train") == "hello"
     assert list(tmp_path.iterdir()) == [prepared.folder]
 
@@ -97,7 +104,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
             raise UserError("broken")
 
     with pytest.raises(UserError, match="broken"):
-        corpus.prepare([Broken([])], split=(1, 0, 0), data_dir=tmp_path)
+        corpus.prepare([Broken([])], split=(1, 0, 0), folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,5 +115,5 @@ def test_no_text_at_all_is_an_error(tmp_path):
 
 def test_a_data_dir_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="--data_dir="):
+    with pytest.raises(UserError, match="--data_dir: Not a directory"):
         prepare(tmp_path / "file" / "below", "hello")

@@ -1,0 +1,218 @@
+"""How fast text becomes batches, beside the ways of tutorials and beside what a model consumes.
+
+    python -m benchmarks.input_pipeline [--text=FILE …] [--rounds=7]
+
+Everything is measured in each round, one thing after the other, so that a slow minute of the machine meets all alike;
+the table gives medians over the rounds and, in brackets, the slowest and the fastest. Without --text: the language
+reference that comes with Python.
+"""
+
+import dataclasses
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from char_lstm_tf import command_line
+from char_lstm_tf.config import Checked, Config, DataConfig, ModelConfig, TrainingConfig, option
+from pipelines import corpus, sources
+from pipelines.gutenberg import cleaning
+
+SECONDS = 0.7  # of each measurement: enough batches that the first ones don't count
+NAIVE_WINDOWS = 20_000  # of the array that holds all windows one-hot; more would fill the memory
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkConfig(Checked):
+    """What to measure on."""
+
+    text: tuple[str, ...] = option((), "Files to measure on; several follow each other.")
+    rounds: int = option(7, "How often everything is measured.")
+    batch_size: int = option(16, "Windows in a batch.")
+    window: int = option(64, "Characters in a window.")
+
+
+def characters_a_second(batches, characters: int) -> float:
+    """Returns how fast an endless iterator of batches of so many characters comes."""
+    iterator = iter(batches)
+    next(iterator)
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < SECONDS:
+        next(iterator)
+        count += 1
+    return count * characters / (time.perf_counter() - began)
+
+
+def pipelines_to_measure(
+    text: corpus.Corpus, raw: str, config: BenchmarkConfig
+) -> dict[str, Callable[[], float]]:
+    """Returns, by name, functions that measure characters a second of batches."""
+    import numpy as np
+    import tensorflow as tf
+
+    from pipelines.batches import Batching, id_windows, training_batches
+
+    ids, size, window, vocabulary = (
+        text.split("train"),
+        config.batch_size,
+        config.window,
+        len(text.vocabulary),
+    )
+
+    def ours(order: str, encoding: str, target: str) -> Callable[[], float]:
+        batches = training_batches(
+            ids,
+            Batching(order, size, window),
+            encoding=encoding,
+            target=target,
+            vocabulary_size=vocabulary,
+            steps=10**9,
+        )
+        return lambda: characters_a_second(batches, size * window)
+
+    def one_by_one() -> float:
+        encoded = tf.data.Dataset.from_tensor_slices(text.vocabulary.encode(raw))
+        windows = encoded.window(window + 1, shift=window, drop_remainder=True)
+        batches = windows.flat_map(lambda w: w.batch(window + 1, drop_remainder=True)).batch(size).repeat()
+        return characters_a_second(batches.prefetch(tf.data.AUTOTUNE), size * window)
+
+    def array_of_all() -> float:
+        began = time.perf_counter()
+        encoded = text.vocabulary.encode(raw[: NAIVE_WINDOWS + window])
+        inputs = np.zeros((NAIVE_WINDOWS, window, vocabulary), np.bool_)
+        for row in range(NAIVE_WINDOWS):
+            for place, character in enumerate(encoded[row : row + window]):
+                inputs[row, place, character] = 1
+        return inputs.shape[0] * window / (time.perf_counter() - began)
+
+    table = {
+        "ids alone, stream": lambda: characters_a_second(
+            id_windows(ids, Batching("stream", size, window), steps=10**9), size * window
+        )
+    }
+    for order in ("stream", "shuffled"):
+        for encoding in ("one_hot", "embedding"):
+            for target in ("sequence", "next_char"):
+                table[f"{encoding} → {target}, {order}"] = ours(order, encoding, target)
+    return table | {
+        "Dataset.window, a character at a time": one_by_one,
+        "numpy array of all windows": array_of_all,
+    }
+
+
+def preparation_to_measure(
+    found: list, raw_bytes: list[bytes], folder: Path
+) -> dict[str, Callable[[], float]]:
+    """Returns, by name, functions that measure megabytes of raw text a second."""
+    size = sum(map(len, raw_bytes)) / 1e6
+    texts = [cleaning.decode(data)[0] for data in raw_bytes]
+
+    def seconds(work: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        work()
+        return size / (time.perf_counter() - began)
+
+    def encode() -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as fresh:
+            corpus.prepare(found, split=(0.9, 0.05, 0.05), folder=Path(fresh))
+
+    return {
+        "decoding": lambda: seconds(lambda: [cleaning.decode(data) for data in raw_bytes]),
+        "cleaning": lambda: seconds(lambda: [cleaning.clean(text) for text in texts]),
+        "files to id file, all of it": lambda: seconds(encode),
+    }
+
+
+def memory_bandwidth() -> float:
+    """Returns bytes a second of writing zeros to memory that is larger than the caches."""
+    import numpy as np
+
+    block = np.empty(1 << 26, np.uint8)
+    began = time.perf_counter()
+    for _ in range(4):
+        block.fill(0)
+    return 4 * block.nbytes / (time.perf_counter() - began)
+
+
+def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], float]:
+    """Returns a function that measures the characters a second that the default model learns from."""
+    import keras
+
+    from char_lstm_tf import compiling, training
+    from pipelines.batches import Batching, training_batches
+
+    data = DataConfig(batch_size=config.batch_size, window=config.window)
+    run = Config(data, ModelConfig(), TrainingConfig(name="benchmark"))
+    model = training.build(run, len(text.vocabulary), stream=True)
+    compiling.compile_model(model, run.training, steps=1000)
+    batches = training_batches(
+        text.split("train"),
+        Batching("stream", data.batch_size, data.window),
+        encoding="one_hot",
+        target="sequence",
+        vocabulary_size=len(text.vocabulary),
+        steps=10**9,
+    )
+    steps = 20
+
+    def measure() -> float:
+        began = time.perf_counter()
+        model.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
+        return steps * data.batch_size * data.window / (time.perf_counter() - began)
+
+    measure()  # compiles
+    keras.backend.clear_session(free_memory=False)
+    return measure
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    config = command_line.read_flags(BenchmarkConfig)
+    command_line.load_tensorflow()
+    found = sources.text_files(config.text) or [sources.LanguageReference()]
+    raw_bytes = [s.path.read_bytes() if config.text else "".join(s.documents()).encode() for s in found]
+    with tempfile.TemporaryDirectory() as folder:
+        text = corpus.prepare(found, split=(1, 0, 0), folder=Path(folder))
+        raw = text.vocabulary.decode(text.split("train")[: 1 << 20])
+        preparation = preparation_to_measure(found, raw_bytes, Path(folder))
+        batches = pipelines_to_measure(text, raw, config)
+        model = training_rate(text, config)
+        results: dict[str, list[float]] = {}
+        for number in range(config.rounds):
+            print(f"round {number + 1} of {config.rounds}", file=sys.stderr)
+            for name, measure in (preparation | batches).items():
+                results.setdefault(name, []).append(measure())
+            results.setdefault("model", []).append(model())
+            results.setdefault("bandwidth", []).append(memory_bandwidth())
+    report(results, preparation, batches, len(text.vocabulary), config)
+
+
+def report(results: dict, preparation: dict, batches: dict, vocabulary: int, config: BenchmarkConfig) -> None:
+    """Prints the tables, in Markdown."""
+    middle = {name: statistics.median(values) for name, values in results.items()}
+    print("| preparing | MB of raw text a second |\n| --- | --- |")
+    for name in preparation:
+        print(f"| {name} | {middle[name]:.0f} ({min(results[name]):.0f} to {max(results[name]):.0f}) |")
+    print(
+        f"\n| batches of {config.batch_size} × {config.window}, V = {vocabulary} | million characters a second "
+        "| × model | × Dataset.window | GB/s written |\n| --- | --- | --- | --- | --- |"
+    )
+    naive = middle["Dataset.window, a character at a time"]
+    for name in batches:
+        bytes_written = vocabulary * 4 * (("one_hot" in name) + ("sequence" in name))
+        low, high = min(results[name]) / 1e6, max(results[name]) / 1e6
+        print(
+            f"| {name} | {middle[name] / 1e6:.3f} ({low:.3f} to {high:.3f}) | {middle[name] / middle['model']:.1f} "
+            f"| {middle[name] / naive:.1f} | {middle[name] * bytes_written / 1e9:.2f} |"
+        )
+    print(
+        f"\nThe default model learns from {middle['model']:,.0f} characters a second "
+        f"({min(results['model']):,.0f} to {max(results['model']):,.0f}); writing zeros to memory: "
+        f"{middle['bandwidth'] / 1e9:.1f} GB/s."
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main, BenchmarkConfig)

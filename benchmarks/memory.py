@@ -1,0 +1,97 @@
+"""Peak memory of training on texts of any size.
+
+    python -m benchmarks.memory --text=FILES [--megabytes=1,67,2000] [--steps=50]
+
+Makes texts of these sizes by cutting or repeating --text, trains each batching and encoding on each in a process of its
+own for some steps, and prints the largest resident size of that process, preparation of the text included: the first
+row of a size encodes it, the others find it encoded.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+from itertools import product
+from pathlib import Path
+
+from char_lstm_tf import command_line
+from char_lstm_tf.config import Checked, option
+from pipelines import UserError, sources
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryConfig(Checked):
+    """What to measure."""
+
+    text: tuple[str, ...] = option((), "Files, folders or globs to make the texts from.")
+    megabytes: tuple[int, ...] = option((1, 67, 2000), "Sizes of the texts.")
+    steps: int = option(50, "Batches to train on.")
+    folder: str = option("", "Where texts and runs are written; a temporary folder when not given.")
+
+
+def peak_megabytes(words: list[str]) -> float:
+    """Returns the largest resident size of a command, in megabytes, its stderr being shown when it fails."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    _, errors = process.stdout, process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode:
+        raise UserError(f"{' '.join(words)} failed:\n{errors}")
+    return usage.ru_maxrss / 1024  # Linux counts in KiB
+
+
+def write_text(found: list[sources.TextFile], megabytes: int, folder: Path) -> list[str]:
+    """Returns files of so many megabytes together, each of at most 64, made of the texts over and over."""
+    files, left = [], megabytes * 1_000_000
+    while left > 0:
+        for source in found:
+            if left <= 0:
+                break
+            data = source.path.read_bytes()[:left]
+            files.append(folder / f"{len(files):05}.txt")
+            files[-1].write_bytes(data)
+            left -= len(data)
+    return [f"--text={folder}"]
+
+
+def main() -> None:
+    """Measures and prints a table, in Markdown."""
+    config = command_line.read_flags(MemoryConfig)
+    found = sources.text_files(config.text)
+    if not found:
+        raise UserError("--text: name the files to make the texts from")
+    with tempfile.TemporaryDirectory(dir=config.folder or None) as folder:
+        print("| text | batching | encoding | peak resident MB |\n| --- | --- | --- | --- |", flush=True)
+        peaks = []
+        for size in config.megabytes:
+            texts = Path(folder, f"{size}MB")
+            texts.mkdir()
+            text = write_text(found, size, texts)
+            for batching, encoding in product(("stream", "shuffled"), ("one_hot", "embedding")):
+                peaks.append(
+                    peak_megabytes(
+                        [
+                            "char_lstm_tf.train",
+                            *text,
+                            f"--batching={batching}",
+                            f"--encoding={encoding}",
+                            "--overwrite",
+                            f"--max_steps={config.steps}",
+                            f"--output_dir={folder}",
+                            f"--data_dir={folder}/data",
+                            "--name=run",
+                            f"--split={1 - 0.02 / size!r},{0.02 / size!r},0",
+                            "--noclean",
+                        ]
+                    )
+                )  # 20,000 characters to validate on
+                print(f"| {size:,} MB | {batching} | {encoding} | {peaks[-1]:,.0f} |", flush=True)
+    print(f"\nLargest less smallest: {max(peaks) - min(peaks):,.0f} MB")
+
+
+if __name__ == "__main__":
+    command_line.run(main, MemoryConfig)

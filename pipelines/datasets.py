@@ -1,0 +1,117 @@
+"""Text datasets of TensorFlow Datasets, books of Project Gutenberg among them → documents.
+
+TFDS takes TensorFlow along, so it is imported when a dataset is asked for and not before.
+"""
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines import UserError
+from pipelines.gutenberg import catalogue
+from pipelines.gutenberg.mirror import Mirror
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """A TFDS dataset on the disk: the text of each record of each split, in TFDS' order.
+
+    Attributes:
+        builder: prepared.
+        text_key: the feature that holds the text.
+    """
+
+    builder: "tfds.core.DatasetBuilder"
+    text_key: str = "text"
+
+    @property
+    def name(self) -> str:
+        """Such as gutenberg/war_and_peace:1.0.0."""
+        return self.builder.info.full_name
+
+    def fingerprint(self) -> str:
+        """Returns the SHA-256 of the record files."""
+        digest = hashlib.sha256(f"{self.name} {self.text_key}".encode())
+        for file in sorted(Path(self.builder.data_dir).iterdir()):
+            if file.is_file() and file.suffix != ".json":  # TFDS notes sizes and dates there
+                with file.open("rb") as records:
+                    digest.update(hashlib.file_digest(records, "sha256").digest())
+        return digest.hexdigest()
+
+    def documents(self) -> Iterator[str]:
+        """Yields the texts.
+
+        Raises:
+            UserError: records have no text under this key.
+        """
+        import tensorflow_datasets as tfds
+
+        for split in self.builder.info.splits:
+            records = tfds.as_numpy(self.builder.as_dataset(split=split))
+            for record in records:
+                text = record.get(self.text_key) if isinstance(record, dict) else None
+                if not isinstance(text, bytes):
+                    keys = ", ".join(record) if isinstance(record, dict) else "none"
+                    raise UserError(
+                        f"--tfds_text_key={self.text_key}: no text in {self.name}, its features: {keys}"
+                    )
+                yield text.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def books(query: str, *, data_dir: Path, mirror: str, max_books: int) -> PreparedDataset:
+    """Returns the books that `--books` means, downloaded and cleaned unless an earlier run did so.
+
+    Args:
+        query: numbers such as `2600,1399`, or a search such as `author:Tolstoy language:en`.
+        data_dir: where TFDS keeps its data.
+        mirror: address of the mirror to download from.
+        max_books: a search that finds more is an error, which says how many.
+
+    Raises:
+        UserError: no such book, too many, no mirror; in one line, with the remedy.
+    """
+    site = Mirror(url=mirror)
+    folder = data_dir / "downloads" / "gutenberg"
+    numbers = catalogue.numbers(query, mirror=site, folder=folder, max_books=max_books)
+
+    from pipelines.gutenberg.builder import prepare
+
+    return PreparedDataset(prepare(numbers, data_dir=data_dir, mirror=site))
+
+
+def dataset(name: str, *, text_key: str, data_dir: Path, mirror: str) -> PreparedDataset:
+    """Returns the dataset that `--tfds` means, prepared unless an earlier run did so.
+
+    Args:
+        name: `gutenberg/war_and_peace` and the like, or any name that TFDS knows.
+        text_key: the feature that holds the text.
+        data_dir: where TFDS keeps its data.
+        mirror: where the books of `gutenberg/…` come from.
+
+    Raises:
+        UserError: TFDS doesn't know it, or can't prepare it.
+    """
+    import tensorflow_datasets as tfds
+
+    if name.split("/")[0] == "gutenberg":
+        from pipelines.gutenberg.builder import prepare
+
+        config = name.partition("/")[2] or "classics"
+        return PreparedDataset(prepare(config, data_dir=data_dir, mirror=Mirror(url=mirror)), text_key)
+    try:
+        builder = tfds.builder(name, data_dir=str(data_dir), try_gcs=False)
+        how = tfds.download.DownloadConfig(try_download_gcs=False)
+        with contextlib.redirect_stdout(sys.stderr):  # where TFDS' progress belongs
+            builder.download_and_prepare(download_config=how)
+    except tfds.core.registered.DatasetNotFoundError:
+        raise UserError(f"--tfds={name}: TFDS knows no such dataset; tiny_shakespeare is one") from None
+    except (OSError, ValueError, tfds.download.DownloadError) as error:
+        raise UserError(f"--tfds={name}: {str(error).splitlines()[0]}") from error
+    return PreparedDataset(builder, text_key)
