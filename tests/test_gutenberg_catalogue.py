@@ -91,6 +91,28 @@ def test_many_books_must_be_confirmed(books):
         catalogue.confirm([], query="x", max_books=3)
 
 
+def test_numbers_need_no_catalogue(tmp_path):
+    found = catalogue.numbers("2600, 1399,84", mirror=NOBODY, folder=tmp_path, max_books=1)
+    assert found == [2600, 1399, 84]
+
+
+def test_search_shows_what_it_found_and_asks_before_it_is_much(folder, capsys):
+    asked = {"mirror": NOBODY, "folder": folder}
+    assert catalogue.numbers("author:quill language:en", max_books=2, **asked) == [1, 2]
+    shown = capsys.readouterr()
+    assert "1  The Lamp (Quill, Ada, 1801-1850, en)\n" in shown.err
+    assert "2  The Lamp Or, the Émigré (" in shown.err
+    assert shown.out == ""
+    with pytest.raises(UserError, match=r"2 books fit, 1 are allowed: .*--max_books=2"):
+        catalogue.numbers("author:quill language:en", max_books=1, **asked)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_mistake_in_a_search_shows_before_the_download(tmp_path):
+    with pytest.raises(UserError, match="--books=editor:Ann"):
+        catalogue.numbers("editor:Ann", mirror=NOBODY, folder=tmp_path, max_books=1)
+
+
 def grow_old(file, *, days):
     """Makes `file` look as if it had been downloaded so many days ago."""
     then = time.time() - days * 86_400

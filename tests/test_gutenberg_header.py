@@ -29,7 +29,8 @@ from pipelines.gutenberg.header import read_header
         ("*** START OF THE PROJECT GUTENBERG EBOOK X ***\nTitle: Not this\n", {"title": ""}),
     ],
 )
-def test_header(header, read):
-    book = read_header(header, number=9)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_header(header, read, newline):
+    book = read_header(header.replace("\n", newline), number=9)
     empty = {"id": 9, "title": "", "author": "", "language": "", "release_date": "", "subjects": ""}
     assert vars(book) == empty | read

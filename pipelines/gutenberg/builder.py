@@ -8,9 +8,11 @@ work on any number of machines: pipelines/gutenberg/prepare.py.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,14 +21,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from absl import logging
 
 from pipelines import UserError
-from pipelines.gutenberg import catalogue
-from pipelines.gutenberg.catalogue import Book
-from pipelines.gutenberg.cleaning import clean, decode
-from pipelines.gutenberg.header import read_header
-from pipelines.gutenberg.mirror import Mirror, book_number, fetch_book, fetch_books
+from pipelines.gutenberg.mirror import Mirror, book_number
+from pipelines.gutenberg.records import Record, known_books, record_or_none, records
 
 CLASSICS = {
     11: "Alice's Adventures in Wonderland", 84: "Frankenstein", 98: "A Tale of Two Cities",
@@ -37,7 +35,6 @@ CLASSICS = {
     2814: "Dubliners", 4300: "Ulysses", 28054: "The Brothers Karamazov", 996: "Don Quixote",
 }  # fmt: skip
 _SPELLED_OUT = 5  # numbers in the name of a list; longer ones are named by a hash
-Record = tuple[int, dict[str, Any]]
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -114,11 +111,11 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, folder: Path) -> Iterator[Record] | Any:
         """Yields (position, record) of each book, or returns what makes Beam do so."""
-        known = _known_books(self.builder_config.books, mirror=self.mirror, folder=folder)
+        known = known_books(self.builder_config.books, mirror=self.mirror, folder=folder)
         if not (self.beam or self.builder_config.beam):
-            return _records(known, mirror=self.mirror, folder=folder)
+            return records(known, mirror=self.mirror, folder=folder)
         beam = tfds.core.lazy_imports.apache_beam
-        make = functools.partial(_record_or_none, mirror=self.mirror, folder=folder)
+        make = functools.partial(record_or_none, mirror=self.mirror, folder=folder)
         # The reshuffle hands the numbers out to all machines; without it, one would do all.
         return beam.Create(list(enumerate(known))) | beam.Reshuffle() | beam.FlatMap(make)
 
@@ -154,9 +151,9 @@ def prepare(
             "python -m pipelines.gutenberg.prepare --books=everything --beam_options=runner=DirectRunner"
         )
     builder = Gutenberg(config=config, data_dir=str(data_dir), mirror=mirror, beam=beam)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(try_download_gcs=False, beam_options=beam_options)
-    )
+    how = tfds.download.DownloadConfig(try_download_gcs=False, beam_options=beam_options)
+    with contextlib.redirect_stdout(sys.stderr):  # TFDS prints its progress among our results
+        builder.download_and_prepare(download_config=how)
     return builder
 
 
@@ -165,45 +162,3 @@ def _local_folder(download_dir: Any) -> Path:
     if "://" in str(download_dir):
         return Path(tempfile.gettempdir()) / "gutenberg"
     return Path(download_dir) / "gutenberg"
-
-
-def _known_books(numbers: Sequence[int], *, mirror: Mirror, folder: Path) -> list[Book]:
-    """Returns what the catalogue says of each book, of all books if there are no `numbers`.
-
-    For some books it isn't downloaded (20 MB, while the headers of books say nearly as much), but used
-    if a search brought it.
-    """
-    if numbers and not (folder / catalogue.NAME).exists():
-        return [Book(id=number, title="") for number in numbers]
-    books = catalogue.load(mirror=mirror, folder=folder)
-    by_number = {book.id: book for book in books}
-    return [by_number.get(number, Book(id=number, title="")) for number in numbers or by_number]
-
-
-def _records(books: Sequence[Book], *, mirror: Mirror, folder: Path) -> Iterator[Record]:
-    """Yields the record of each book, downloading with a progress bar. Raises UserError as `fetch_book`."""
-    files = fetch_books([book.id for book in books], mirror=mirror, folder=folder)
-    for position, (book, (_, file)) in enumerate(zip(books, files, strict=True)):
-        yield position, record(book, file)
-
-
-def _record_or_none(numbered: tuple[int, Book], *, mirror: Mirror, folder: Path) -> Iterator[Record]:
-    """Yields the record of a book if it can be had: of 75,000, some are no text, and none stops the rest."""
-    position, book = numbered
-    try:
-        yield position, record(book, fetch_book(book.id, mirror=mirror, folder=folder))
-    except UserError as error:
-        logging.warning("Left out: %s", error)
-
-
-def record(known: Book, file: Path) -> dict[str, Any]:
-    """Returns the record of a downloaded book: what the catalogue knows first, then what its header says.
-
-    Raises:
-        UserError: its bytes can't be decoded.
-    """
-    text, _ = decode(file.read_bytes(), name=str(file))
-    says = read_header(text, number=known.id)
-    fields = ("title", "author", "language", "release_date")
-    about = {field: getattr(known, field) or getattr(says, field) for field in fields}
-    return {"id": known.id, **about, "text": clean(text).text}

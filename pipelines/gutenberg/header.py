@@ -36,6 +36,7 @@ def read_header(text: str, *, number: int) -> Book:
     "Title: The Lamp\\n  Or, a Light\\nAuthor: Ada Quill\\nLanguage: English\\nRelease Date: May 1, 2004" →
     Book(id=…, title="The Lamp Or, a Light", author="Ada Quill", language="en", release_date="2004-05-01")
     """
+    text = text[: 2 * LONGEST_SMALL_PRINT].replace("\r\n", "\n")
     end, rule = header_end(text)
     head = text[: end if rule else LONGEST_SMALL_PRINT]
     fields = {name.lower(): re.split(r"\s*\n\s*", value.strip()) for name, value in _FIELD.findall(head)}

@@ -72,9 +72,7 @@ def book_number(value: int | str) -> int:
     """Returns the number of a book: " 2600" → 2600. Raises UserError for anything else."""
     text = str(value).strip()
     if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
-        raise UserError(
-            f"{text[:40]!r} is no number of a book: numbers are in its address, as 84 in ebooks/84"
-        )
+        raise UserError(f"--books={text[:40]!r}: no number of a book, such as 84 in gutenberg.org/ebooks/84")
     return int(text)
 
 
@@ -137,7 +135,7 @@ def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
     last = _last_requests.get(mirror.url, -math.inf)
     time.sleep(max(0.0, last + mirror.pause_seconds - time.monotonic()))
     try:
-        response = _pool(mirror).request("GET", url)
+        response = _pool(mirror).request("GET", url, redirect=False)
     except urllib3.exceptions.HTTPError as error:
         reason = getattr(error, "reason", None) or error
         raise UserError(f"{called}: {url}: {reason}: try later, or another --mirror") from None
@@ -154,7 +152,6 @@ def _pool(mirror: Mirror) -> urllib3.PoolManager:
     """Returns the connections to `mirror`; they retry with growing pauses, half-sent bodies included."""
     retry = urllib3.Retry(
         total=mirror.retries,
-        redirect=3,
         backoff_factor=mirror.backoff_seconds,
         status_forcelist=_BUSY,
         retry_after_max=_LONGEST_WAIT,
@@ -167,8 +164,8 @@ def _pool(mirror: Mirror) -> urllib3.PoolManager:
 def _objection(response: urllib3.BaseHTTPResponse) -> str:
     """Returns why the answer is no text to keep, "" if it is one."""
     data = response.data
-    if response.status != 200:
-        return f"HTTP status {response.status}"
+    if response.status != 200:  # a redirection too: it could lead to the main site
+        return f"HTTP status {response.status} {response.headers.get('Location', '')}".rstrip()
     if not data.strip():
         return "an empty file"
     if "html" in response.headers.get("Content-Type", "") or _HTML.match(data):

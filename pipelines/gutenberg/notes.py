@@ -45,7 +45,7 @@ _END_NOTES = 0.8  # from here on, as a share of the book, a note goes on to the 
 _CREDIT = re.compile(
     r"[\W_]*(?:(?:this|the) )?(?:(?:project gutenberg )?(?:e-?text|e-?book|file|text|edition) )?"
     r"(?:(?:was|is|has been) )?(?:first |originally |kindly )?(?:produced|prepared|created|transcribed"
-    r"|scanned|digiti[sz]ed|typed|keyed|proofread|proofed|reformatted) (?:and [\w-]+ )?(?:by|from|for|in)\b"
+    r"|scanned|digiti[sz]ed|typed|keyed|proofread|proofed|reformatted) (?:and [\w-]+ )?(?:by|from)\b"
     r"|[\W_]*(?:credits:|an anonymous volunteer|html (?:version|file) by)",
     re.IGNORECASE,
 )

@@ -61,7 +61,8 @@ def _prepare(books: str, *, data_dir: Path) -> str:
     from pipelines.gutenberg.builder import prepare  # TensorFlow, which takes seconds to import
 
     builder = prepare(chosen, data_dir=data_dir, mirror=mirror, beam_options=_beam_options())
-    return f"{builder.info.splits['train'].num_examples} books in {builder.data_dir}"
+    count = builder.info.splits["train"].num_examples
+    return f"{count} book{'s' * (count != 1)} in {builder.data_dir}"
 
 
 def _beam_options() -> Any:
