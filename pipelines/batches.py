@@ -12,10 +12,14 @@ import tensorflow as tf
 from pipelines import UserError
 from pipelines.corpus import IdRange
 
+BATCHES_READ_AT_ONCE = 32  # opening the file takes as long as reading a small batch
+
 
 @dataclass(frozen=True)
 class Batching:
     """How an `IdRange` is cut into batches of B windows of T characters, each with the character after it.
+
+    An epoch is a list of windows, B of which make a batch; the orders differ in which window stands where.
 
     Attributes:
         order: `stream`: B rows side by side, each a contiguous part of the text; row b of a batch goes on
@@ -39,68 +43,72 @@ class Batching:
         Raises:
             UserError: the text is too short for one batch.
         """
-        if self.order == "stream":
-            steps = self._row_length(ids) // self.window
-        else:
-            steps = -(-self._windows(ids) // self.batch_size)
+        steps = -(-self.windows(ids) // self.batch_size)
         if steps < 1:
             rows = self.batch_size if self.order == "stream" else 1
             raise UserError(
-                f"the training split has {len(ids):,} characters, fewer than {rows} windows of --window={self.window} "
-                "and the character after each; give more text, or lower --window or --batch_size"
+                f"the training split has {len(ids):,} characters, fewer than {rows} windows of "
+                f"--window={self.window} and the character after each; give more text, or lower --window "
+                "or --batch_size"
             )
         return steps
 
+    def windows(self, ids: IdRange) -> int:
+        """Returns how many windows an epoch has."""
+        if self.order == "stream":
+            return self._row_length(ids) // self.window * self.batch_size
+        return max((len(ids) - 1 - self.window) // self.stride + 1, 0)
+
     def characters(self, ids: IdRange, steps: int) -> int:
         """Returns how many characters the windows of so many batches have, those seen again counted again."""
-        if self.order == "stream":
-            return steps * self.batch_size * self.window
         epochs, rest = divmod(steps, self.steps_per_epoch(ids))
-        windows = self._windows(ids)
+        windows = self.windows(ids)
         return (epochs * windows + min(rest * self.batch_size, windows)) * self.window
 
     def _row_length(self, ids: IdRange) -> int:
         return max(len(ids) - 1, 0) // self.batch_size
 
-    def _windows(self, ids: IdRange) -> int:
-        return max((len(ids) - 1 - self.window) // self.stride + 1, 0)
+    def starts(self, ids: IdRange, epoch: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        """Returns where the windows at these places of an epoch begin in `ids`, int64 `[len(places)]`.
 
-    def starts(self, ids: IdRange, step: tf.Tensor) -> tf.Tensor:
-        """Returns where the windows of batch number `step` begin in `ids`, int64 `[B]`.
-
-        The last batch of a shuffled epoch is shorter when the windows don't come out even. The order is
-        `tf.random.experimental.index_shuffle`, a keyed permutation that is computed index by index, so
-        no list of windows is held, however long the text.
+        The shuffled order is `tf.random.experimental.index_shuffle`, a keyed permutation that is computed
+        index by index, so no list of windows is held, however long the text.
         """
-        steps = self.steps_per_epoch(ids)
-        epoch, position = step // steps, step % steps
         if self.order == "stream":
-            return tf.range(self.batch_size, dtype=tf.int64) * self._row_length(ids) + position * self.window
-        windows = self._windows(ids)
-        first = position * self.batch_size
-        places = tf.range(first, tf.minimum(first + self.batch_size, windows))
+            row, batch = places % self.batch_size, places // self.batch_size
+            return row * self._row_length(ids) + batch * self.window
         seed = tf.stack([tf.cast(self.seed, tf.int64), epoch])
-        return self.stride * tf.random.experimental.index_shuffle(places, seed, max_index=windows - 1)
+        last = self.windows(ids) - 1
+        return self.stride * tf.random.experimental.index_shuffle(places, seed, max_index=last)
 
 
 def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
     """Returns batches number `first_step` to `steps` as ids, uint8 or wider `[B, T + 1]`.
 
-    The file is mapped into memory for a batch at a time: no Python runs, and the process doesn't grow
-    with the corpus.
+    The last batch of a shuffled epoch is shorter when the windows don't come out even. The file is
+    mapped into memory for some batches at a time: no Python runs, and the process doesn't grow with the
+    corpus.
     """
+    steps_per_epoch = batching.steps_per_epoch(ids)
+    first_epoch, first_batch = divmod(first_step, steps_per_epoch)
+    windows = batching.windows(ids)
+    group = batching.batch_size * BATCHES_READ_AT_ONCE
 
-    def read(step: tf.Tensor) -> tf.Tensor:
+    def read(epoch: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
         corpus = tf.raw_ops.ImmutableConst(
             dtype=ids.dtype, shape=[ids.end], memory_region_name=str(ids.path.resolve())
         )
-        offsets = tf.range(batching.window + 1, dtype=tf.int64)
-        windows = tf.gather(corpus, ids.begin + batching.starts(ids, step)[:, None] + offsets)
-        return tf.ensure_shape(
-            windows, [batching.batch_size if batching.order == "stream" else None, batching.window + 1]
-        )
+        starts = batching.starts(ids, epoch, tf.range(place, tf.minimum(place + group, windows)))
+        return tf.gather(corpus, ids.begin + starts[:, None] + tf.range(batching.window + 1, dtype=tf.int64))
 
-    return tf.data.Dataset.range(first_step, steps).map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        first = tf.where(epoch == first_epoch, first_batch * batching.batch_size, 0)
+        groups = tf.data.Dataset.range(tf.cast(first, tf.int64), windows, group)
+        read_groups = groups.map(lambda place: read(epoch, place), num_parallel_calls=tf.data.AUTOTUNE)
+        return read_groups.rebatch(batching.batch_size, drop_remainder=batching.order == "stream")
+
+    epochs = tf.data.Dataset.range(first_epoch, -(-steps // steps_per_epoch))
+    return epochs.flat_map(batches_of).take(steps - first_step)
 
 
 def training_batches(
