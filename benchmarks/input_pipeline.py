@@ -39,7 +39,7 @@ class BenchmarkConfig(Checked):
 
 
 def characters_a_second(batches: "tf.data.Dataset", characters: int) -> float:
-    """Returns how fast an endless dataset of batches of so many characters comes to a loop in the graph, as in Keras."""
+    """Returns how fast batches of so many characters come from an endless dataset to a loop in the graph."""
     import tensorflow as tf
 
     iterator = iter(batches)
