@@ -10,6 +10,7 @@ vocabulary.json, flags.txt (--flagfile of the same run), training.csv, samples.t
 TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag given after --flagfile overrides it.
 """
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -47,11 +48,18 @@ def main() -> None:
                 f"{row['perplexity_per_char']:>17.2f}"
                 + (f"{row['perplexity_per_word']:>17,.0f}" if row["perplexity_per_word"] else f"{'-':>17}")
             )
+    sample = [python_command(), "-m", "char_lstm_tf.sample", f"--model={folder.path}", "--chars=500"]
     print(
         f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
-        f"{metrics['seconds']:.0f} s\nSavedModel: {result.saved_model}\nsample it:  python -m char_lstm_tf.sample "
-        f"--model={shlex.quote(str(folder.path))} --chars=500 --temperature=0.8"
+        f"{metrics['seconds']:.0f} s\nSavedModel: {result.saved_model}\n"
+        f"sample it:  {shlex.join([*sample, '--temperature=0.8'])}"
     )
+
+
+def python_command() -> str:
+    """Returns what to type for the Python that runs this: as short as it goes, `.venv/bin/python` for instance."""
+    here = os.path.relpath(sys.executable)
+    return sys.executable if here.startswith("..") else here
 
 
 def prepare_text(config: DataConfig) -> corpus.Corpus:
