@@ -4,7 +4,8 @@
 
 Makes texts of these sizes by cutting or repeating --text, trains each batching and encoding on each in a process of its
 own for some steps, and prints the largest resident size of that process, preparation of the text included: the first
-row of a size encodes it, the others find it encoded.
+row of a size encodes it, the others find it encoded. The vocabulary has the same size for all, since a model's own
+memory grows with it: one Chinese book among the texts makes a one-hot vector forty times as long.
 """
 
 import dataclasses
@@ -27,6 +28,7 @@ class MemoryConfig(Checked):
     text: tuple[str, ...] = option((), "Files, folders or globs to make the texts from.")
     megabytes: tuple[int, ...] = option((1, 67, 2000), "Sizes of the texts.")
     steps: int = option(50, "Batches to train on.")
+    max_vocabulary: int = option(256, "Ids at the most, for all sizes; 0: no limit.")
     folder: str = option("", "Where texts and runs are written; a temporary folder when not given.")
 
 
@@ -86,6 +88,7 @@ def main() -> None:
                             "--name=run",
                             f"--split={1 - 0.02 / size!r},{0.02 / size!r},0",
                             "--noclean",
+                            f"--max_vocabulary={config.max_vocabulary}",
                         ]
                     )
                 )  # 20,000 characters to validate on
