@@ -142,7 +142,12 @@ class ModelConfig(Checked):
         "reach the last layer, in which deep stacks train better.",
         ("sequential", "functional"),
     )
-    cell: str = option("lstm", "Recurrent cell.", ("lstm", "gru", "rnn"))
+    cell: str = option(
+        "lstm",
+        "Recurrent cell: lstm, gru, rnn (tanh of one sum), peephole (an LSTM whose gates see the cell state), "
+        "coupled (an LSTM that forgets as much as it takes in, with three quarters of the weights).",
+        ("lstm", "gru", "rnn", "peephole", "coupled"),
+    )
     units: tuple[int, ...] = option((128, 128), "Units of each recurrent layer, the first one first.")
     embedding_size: int = option(32, "Width of the embedding, for --encoding=embedding.")
     dropout: float = option(

@@ -9,16 +9,33 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from char_lstm_tf.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.config import ModelConfig
 
-RECURRENT = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+RECURRENT = {
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+    "rnn": keras.layers.SimpleRNN,
+    "peephole": lambda units, *, kernel_initializer, **options: keras.layers.RNN(
+        PeepholeLSTMCell(units, kernel_initializer), **options
+    ),
+    "coupled": lambda units, *, kernel_initializer, **options: keras.layers.RNN(
+        CoupledLSTMCell(units, kernel_initializer), **options
+    ),
+}
 
 # Keras' Glorot kernels count all V inputs of a one-hot vector, of which one is not zero, and take a layer's outputs
 # for unit variance, which those of an LSTM are far from. Signals start so small that a run of 600 steps ended
 # at 2.08 nats on tiny Shakespeare instead of 1.81. So kernels are drawn such that what a gate adds up has this
 # standard deviation, whatever comes in: a character, an embedding or a layer's output.
 GATE_STDDEV = 1.5
-OUTPUT_VARIANCE = {"lstm": 0.1, "gru": 0.26, "rnn": 0.58}  # measured at random texts; of an LSTM 0.07 to 0.12
+OUTPUT_VARIANCE = {
+    "lstm": 0.1,
+    "gru": 0.26,
+    "rnn": 0.58,
+    "peephole": 0.1,
+    "coupled": 0.1,
+}  # measured at random texts
 
 
 def build_sequential(

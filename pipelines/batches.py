@@ -6,6 +6,7 @@ vectors last, a batch at a time.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import tensorflow as tf
 
@@ -72,7 +73,9 @@ class Batching:
         """Returns where the windows at these places of an epoch begin in `ids`, int64 `[len(places)]`.
 
         The shuffled order is `tf.random.experimental.index_shuffle`, a keyed permutation that is computed
-        index by index, so no list of windows is held, however long the text.
+        index by index, so no list of windows is held, however long the text. Guaranteed at any size: each
+        window once an epoch, anywhere in it; unlike a shuffle buffer, a window may come from the other end
+        of the text. Not guaranteed: that all orders are equally likely, as there are more of them than seeds.
         """
         if self.order == "stream":
             row, batch = places % self.batch_size, places // self.batch_size
@@ -86,8 +89,8 @@ def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int 
     """Returns batches number `first_step` to `steps` as ids, uint8 or wider `[B, T + 1]`.
 
     The last batch of a shuffled epoch is shorter when the windows don't come out even. The file is
-    mapped into memory for some batches at a time: no Python runs, and the process doesn't grow with the
-    corpus.
+    mapped into memory for some batches at a time, so the process doesn't grow with the corpus. (TensorFlow's
+    own way to map a file, ImmutableConst, needs no Python, but constant folding copies the file, twice.)
     """
     steps_per_epoch = batching.steps_per_epoch(ids)
     first_epoch, first_batch = divmod(first_step, steps_per_epoch)
@@ -95,11 +98,9 @@ def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int 
     group = batching.batch_size * BATCHES_READ_AT_ONCE
 
     def read(epoch: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-        corpus = tf.raw_ops.ImmutableConst(
-            dtype=ids.dtype, shape=[ids.end], memory_region_name=str(ids.path.resolve())
-        )
         starts = batching.starts(ids, epoch, tf.range(place, tf.minimum(place + group, windows)))
-        return tf.gather(corpus, ids.begin + starts[:, None] + tf.range(batching.window + 1, dtype=tf.int64))
+        cut = tf.numpy_function(partial(ids.windows, length=batching.window + 1), [starts], ids.dtype)
+        return tf.ensure_shape(cut, [None, batching.window + 1])
 
     def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
         first = tf.where(epoch == first_epoch, first_batch * batching.batch_size, 0)

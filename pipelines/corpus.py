@@ -40,6 +40,11 @@ class IdRange:
         offset = (self.begin + start) * np.dtype(self.dtype).itemsize
         return np.fromfile(self.path, self.dtype, max(stop - start, 0), offset=offset)
 
+    def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
+        """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64."""
+        mapped = np.memmap(self.path, self.dtype, "r", shape=(self.end,))
+        return np.lib.stride_tricks.sliding_window_view(mapped, length)[self.begin + starts]
+
 
 @dataclass(frozen=True)
 class Corpus:
