@@ -34,7 +34,7 @@ OUTPUT_VARIANCE = {
     "gru": 0.26,
     "rnn": 0.58,
     "peephole": 0.1,
-    "coupled": 0.1,
+    "coupled": 0.05,
 }  # measured at random texts
 
 
