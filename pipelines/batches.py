@@ -88,9 +88,9 @@ class Batching:
 def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
     """Returns batches number `first_step` to `steps` as ids, uint8 or wider `[B, T + 1]`.
 
-    The last batch of a shuffled epoch is shorter when the windows don't come out even. The file is
-    mapped into memory for some batches at a time, so the process doesn't grow with the corpus. (TensorFlow's
-    own way to map a file, ImmutableConst, needs no Python, but constant folding copies the file, twice.)
+    The last batch of a shuffled epoch is shorter when the windows don't come out even. The file is read
+    for some batches at a time, so the process doesn't grow with the corpus. (TensorFlow's own way to map a
+    file, ImmutableConst, needs no Python, but constant folding copies all of the file, twice.)
     """
     steps_per_epoch = batching.steps_per_epoch(ids)
     first_epoch, first_batch = divmod(first_step, steps_per_epoch)

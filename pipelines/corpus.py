@@ -41,9 +41,17 @@ class IdRange:
         return np.fromfile(self.path, self.dtype, max(stop - start, 0), offset=offset)
 
     def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
-        """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64."""
-        mapped = np.memmap(self.path, self.dtype, "r", shape=(self.end,))
-        return np.lib.stride_tricks.sliding_window_view(mapped, length)[self.begin + starts]
+        """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64.
+
+        By reads of their size: a mapped file would count towards the process with all pages around them.
+        """
+        size = np.dtype(self.dtype).itemsize
+        with self.path.open("rb", buffering=0) as file:
+            read = [
+                os.pread(file.fileno(), length * size, (self.begin + start) * size)
+                for start in starts.tolist()
+            ]
+        return np.frombuffer(b"".join(read), self.dtype).reshape(len(starts), length)
 
 
 @dataclass(frozen=True)
