@@ -47,6 +47,11 @@ def choose(
     return tf.gather(order, rank, batch_dims=1)
 
 
+def without_unknown(logits: tf.Tensor) -> tf.Tensor:
+    """Returns logits `[B, V]` by which id 0, the unknown character, can't be."""
+    return tf.concat([tf.fill([tf.shape(logits)[0], 1], -np.inf), logits[:, 1:]], axis=-1)
+
+
 def uniform_noise(seeds: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
     """Returns one number of [0, 1) for each row, float32 `[B]`, a function of its seed and position alone.
 
@@ -127,9 +132,8 @@ def generate(
 
     def write(position: tf.Tensor, ids: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor) -> tuple:
         logits, states = step(ids, states)
-        known = tf.concat([tf.fill([tf.shape(logits)[0], 1], -np.inf), logits[:, 1:]], axis=-1)
         noise = uniform_noise(seeds, first + tf.cast(position, tf.int64))
-        ids = choose(known, noise, temperature=temperature, top_k=top_k, top_p=top_p)
+        ids = choose(without_unknown(logits), noise, temperature=temperature, top_k=top_k, top_p=top_p)
         return position + 1, ids, written.write(position, ids), *states
 
     _, _, written, *states = tf.while_loop(

@@ -1,7 +1,7 @@
 """How well a model predicts a text: one pass over all of it, the state carried from its first character to its last."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -10,6 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf import models
+from char_lstm_tf.sampling import Step
 from pipelines.corpus import IdRange
 from pipelines.vocabulary import Vocabulary
 
@@ -40,6 +41,32 @@ class Score:
         }
 
 
+def losses(
+    step: Step, ids: tf.Tensor, targets: tf.Tensor, states: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Returns the loss of each target, in nats, float32 `[B, T]`, and the states after the last id.
+
+    Args:
+        step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
+        ids: int32 `[B, T]`.
+        targets: the character after each of them, int32 `[B, T]`.
+        states: before the first id, float32 `[B, H]` each.
+    """
+
+    def read(position: tf.Tensor, nats: tf.TensorArray, *states: tf.Tensor) -> tuple:
+        logits, new_states = step(ids[:, position], states)
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[:, position], logits)
+        return position + 1, nats.write(position, loss), *new_states
+
+    length = tf.shape(ids)[1]
+    _, nats, *states = tf.while_loop(
+        lambda position, *_: position < length,
+        read,
+        (0, tf.TensorArray(tf.float32, length, element_shape=ids.shape[:1]), *states),
+    )
+    return tf.transpose(nats.stack()), states
+
+
 class Scorer:
     """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it.
 
@@ -58,18 +85,7 @@ class Scorer:
     def _nats_of_chunk(
         self, ids: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        def read(position: tf.Tensor, nats: tf.TensorArray, *states: tf.Tensor) -> tuple:
-            logits, new_states = models.step(self._model, ids[:, position], states)
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[:, position], logits)
-            return position + 1, nats.write(position, loss), *new_states
-
-        length = ids.shape[1]
-        _, nats, *states = tf.while_loop(
-            lambda position, *_: position < length,
-            read,
-            (0, tf.TensorArray(tf.float32, length, element_shape=[ids.shape[0]]), *states),
-        )
-        return tf.transpose(nats.stack()), states
+        return losses(lambda ids, states: models.step(self._model, ids, states), ids, targets, states)
 
     def nats(self, ids: np.ndarray | IdRange) -> np.ndarray:
         """Returns the loss of each character but the first, in nats, float32 `[len(ids) - 1]`."""
