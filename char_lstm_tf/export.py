@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from char_lstm_tf import models, warmup
 from char_lstm_tf.signatures import Signatures
 from pipelines.vocabulary import Vocabulary
 
@@ -28,6 +29,7 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
         tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids).all())
+    warmup.write(path, models.state_sizes(model))
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:

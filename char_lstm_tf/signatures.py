@@ -213,7 +213,11 @@ class Signatures:
         return score
 
     def step(self) -> Signature:
-        """Returns `ids int32[B], state_0 float32[B,H] …` → `logits float32[B,V], state_0 …`; numbers alone."""
+        """Returns `ids int32[B], state_0 float32[B,H] …` → `logits float32[B,V], new_state_0 …`.
+
+        Numbers alone, for runtimes without strings. States in and out have different names, because in ONNX
+        a name means one value.
+        """
         states = [
             tf.TensorSpec([None, size], tf.float32, f"state_{number}")
             for number, size in enumerate(models.state_sizes(self._model))
@@ -223,6 +227,8 @@ class Signatures:
         def step(ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
             """One id a row and the states → logits and the new states, all under their names."""
             logits, new_states = self._step(ids, states)
-            return {"logits": logits} | {f"state_{number}": state for number, state in enumerate(new_states)}
+            return {"logits": logits} | {
+                f"new_state_{number}": state for number, state in enumerate(new_states)
+            }
 
         return step

@@ -56,7 +56,7 @@ def test_step_gives_the_models_logits_and_states(exported, loaded):
     logits, new_states = models.step(model, ids, states)
     np.testing.assert_allclose(result["logits"], logits, atol=1e-6)
     for number, state in enumerate(new_states):
-        np.testing.assert_allclose(result[f"state_{number}"], state, atol=1e-6)
+        np.testing.assert_allclose(result[f"new_state_{number}"], state, atol=1e-6)
 
 
 def test_the_graph_and_python_give_the_same_ids(moved):
