@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from char_lstm_tf import models, sampling
 from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.noise import uniform_noise
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 20_000
@@ -52,14 +53,15 @@ def test_limits_that_leave_everything_change_nothing(options):
     np.testing.assert_array_equal(draw(LOGITS, **options), draw(LOGITS))
 
 
-def test_what_cannot_be_is_never_drawn():
-    assert draw([0.0, -np.inf, 0.0])[1] == 0
+@pytest.mark.parametrize("top_p", [1.0, 0.9999])
+def test_what_cannot_be_is_never_drawn(top_p):
+    assert draw([0.0, -np.inf, 0.0], top_p=top_p)[1] == 0
     ids = sampling.choose(
         tf.constant([[0.0, -np.inf]]),
         tf.constant([1 - 2**-24]),
         temperature=tf.constant([1.0]),
         top_k=tf.constant([0]),
-        top_p=tf.constant([1.0]),
+        top_p=tf.constant([top_p]),
     )
     assert ids.numpy() == [0]
 
@@ -73,13 +75,13 @@ def test_each_row_has_options_of_its_own():
         top_k=tf.constant([0, 2, 0, 0]),
         top_p=tf.constant([1.0, 1.0, 0.8, 1.0]),
     )
-    assert ids.numpy().tolist() == [1, 3, 2, 0]
+    assert ids.numpy().tolist() == [1, 3, 2, 3]  # with limits by falling probability, without in their order
 
 
 def test_noise_is_uniform_over_positions_and_over_seeds():
     for noise in (
-        sampling.uniform_noise(tf.range(ROWS, dtype=tf.int64), tf.constant(0, tf.int64)),
-        sampling.uniform_noise(tf.zeros(ROWS, tf.int64), tf.range(ROWS, dtype=tf.int64)),
+        uniform_noise(tf.range(ROWS, dtype=tf.int64), tf.constant(0, tf.int64)),
+        uniform_noise(tf.zeros(ROWS, tf.int64), tf.range(ROWS, dtype=tf.int64)),
     ):
         counts = np.histogram(noise, 20, (0, 1))[0]
         assert np.sum((counts - 1000) ** 2 / 1000) < 43.8  # chi-square of 19 degrees, one in a thousand
@@ -88,7 +90,7 @@ def test_noise_is_uniform_over_positions_and_over_seeds():
 
 def test_noise_is_that_of_the_published_generator():
     """The third number of SplitMix64 from a state of 0 is 0x06C45D188009454F; ours mixes the seed, and 0 stays 0."""
-    noise = sampling.uniform_noise(tf.zeros(3, tf.int64), tf.constant([0, 1, 2], tf.int64)).numpy()
+    noise = uniform_noise(tf.zeros(3, tf.int64), tf.constant([0, 1, 2], tf.int64)).numpy()
     published = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
     assert (noise * 2**24).astype(int).tolist() == [number >> 40 for number in published]
 
