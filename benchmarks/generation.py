@@ -81,7 +81,7 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
     one_hot = np.eye(VOCABULARY_SIZE, dtype=np.float32)
 
     def compiled(rows: int) -> Callable[[], float]:
-        chars = CHUNK * (10 if rows == 1 else 2)
+        chars = CHUNK * (5 if rows == 1 else 1)
 
         def write() -> int:
             for _ in writer.write("a", chars=chars, seeds=range(rows), temperatures=[1.0] * rows):

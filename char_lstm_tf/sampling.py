@@ -13,7 +13,7 @@ from pipelines.vocabulary import Vocabulary
 Step = Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
 
 START = "\n"  # what stands before a text whose prompt is empty
-CHUNK = 50  # characters of a call of the compiled loop: a line at a time looks like typing
+CHUNK = 200  # characters of a call of the compiled loop: some 5 ms at 2×128 units, of which 1 is the call
 PROMPT_CHUNK = 256  # characters of a prompt read in one call
 
 

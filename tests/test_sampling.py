@@ -155,27 +155,27 @@ def writer():
     return sampling.Writer(model, VOCABULARY)
 
 
-def texts(writer, prompt="ab", chars=120, seeds=(1,), temperature=1.0):
+def texts(writer, prompt="ab", chars=520, seeds=(1,), temperature=1.0):
     pieces = writer.write(prompt, chars=chars, seeds=seeds, temperatures=[temperature] * len(seeds))
     return ["".join(row) for row in zip(*pieces, strict=True)]
 
 
 def test_a_row_depends_on_its_seed_and_not_on_its_neighbours(writer):
     alone = texts(writer, seeds=(2,))[0]
-    assert len(alone) == 120
+    assert len(alone) == 520
     beside = texts(writer, seeds=(1, 2, 3))
     assert beside[1] == alone
     assert len(set(beside)) == 3
 
 
 def test_a_shorter_text_is_the_beginning_of_a_longer_one(writer):
-    assert texts(writer, chars=120)[0].startswith(texts(writer, chars=77)[0])
+    assert texts(writer, chars=520)[0].startswith(texts(writer, chars=377)[0])
 
 
 def test_text_given_back_as_prompt_goes_on_as_before(writer):
     prompt = "abracadabra" * 60  # longer than a chunk of the prompt
     whole = texts(writer, prompt, temperature=0.0)[0]
-    assert texts(writer, prompt + whole[:50], chars=70, temperature=0.0)[0] == whole[50:]
+    assert texts(writer, prompt + whole[:250], chars=270, temperature=0.0)[0] == whole[250:]
 
 
 def test_an_empty_prompt_begins_from_a_new_line(writer):
