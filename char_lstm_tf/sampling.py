@@ -48,7 +48,7 @@ def _draw(probabilities: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """Returns the column, int32 `[B]`, in which the cumulative sum of `probabilities [B, V]` passes the noise."""
     cumulative = tf.cumsum(probabilities, axis=-1)
     passed = cumulative <= noise[:, None] * cumulative[:, -1:]
-    # Rounding may let the noise pass the last candidate of positive probability.
+    # XLA adds up in another order for each column, so rounding may let the noise pass the last one that can be.
     last = tf.reduce_max(tf.where(probabilities > 0, tf.range(tf.shape(probabilities)[1]), 0), axis=-1)
     return tf.minimum(tf.reduce_sum(tf.cast(passed, tf.int32), axis=-1), last)
 

@@ -18,6 +18,7 @@ def test_a_row_ends_before_the_first_stop_wherever_the_pieces_part(size):
     assert rows(pieces, ["or", "not"]) == ["to be, "]
     assert rows(pieces, ["be:"]) == ["to be, or not to "]
     assert rows(pieces, ["or not to be?", "t to"]) == ["to be, or no"]  # what looked like the other goes on
+    assert rows(pieces, ["or not to be", "t to"]) == ["to be, or no"]  # began later, complete earlier
     assert rows(pieces, ["question!"]) == [text]
     assert rows(pieces, []) == [text]
 

@@ -57,13 +57,13 @@ def test_limits_that_leave_everything_change_nothing(options):
 def test_what_cannot_be_is_never_drawn(top_p):
     assert draw([0.0, -np.inf, 0.0], top_p=top_p)[1] == 0
     ids = sampling.choose(
-        tf.constant([[0.0, -np.inf]]),
-        tf.constant([1 - 2**-24]),
-        temperature=tf.constant([1.0]),
-        top_k=tf.constant([0]),
-        top_p=tf.constant([top_p]),
+        tf.constant([[0.0, -np.inf]] * 2),
+        tf.constant([1 - 2**-24, 1.0]),  # the second as if by rounding
+        temperature=tf.fill([2], 1.0),
+        top_k=tf.fill([2], 0),
+        top_p=tf.fill([2], top_p),
     )
-    assert ids.numpy() == [0]
+    assert ids.numpy().tolist() == [0, 0]
 
 
 def test_each_row_has_options_of_its_own():

@@ -6,7 +6,7 @@ import numpy as np
 
 from char_lstm_tf.surprise import BITS, COLOURS, ScoredText, write_html, write_tsv
 
-NATS = np.float32(np.array([0.5, 1.5, 0.1, 3, 20, 20]) * math.log(2))  # by bits
+NATS = np.float32(np.array([0.5, 1.5, 0, 3, 20, 20]) * math.log(2))  # by bits
 SCORED = ScoredText("a<b.txt", '\n<&"\t\nx', NATS)
 
 
@@ -26,7 +26,7 @@ def test_the_page_has_the_text_and_a_colour_for_each_character(tmp_path):
     assert html.unescape(re.sub("<[^>]*>", "", text)).replace("↵", "") == "\n" + SCORED.text
     levels = re.findall(r'class="c(\d)">([^<]*)<', text)
     assert levels == [("0", "&lt;"), ("1", "&amp;"), ("0", "&quot;"), ("2", "\t"), ("6", "↵\nx")]
-    assert "a&lt;b.txt: 7.517 bits a character" in page
+    assert "a&lt;b.txt: 7.500 bits a character" in page
 
 
 def test_black_is_readable_on_every_colour():
