@@ -13,7 +13,7 @@ train: .venv/installed  ## Train a recipe: make train [RECIPE=tinyshakespeare] [
 test: .venv/installed-dev lint  ## Lint and test; no network beyond the package index
 	$(BIN)/python -m pytest $(ARGS)
 
-test-all: .venv/installed-dev lint  ## Also the slow tests
+test-all: .venv/installed-serving lint  ## Also the slow tests, and the SavedModel in other runtimes; needs gcc
 	$(BIN)/python -m pytest -m "" $(ARGS)
 
 lint: .venv/installed-dev
@@ -31,4 +31,8 @@ clean:  ## Remove the virtual environment and caches; runs in saved_models/ stay
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/installed-serving: requirements-serving.txt .venv/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-serving.txt
 	@touch $@

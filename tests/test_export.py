@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from char_lstm_tf import export, models
+from char_lstm_tf import export, models, signatures
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.run_folder import RunFolder
 from pipelines.vocabulary import UNKNOWN, Vocabulary
@@ -56,13 +56,13 @@ def test_step_gives_the_models_logits_and_states(exported, loaded):
     logits, new_states = models.step(model, ids, states)
     np.testing.assert_allclose(result["logits"], logits, atol=1e-6)
     for number, state in enumerate(new_states):
-        np.testing.assert_allclose(result[f"state_{number}"], state, atol=1e-6)
+        np.testing.assert_allclose(result[f"new_state_{number}"], state, atol=1e-6)
 
 
 def test_the_graph_and_python_give_the_same_ids(moved):
     table = export.id_table(str(moved / "assets" / "vocabulary.tsv"))
     texts = ["", "a", VOCABULARY.characters, "x☃y\r\n", "中" * 50]
-    ids, lengths = export.encode(tf.constant(texts), table)
+    ids, lengths = signatures.encode(tf.constant(texts), table)
     for text, row, length in zip(texts, ids.numpy(), lengths.numpy(), strict=True):
         assert row[:length].tolist() == VOCABULARY.encode(text or "\n").tolist()
         assert not row[length:].any()

@@ -62,3 +62,26 @@ def test_unknown_characters_are_counted_and_scored(scorer):
 def test_a_perplexity_without_end_is_none_and_no_crash():
     assert scoring.Score(10_000, 1e6, 1, 0).report()["perplexity_per_word"] is None
     assert scoring.Score(3, 1.0, 0, 0).report()["perplexity_per_word"] is None
+
+
+def test_texts_side_by_side_cost_what_each_costs_alone(scorer):
+    texts = [IDS[start:end] for start, end in ((0, 45), (100, 102), (7, 300), (50, 71))] * 5  # more than ROWS
+    for ids, losses in zip(texts, scorer.nats_of_each(texts), strict=True):
+        np.testing.assert_allclose(losses, scorer.nats(ids), atol=1e-5)
+
+
+def test_a_measured_text_has_the_score_of_a_pass(scorer):
+    ids = VOCABULARY.encode("truth 真 and 理 words" * 30)
+    measured, scored = scorer.measure(ids, scorer.nats(ids)), scorer.score(ids)
+    assert measured.nats == pytest.approx(scored.nats)
+    assert (measured.words, measured.characters, measured.unknown_characters) == (
+        scored.words,
+        scored.characters,
+        60,
+    )
+
+
+def test_scores_add_up():
+    total = scoring.Score(3, 1.5, 2, 0) + scoring.Score(1, 0.5, 1, 1)
+    assert total == scoring.Score(4, 2.0, 3, 1)
+    assert total.report()["nats_per_char"] == 0.5

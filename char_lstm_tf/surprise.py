@@ -1,0 +1,80 @@
+"""Which characters of a text surprise a model: a listing, and a page coloured by it."""
+
+import html
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ScoredText:
+    """A text and the loss of each of its characters but the first.
+
+    Attributes:
+        name: of the file.
+        text: N characters.
+        nats: float32 `[N - 1]`.
+    """
+
+    name: str
+    text: str
+    nats: np.ndarray
+
+
+# Lower bounds in bits, and the colours of a character that costs at least that much: the model gave it a probability
+# of at most 1/2, 1/4, 1/16 … Black on each of them has a contrast of 7 to 1 or more.
+BITS = (0, 1, 2, 4, 6, 8, 11)
+COLOURS = ("#ffffff", "#fff6cf", "#ffe69a", "#ffcf70", "#ffb05e", "#ff9468", "#ff8a8a")
+
+
+def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
+    """Writes a line for each scored character: file, position from 0, the character as JSON, nats.
+
+    Before: `"the"`, `[2.5, 0.125]`; after: `f.txt\\t1\\t"h"\\t2.500000\\nf.txt\\t2\\t"e"\\t0.125000`.
+    """
+    with path.open("w", encoding="utf-8") as file:
+        file.write("file\tposition\tcharacter\tnats\n")
+        for scored in texts:
+            for position, nats in enumerate(scored.nats.tolist(), start=1):
+                character = json.dumps(scored.text[position], ensure_ascii=False)
+                file.write(f"{scored.name}\t{position}\t{character}\t{nats:.6f}\n")
+
+
+def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
+    """Writes a page of the texts, each character on the colour of its surprise in bits."""
+    styles = "".join(f".c{level}{{background:{colour}}}" for level, colour in enumerate(COLOURS))
+    legend = "".join(f'<i class="c{level}"> {bits}+ </i>' for level, bits in enumerate(BITS))
+    with path.open("w", encoding="utf-8") as file:
+        file.write(
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Surprise</title>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'
+            "body{max-width:50rem;margin:2rem auto;padding:0 1rem;background:#fff;color:#000;"
+            "font:1rem/1.6 serif}h2{font-size:1.1rem;margin-top:3rem}p,h2{font-family:sans-serif}"
+            f"pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}}i{{font-style:normal}}{styles}"
+            "</style></head><body>\n"
+            f"<p>Surprise in bits a character: {legend} (each bit more: half the probability)</p>\n"
+        )
+        for scored in texts:
+            bits = scored.nats.mean(dtype=np.float64) / math.log(2)
+            file.write(f"<h2>{html.escape(scored.name)}: {bits:.3f} bits a character</h2>\n<pre>")
+            file.writelines(_spans(scored))
+            file.write("</pre>\n")
+        file.write("</body></html>\n")
+
+
+def _spans(scored: ScoredText) -> Iterable[str]:
+    """Yields the text as HTML, neighbours of the same colour in one element."""
+    levels = np.searchsorted(BITS, scored.nats / math.log(2), side="right") - 1
+    yield html.escape("\n" * (scored.text[0] == "\n") + scored.text[0])  # HTML drops a line end after <pre>
+    position = 1
+    for level, run in groupby(levels.tolist()):
+        length = len(list(run))
+        part = html.escape(scored.text[position : position + length])
+        # A line end has no width to colour.
+        yield f'<i class="c{level}">{part.replace(chr(10), "↵" + chr(10)) if level > 1 else part}</i>'
+        position += length

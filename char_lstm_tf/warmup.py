@@ -1,0 +1,53 @@
+"""Requests that TensorFlow Serving replays when it loads a version, so that no user waits for first calls."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+FILE = "assets.extra/tf_serving_warmup_requests"  # where the server looks, inside a version
+PROMPTS = ["The ", ""]
+REQUESTS = {
+    "serving_default": {"prompt": PROMPTS},
+    "generate": {
+        "prompt": PROMPTS,
+        "num_chars": np.int32([20, 10]),
+        "temperature": np.float32([0.8, 0]),
+        "top_k": np.int32([0, 1]),
+        "top_p": np.float32([0.9, 1]),
+        "seed": np.int64([1, 2]),
+    },
+    "next_char": {"prompt": PROMPTS, "k": np.int32([1, 1])},
+    "score": {"text": ["The text", ""]},
+}
+
+
+def write(path: Path, state_sizes: list[int]) -> None:
+    """Writes a request for each signature into a SavedModel; without tensorflow-serving-api, says so instead.
+
+    A TFRecord file of PredictionLog messages, as the server's guide "SavedModel Warmup" describes it.
+
+    Args:
+        path: the SavedModel.
+        state_sizes: widths of the states of `step`.
+    """
+    try:
+        from tensorflow_serving.apis import prediction_log_pb2
+    except ImportError:
+        print(
+            "no warm-up requests for TensorFlow Serving: pip install -r requirements-serving.txt adds them",
+            file=sys.stderr,
+        )
+        return
+    states = {f"state_{number}": np.zeros([2, size], "f") for number, size in enumerate(state_sizes)}
+    requests = REQUESTS | {"step": {"ids": np.int32([1, 1]), **states}}
+    file = path / FILE
+    file.parent.mkdir()
+    with tf.io.TFRecordWriter(str(file)) as records:
+        for name, inputs in requests.items():
+            log = prediction_log_pb2.PredictionLog()
+            log.predict_log.request.model_spec.signature_name = name
+            for key, value in inputs.items():
+                log.predict_log.request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            records.write(log.SerializeToString())

@@ -1,0 +1,76 @@
+import json
+import math
+
+import pytest
+import tensorflow as tf
+from conftest import command, verse
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts")
+    for number, lines in enumerate((40, 3, 20)):
+        (folder / f"{number}.txt").write_text(verse(lines, seed=number) + "☃")
+    done = command(
+        "char_lstm_tf.evaluate",
+        f"--model={trained}",
+        f"--text={folder}",
+        f"--tsv={folder}/out.tsv",
+        f"--html={folder}/out.html",
+        "--json",
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_a_line_a_file_and_the_totals_last(evaluated):
+    folder, (*files, total), stderr = evaluated
+    assert [file["file"] for file in files] == [f"{folder}/{number}.txt" for number in range(3)]
+    for name in ("characters", "words", "unknown_characters"):
+        assert sum(file[name] for file in files) == total[name]
+    nats = sum(file["nats_per_char"] * file["characters"] for file in files)
+    assert total["nats_per_char"] == pytest.approx(nats / total["characters"])
+    assert "file" not in total
+    assert "characters a second" in stderr
+
+
+def test_each_file_costs_what_score_of_the_saved_model_says(evaluated, trained):
+    folder, (*files, _), _ = evaluated
+    loaded = tf.saved_model.load(str(trained / "1"))
+    texts = [(folder / f"{number}.txt").read_text() for number in range(3)]
+    result = loaded.signatures["score"](text=tf.constant(texts))
+    assert result["characters"].numpy().tolist() == [file["characters"] for file in files]
+    assert result["nats_per_char"].numpy() == pytest.approx(
+        [file["nats_per_char"] for file in files], abs=1e-4
+    )
+
+
+def test_the_listing_adds_up_to_the_total_and_the_page_is_there(evaluated):
+    folder, (*_, total), _ = evaluated
+    lines = (folder / "out.tsv").read_text().splitlines()[1:]
+    assert len(lines) == total["characters"]
+    nats = math.fsum(float(line.split("\t")[3]) for line in lines)
+    assert nats / len(lines) == pytest.approx(total["nats_per_char"], abs=1e-6)
+    assert (folder / "out.html").read_text().count("<h2>") == 3
+
+
+def test_a_table_has_a_row_a_file(trained, evaluated):
+    folder, (*_, total), _ = evaluated
+    done = command("char_lstm_tf.evaluate", f"--model={trained}", f"--text={folder}")
+    assert done.stdout.count(".txt ") == 3
+    assert f"{total['bits_per_char']:,.4f}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--text=README.md", "--tsv=nowhere/x.tsv"], "--tsv=nowhere/x.tsv: No such file or directory; name"),
+        (["--text={folder}/one.txt"], "one.txt: needs at least two characters, the first isn't scored"),
+    ],
+)
+def test_mistakes_end_in_one_line(trained, tmp_path, words, message):
+    (tmp_path / "one.txt").write_text("a")
+    words = [word.format(folder=tmp_path) for word in words]
+    done = command("char_lstm_tf.evaluate", f"--model={trained}", *words)
+    assert done.returncode == 1
+    assert message in done.stderr.splitlines()[-1]

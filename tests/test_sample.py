@@ -1,0 +1,91 @@
+import json
+
+import pytest
+from conftest import command
+
+from char_lstm_tf.sample import SampleConfig, stopped
+from pipelines import UserError
+
+
+def rows(pieces, stops):
+    return ["".join(row) for row in zip(*stopped(iter(pieces), stops), strict=True)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+def test_a_row_ends_before_the_first_stop_wherever_the_pieces_part(size):
+    text = "to be, or not to be: that is the question"
+    pieces = [[text[start : start + size]] for start in range(0, len(text), size)]
+    assert rows(pieces, ["or", "not"]) == ["to be, "]
+    assert rows(pieces, ["be:"]) == ["to be, or not to "]
+    assert rows(pieces, ["or not to be?", "t to"]) == ["to be, or no"]  # what looked like the other goes on
+    assert rows(pieces, ["or not to be", "t to"]) == ["to be, or no"]  # began later, complete earlier
+    assert rows(pieces, ["question!"]) == [text]
+    assert rows(pieces, []) == [text]
+
+
+def test_rows_stop_each_by_itself_and_the_model_when_all_have():
+    pieces = iter([["ab", "xy"], ["c.", "zz"], ["no", "w."], ["never", "asked"]])
+    texts = ["".join(row) for row in zip(*stopped(pieces, ["."]), strict=True)]
+    assert texts == ["abc", "xyzzw"]
+    assert next(pieces) == ["never", "asked"]
+
+
+def test_without_stops_nothing_is_held_back():
+    pieces = stopped(iter([["ab"], ["cd"]]), [])
+    assert next(pieces) == ["ab"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"prompt": "a", "prompt_file": "b"}, "--prompt_file=b: give it or --prompt, not both"),
+        ({"stop": ("",)}, "--stop=: must not be empty"),
+        ({"beam": -1}, "--beam=-1: must be from 1 to 1000"),
+        ({"beam": 3, "num_samples": 4}, "--num_samples=4: at most --beam=3"),
+    ],
+)
+def test_mistakes_name_the_flag(flags, message):
+    with pytest.raises(UserError, match=message):
+        SampleConfig(**flags)
+
+
+def test_a_prompt_file_is_read_as_it_is(tmp_path):
+    file = tmp_path / "prompt.txt"
+    file.write_text("a\n☃ ", encoding="utf-8")
+    assert SampleConfig(prompt_file=str(file)).read_prompt() == "a\n☃ "
+    file.write_bytes(b"\xff")
+    with pytest.raises(UserError, match="not UTF-8"):
+        SampleConfig(prompt_file=str(file)).read_prompt()
+    with pytest.raises(UserError, match=r"No such file or directory; name a file"):
+        SampleConfig(prompt_file=str(tmp_path / "none")).read_prompt()
+
+
+def sample(trained, *words):
+    done = command("char_lstm_tf.sample", f"--model={trained}", "--chars=80", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_json_has_a_line_for_each_text(trained, tmp_path):
+    (tmp_path / "prompt").write_text("The ")
+    words = [f"--prompt_file={tmp_path}/prompt", "--seed=3", "--num_samples=2", "--json"]
+    found = [json.loads(line) for line in sample(trained, *words).splitlines()]
+    assert [(text["prompt"], text["seed"], len(text["text"])) for text in found] == [
+        ("The ", 3, 80),
+        ("The ", 4, 80),
+    ]
+    stop = found[0]["text"][20:23]
+    cut = json.loads(sample(trained, "--prompt=The ", "--seed=3", f"--stop={stop}", "--json"))["text"]
+    assert cut == found[0]["text"][: found[0]["text"].index(stop)]
+
+
+def test_greedy_is_temperature_0_and_beam_finds_at_least_as_likely_a_text(trained):
+    greedy = sample(trained, "--greedy", "--temperature=2")
+    assert greedy == sample(trained, "--temperature=0")
+    narrow = json.loads(sample(trained, "--beam=1", "--json"))
+    assert narrow["text"] == greedy[:-1]
+    wide = [
+        json.loads(line) for line in sample(trained, "--beam=8", "--num_samples=3", "--json").splitlines()
+    ]
+    assert [text["nats"] for text in wide] == sorted(text["nats"] for text in wide)
+    assert len({text["text"] for text in wide}) == 3
