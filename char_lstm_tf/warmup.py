@@ -1,10 +1,10 @@
 """Requests that TensorFlow Serving replays when it loads a version, so that no user waits for first calls."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 FILE = "assets.extra/tf_serving_warmup_requests"  # where the server looks, inside a version
 PROMPTS = ["The ", ""]
@@ -24,7 +24,7 @@ REQUESTS = {
 
 
 def write(path: Path, state_sizes: list[int]) -> None:
-    """Writes a request for each signature into a SavedModel; without tensorflow-serving-api, says so instead.
+    """Writes a request for each signature into a SavedModel.
 
     A TFRecord file of PredictionLog messages, as the server's guide "SavedModel Warmup" describes it.
 
@@ -32,14 +32,6 @@ def write(path: Path, state_sizes: list[int]) -> None:
         path: the SavedModel.
         state_sizes: widths of the states of `step`.
     """
-    try:
-        from tensorflow_serving.apis import prediction_log_pb2
-    except ImportError:
-        print(
-            "no warm-up requests for TensorFlow Serving: pip install -r requirements-serving.txt adds them",
-            file=sys.stderr,
-        )
-        return
     states = {f"state_{number}": np.zeros([2, size], "f") for number, size in enumerate(state_sizes)}
     requests = REQUESTS | {"step": {"ids": np.int32([1, 1]), **states}}
     file = path / FILE
