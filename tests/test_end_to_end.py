@@ -98,7 +98,10 @@ def test_flags_repeat_the_run(trained, tmp_path):
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--architecture=functional", "--encoding=embedding", "--cell=gru", "--dropout=0.2"],
+        pytest.param(
+            ["--architecture=functional", "--encoding=embedding", "--cell=gru", "--dropout=0.2"],
+            marks=pytest.mark.slow,
+        ),
         ["--target=next_char", "--stride=7", "--cell=rnn", "--optimizer=rmsprop", "--clipvalue=5"],
         [
             "--encoding=embedding",

@@ -79,6 +79,7 @@ def test_json_has_a_line_for_each_text(trained, tmp_path):
     assert cut == found[0]["text"][: found[0]["text"].index(stop)]
 
 
+@pytest.mark.slow
 def test_greedy_is_temperature_0_and_beam_finds_at_least_as_likely_a_text(trained):
     greedy = sample(trained, "--greedy", "--temperature=2")
     assert greedy == sample(trained, "--temperature=0")
