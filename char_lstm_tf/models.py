@@ -147,6 +147,16 @@ def state_sizes(model: keras.Model) -> list[int]:
     ]
 
 
+def carried_states(model: keras.Model) -> list[keras.Variable]:
+    """Returns what a model of a stream carries from batch to batch, float32 `[B, H]` each; else nothing."""
+    return [
+        state
+        for layer in model.layers
+        if isinstance(layer, keras.layers.RNN) and layer.stateful
+        for state in layer.states
+    ]
+
+
 def zero_states(model: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
     """Returns the states at the beginning of a text, float32 `[B, H]` each."""
     return [tf.zeros([batch_size, size]) for size in state_sizes(model)]
