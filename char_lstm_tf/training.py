@@ -32,7 +32,7 @@ class Result:
     saved_model: Path
 
 
-def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> keras.Model:
+def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False) -> keras.Model:
     """Returns the model of a configuration, uncompiled; with `stream`, the one that carries state between batches."""
     return models.BUILD[config.model.architecture](
         config.model,
@@ -41,6 +41,7 @@ def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> kera
         target=config.data.target,
         window=config.data.window,
         stream_batch_size=config.data.batch_size if stream else None,
+        trains=trains,
     )
 
 
@@ -71,7 +72,7 @@ def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
         steps = min(steps, config.training.max_steps)
     held_out = _held_out(text)
 
-    model = build(config, len(text.vocabulary), stream=batching.order == "stream")
+    model = build(config, len(text.vocabulary), stream=batching.order == "stream", trains=True)
     compiling.compile_model(model, config.training, steps=steps)
     folder.create(config, text.vocabulary)
     print(
