@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from char_lstm_tf.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.recurrent import CompiledLSTM
 
 RECURRENT = {
     "lstm": keras.layers.LSTM,
@@ -46,6 +47,7 @@ def build_sequential(
     target: str = "sequence",
     window: int | None = None,
     stream_batch_size: int | None = None,
+    trains: bool = False,
 ) -> keras.Model:
     """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one.
 
@@ -57,8 +59,11 @@ def build_sequential(
         window: T; None: any.
         stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
             None: any B, each window from a zero state.
+        trains: whether it will be trained, for which `lstm` then is `CompiledLSTM`, with the same weights. What is kept
+            and exported has Keras' own layers.
     """
-    layers = _layers(config, vocabulary_size, encoding, target, stateful=stream_batch_size is not None)
+    stateful = stream_batch_size is not None
+    layers = _layers(config, vocabulary_size, encoding, target, stateful=stateful, trains=trains)
     inputs = _input(vocabulary_size, encoding, window, stream_batch_size)
     return keras.Sequential([inputs, *layers], name="sequential")
 
@@ -71,13 +76,15 @@ def build_functional(
     target: str = "sequence",
     window: int | None = None,
     stream_batch_size: int | None = None,
+    trains: bool = False,
 ) -> keras.Model:
     """Returns the stack with skip connections: the last layer reads the outputs of all recurrent layers.
 
     As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, without his
     connections from the input. Arguments as for `build_sequential`.
     """
-    layers = _layers(config, vocabulary_size, encoding, target, stateful=stream_batch_size is not None)
+    stateful = stream_batch_size is not None
+    layers = _layers(config, vocabulary_size, encoding, target, stateful=stateful, trains=trains)
     inputs = hidden = _input(vocabulary_size, encoding, window, stream_batch_size)
     *below, logits = layers
     outputs = []
@@ -105,9 +112,10 @@ def _input(
 
 
 def _layers(
-    config: ModelConfig, vocabulary_size: int, encoding: str, target: str, *, stateful: bool
+    config: ModelConfig, vocabulary_size: int, encoding: str, target: str, *, stateful: bool, trains: bool
 ) -> list[keras.Layer]:
     """Returns the layers in the order in which data passes them, the last one giving the logits."""
+    recurrent = CompiledLSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
     layers = []
     if encoding == "embedding":
         layers.append(
@@ -122,7 +130,7 @@ def _layers(
     for number, units in enumerate(config.units, start=1):
         last = number == len(config.units)
         layers.append(
-            RECURRENT[config.cell](
+            recurrent(
                 units,
                 kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
                 return_sequences=target == "sequence" or not last,

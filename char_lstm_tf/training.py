@@ -25,7 +25,7 @@ from pipelines.batches import Batching, training_batches
 from pipelines.corpus import Corpus, IdRange
 
 
-def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> keras.Model:
+def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False) -> keras.Model:
     """Returns the model of a configuration, uncompiled; with `stream`, the one that carries state between batches."""
     return models.BUILD[config.model.architecture](
         config.model,
@@ -34,6 +34,7 @@ def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> kera
         target=config.data.target,
         window=config.data.window,
         stream_batch_size=config.data.batch_size if stream else None,
+        trains=trains,
     )
 
 
@@ -84,7 +85,7 @@ class _Run:
         self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
         self.held_out = _held_out(text)
 
-        self.model = build(config, len(text.vocabulary), stream=self.batching.order == "stream")
+        self.model = build(config, len(text.vocabulary), stream=self.batching.order == "stream", trains=True)
         self.best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
         self.scorer = Scorer(self.model, text.vocabulary)
         self.compiled = compiling.compile_model(self.model, config.training, steps=self.progress.steps)
