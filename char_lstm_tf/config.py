@@ -139,8 +139,20 @@ class ModelConfig(Checked):
     architecture: str = option(
         "sequential",
         "sequential: the classic stack. functional: the outputs of all recurrent layers "
-        "reach the last layer, in which deep stacks train better.",
-        ("sequential", "functional"),
+        "reach the last layer, in which deep stacks train better. ngram: no recurrence, the last --window "
+        "characters pass through dense layers.",
+        ("sequential", "functional", "ngram"),
+    )
+    ngram_inputs: str = option(
+        "concat",
+        "How --architecture=ngram joins the vectors of its characters: concat, one after the other; bag, summed, "
+        "so that their order is lost.",
+        ("concat", "bag"),
+    )
+    bidirectional: bool = option(
+        False,
+        "The first recurrent layer of the sequential stack reads its window in both directions, and the next one "
+        "the outputs of both, joined: give it twice the units. For --target=next_char.",
     )
     cell: str = option(
         "lstm",
@@ -148,7 +160,9 @@ class ModelConfig(Checked):
         "coupled (an LSTM that forgets as much as it takes in, with three quarters of the weights).",
         ("lstm", "gru", "rnn", "peephole", "coupled"),
     )
-    units: tuple[int, ...] = option((128, 128), "Units of each recurrent layer, the first one first.")
+    units: tuple[int, ...] = option(
+        (128, 128), "Units of each recurrent layer (of ngram: hidden dense layer), the first one first."
+    )
     embedding_size: int = option(32, "Width of the embedding, for --encoding=embedding.")
     dropout: float = option(
         0.0,
@@ -162,6 +176,11 @@ class ModelConfig(Checked):
             bool(self.units) and all(size >= 1 for size in self.units),
             "units",
             "one positive size a layer, such as 128,128",
+        )
+        self._require(
+            not self.bidirectional or self.architecture == "sequential",
+            "architecture",
+            "--bidirectional goes with the sequential stack alone; leave one of the two out",
         )
         self._require(self.embedding_size >= 1, "embedding_size", "must be at least 1")
         self._require(0 <= self.dropout < 1, "dropout", "must be at least 0 and below 1")
@@ -243,6 +262,25 @@ class Config:
     data: DataConfig
     model: ModelConfig
     training: TrainingConfig
+
+    def __post_init__(self) -> None:
+        if self.model.bidirectional or self.model.architecture == "ngram":
+            self._check_windows()
+
+    def _check_windows(self) -> None:
+        """Lets models that read windows be trained for one target a window, from windows that stand for themselves."""
+        model = "--bidirectional" if self.model.bidirectional else f"--architecture={self.model.architecture}"
+        if self.data.target != "next_char":
+            reason = (
+                "reading backwards it would see the characters that it is to predict"
+                if self.model.bidirectional
+                else "it predicts the character after its window and no other"
+            )
+            raise UserError(f"{model} with --target={self.data.target}: {reason}; give --target=next_char")
+        if self.data.batching == "stream":
+            raise UserError(
+                f"{model} with --batching=stream: it has no state to carry from batch to batch; leave --batching out"
+            )
 
     @staticmethod
     def parts() -> dict[str, type]:
