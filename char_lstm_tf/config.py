@@ -140,8 +140,13 @@ class ModelConfig(Checked):
         "sequential",
         "sequential: the classic stack. functional: the outputs of all recurrent layers "
         "reach the last layer, in which deep stacks train better. ngram: no recurrence, the last --window "
-        "characters pass through dense layers.",
-        ("sequential", "functional", "ngram"),
+        "characters pass through dense layers. counts: no network and no training steps, the sequences of up to "
+        "--order characters of the training text, counted and smoothed (interpolated Kneser-Ney).",
+        ("sequential", "functional", "ngram", "counts"),
+    )
+    order: int = option(
+        6,
+        "Characters of the longest sequences that --architecture=counts counts, the predicted one included.",
     )
     ngram_inputs: str = option(
         "concat",
@@ -182,6 +187,7 @@ class ModelConfig(Checked):
             "architecture",
             "--bidirectional goes with the sequential stack alone; leave one of the two out",
         )
+        self._require(self.order >= 2, "order", "must be at least 2: a character and one before it")
         self._require(self.embedding_size >= 1, "embedding_size", "must be at least 1")
         self._require(0 <= self.dropout < 1, "dropout", "must be at least 0 and below 1")
 

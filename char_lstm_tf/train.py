@@ -32,9 +32,13 @@ def main() -> None:
         file=sys.stderr,
     )
     command_line.load_tensorflow()
-    from char_lstm_tf import training  # takes seconds, so not before flags and text have been checked
+    from char_lstm_tf import (
+        counting,
+        training,
+    )  # takes seconds, so not before flags and text have been checked
 
-    result = training.fit_and_export(config, text, folder)
+    counted = config.model.architecture == "counts"
+    result = (counting.count_and_export if counted else training.fit_and_export)(config, text, folder)
     metrics = result.metrics
     print(
         f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"

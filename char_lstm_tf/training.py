@@ -69,7 +69,7 @@ def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
     steps = steps_per_epoch * config.training.epochs
     if config.training.max_steps:
         steps = min(steps, config.training.max_steps)
-    held_out = _held_out(text)
+    held_out = held_out_parts(text)
 
     model = build(config, len(text.vocabulary), stream=batching.order == "stream")
     compiling.compile_model(model, config.training, steps=steps)
@@ -111,8 +111,12 @@ def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
     return Result(metrics, saved_model)
 
 
-def _held_out(text: Corpus) -> dict[str, IdRange]:
-    """Returns the parts of a text to measure on: those of its split that aren't empty."""
+def held_out_parts(text: Corpus) -> dict[str, IdRange]:
+    """Returns the parts of a text to measure on: those of its split that aren't empty.
+
+    Raises:
+        UserError: one is a single character.
+    """
     parts = {name: text.split(name) for name in ("validation", "test")}
     for name, ids in parts.items():
         if len(ids) == 1:
