@@ -111,4 +111,5 @@ def _measured(optimizer: type[keras.Optimizer]) -> type[keras.Optimizer]:
             self.gradient_norm.update_state(tf.linalg.global_norm(grads))
             super().apply(grads, trainable_variables)
 
+    Measured.__name__ = optimizer.__name__
     return Measured

@@ -145,8 +145,25 @@ class ModelConfig(Checked):
     architecture: str = option(
         "sequential",
         "sequential: the classic stack. functional: the outputs of all recurrent layers "
-        "reach the last layer, in which deep stacks train better.",
-        ("sequential", "functional"),
+        "reach the last layer, in which deep stacks train better. ngram: no recurrence, the last --window "
+        "characters pass through dense layers. counts: no network and no training steps, the sequences of up to "
+        "--order characters of the training text, counted and smoothed (interpolated Kneser-Ney).",
+        ("sequential", "functional", "ngram", "counts"),
+    )
+    order: int = option(
+        6,
+        "Characters of the longest sequences that --architecture=counts counts, the predicted one included.",
+    )
+    ngram_inputs: str = option(
+        "concat",
+        "How --architecture=ngram joins the vectors of its characters: concat, one after the other; bag, summed, "
+        "so that their order is lost.",
+        ("concat", "bag"),
+    )
+    bidirectional: bool = option(
+        False,
+        "The first recurrent layer of the sequential stack reads its window in both directions, and the next one "
+        "the outputs of both, joined: give it twice the units. For --target=next_char.",
     )
     cell: str = option(
         "lstm",
@@ -154,7 +171,9 @@ class ModelConfig(Checked):
         "coupled (an LSTM that forgets as much as it takes in, with three quarters of the weights).",
         ("lstm", "gru", "rnn", "peephole", "coupled"),
     )
-    units: tuple[int, ...] = option((128, 128), "Units of each recurrent layer, the first one first.")
+    units: tuple[int, ...] = option(
+        (128, 128), "Units of each recurrent layer (of ngram: hidden dense layer), the first one first."
+    )
     embedding_size: int = option(32, "Width of the embedding, for --encoding=embedding.")
     dropout: float = option(
         0.0,
@@ -169,6 +188,12 @@ class ModelConfig(Checked):
             "units",
             "one positive size a layer, such as 128,128",
         )
+        self._require(
+            not self.bidirectional or self.architecture == "sequential",
+            "architecture",
+            "--bidirectional goes with the sequential stack alone; leave one of the two out",
+        )
+        self._require(self.order >= 2, "order", "must be at least 2: a character and one before it")
         self._require(self.embedding_size >= 1, "embedding_size", "must be at least 1")
         self._require(0 <= self.dropout < 1, "dropout", "must be at least 0 and below 1")
 
@@ -305,6 +330,23 @@ class Config:
                     f"--{field}={getattr(self.training, field)}: waits for the validation loss, and --split leaves "
                     "nothing to validate on"
                 )
+        if self.model.bidirectional or self.model.architecture == "ngram":
+            self._check_windows()
+
+    def _check_windows(self) -> None:
+        """Lets models that read windows be trained for one target a window, from windows that stand for themselves."""
+        model = "--bidirectional" if self.model.bidirectional else f"--architecture={self.model.architecture}"
+        if self.data.target != "next_char":
+            reason = (
+                "reading backwards it would see the characters that it is to predict"
+                if self.model.bidirectional
+                else "it predicts the character after its window and no other"
+            )
+            raise UserError(f"{model} with --target={self.data.target}: {reason}; give --target=next_char")
+        if self.data.batching == "stream":
+            raise UserError(
+                f"{model} with --batching=stream: it has no state to carry from batch to batch; leave --batching out"
+            )
 
     @staticmethod
     def parts() -> dict[str, type]:

@@ -5,12 +5,15 @@ Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from char_lstm_tf import encodings, windows
 from char_lstm_tf.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.ngram import build_ngram
 from char_lstm_tf.recurrent import CompiledLSTM
 
 RECURRENT = {
@@ -39,7 +42,43 @@ OUTPUT_VARIANCE = {
 }  # measured at random texts
 
 
-def build_sequential(
+def build_sequential(config: ModelConfig, **interface: Any) -> keras.Model:
+    """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one.
+
+    With `config.bidirectional` the first of them reads its window in both directions, after Schuster and Paliwal,
+    "Bidirectional Recurrent Neural Networks" (1997). Arguments as for `stack`.
+    """
+    inputs, layers = stack(config, **interface)
+    model = keras.Sequential([inputs, *layers], name="sequential")
+    if config.bidirectional:
+        encodings.silence_unknown(layers[0], interface["vocabulary_size"])
+    return model
+
+
+def build_functional(config: ModelConfig, **interface: Any) -> keras.Model:
+    """Returns the stack with skip connections: the last layer reads the outputs of all recurrent layers.
+
+    As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, without his
+    connections from the input. Arguments as for `stack`.
+    """
+    inputs, (*below, logits) = stack(config, **interface)
+    hidden, outputs = inputs, []
+    for layer in below:
+        hidden = layer(hidden)
+        if isinstance(layer, keras.layers.RNN):
+            outputs.append(hidden)
+        elif isinstance(layer, keras.layers.Dropout):
+            outputs[-1] = hidden
+    if len(hidden.shape) == 2:  # the last recurrent layer returns its last output alone, for next_char
+        outputs[:-1] = [output[:, -1] for output in outputs[:-1]]
+    joined = keras.layers.Concatenate(name="skips")(outputs) if len(outputs) > 1 else outputs[0]
+    return keras.Model(inputs, logits(joined), name="functional")
+
+
+BUILD = {"sequential": build_sequential, "functional": build_functional, "ngram": build_ngram}
+
+
+def stack(
     config: ModelConfig,
     *,
     vocabulary_size: int,
@@ -48,8 +87,8 @@ def build_sequential(
     window: int | None = None,
     stream_batch_size: int | None = None,
     trains: bool = False,
-) -> keras.Model:
-    """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one.
+) -> tuple[keras.KerasTensor, list[keras.Layer]]:
+    """Returns the input and the layers in the order in which data passes them, the last one giving the logits.
 
     Args:
         config: sizes.
@@ -62,91 +101,39 @@ def build_sequential(
         trains: whether it will be trained, for which `lstm` then is `CompiledLSTM`, with the same weights. What is kept
             and exported has Keras' own layers.
     """
-    stateful = stream_batch_size is not None
-    layers = _layers(config, vocabulary_size, encoding, target, stateful=stateful, trains=trains)
-    inputs = _input(vocabulary_size, encoding, window, stream_batch_size)
-    return keras.Sequential([inputs, *layers], name="sequential")
-
-
-def build_functional(
-    config: ModelConfig,
-    *,
-    vocabulary_size: int,
-    encoding: str = "one_hot",
-    target: str = "sequence",
-    window: int | None = None,
-    stream_batch_size: int | None = None,
-    trains: bool = False,
-) -> keras.Model:
-    """Returns the stack with skip connections: the last layer reads the outputs of all recurrent layers.
-
-    As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, without his
-    connections from the input. Arguments as for `build_sequential`.
-    """
-    stateful = stream_batch_size is not None
-    layers = _layers(config, vocabulary_size, encoding, target, stateful=stateful, trains=trains)
-    inputs = hidden = _input(vocabulary_size, encoding, window, stream_batch_size)
-    *below, logits = layers
-    outputs = []
-    for layer in below:
-        hidden = layer(hidden)
-        if isinstance(layer, keras.layers.RNN):
-            outputs.append(hidden)
-        elif isinstance(layer, keras.layers.Dropout):
-            outputs[-1] = hidden
-    if target == "next_char":  # the last recurrent layer returns its last output already
-        outputs[:-1] = [output[:, -1] for output in outputs[:-1]]
-    joined = keras.layers.Concatenate(name="skips")(outputs) if len(outputs) > 1 else outputs[0]
-    return keras.Model(inputs, logits(joined), name="functional")
-
-
-BUILD = {"sequential": build_sequential, "functional": build_functional}
-
-
-def _input(
-    vocabulary_size: int, encoding: str, window: int | None, stream_batch_size: int | None
-) -> keras.KerasTensor:
-    if encoding == "one_hot":
-        return keras.Input((window, vocabulary_size), batch_size=stream_batch_size, name="one_hot")
-    return keras.Input((window,), batch_size=stream_batch_size, dtype="int32", name="ids")
-
-
-def _layers(
-    config: ModelConfig, vocabulary_size: int, encoding: str, target: str, *, stateful: bool, trains: bool
-) -> list[keras.Layer]:
-    """Returns the layers in the order in which data passes them, the last one giving the logits."""
     recurrent = CompiledLSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
-    layers = []
-    if encoding == "embedding":
-        layers.append(
-            keras.layers.Embedding(
-                vocabulary_size,
-                config.embedding_size,
-                keras.initializers.RandomNormal(stddev=1.0),
-                name="embedding",
-            )
-        )
+    inputs = encodings.character_input(
+        vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
+    )
+    layers = [encodings.embedding(config, vocabulary_size)] if encoding == "embedding" else []
     variance = config.embedding_size if encoding == "embedding" else 1.0  # sum over what a gate reads
     for number, units in enumerate(config.units, start=1):
         last = number == len(config.units)
-        layers.append(
-            recurrent(
-                units,
-                kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
-                return_sequences=target == "sequence" or not last,
-                stateful=stateful,
-                name=f"{config.cell}_{number}",
-            )
+        layer = recurrent(
+            units,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
+            return_sequences=target == "sequence" or not last,
+            stateful=stream_batch_size is not None,
+            name=f"{config.cell}_{number}",
         )
         variance = units * OUTPUT_VARIANCE[config.cell]
+        if config.bidirectional and number == 1:
+            layer = keras.layers.Bidirectional(layer, name=f"both_directions_{number}")
+            variance *= 2  # the next layer reads the outputs of both
+        layers.append(layer)
         if config.dropout:
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
     layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
-    return layers
+    return inputs, layers
 
 
 def state_sizes(model: keras.Model) -> list[int]:
-    """Returns the widths of the states of `step`, layer by layer: h and c of an LSTM, h of other cells."""
+    """Returns the widths of the states of `step`.
+
+    Layer by layer, h and c of an LSTM and h of other cells; of a model that reads windows the last T ids.
+    """
+    if windows.reads_windows(model):
+        return [model.input_shape[1]]
     cells = [layer.cell for layer in model.layers if isinstance(layer, keras.layers.RNN)]
     return [
         size
@@ -186,6 +173,9 @@ def step(
     Returns:
         Logits of the next character, float32 `[B, V]`, and the new states.
     """
+    if windows.reads_windows(model):
+        logits, state = windows.read(model, ids[:, None], *states)
+        return logits[:, 0], [state]
     states, new_states, outputs = iter(states), [], []
     hidden = ids
     if not any(isinstance(layer, keras.layers.Embedding) for layer in model.layers):

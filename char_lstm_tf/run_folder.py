@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Config
@@ -194,13 +195,17 @@ class RunFolder:
         Raises:
             UserError: files of the folder don't fit each other.
         """
-        from char_lstm_tf import training  # imports TensorFlow: not before the flags are parsed
+        from char_lstm_tf import counted, training  # imports TensorFlow: not before the flags are parsed
 
         vocabulary = Vocabulary.load(self.vocabulary)
-        model = training.build(self.config, len(vocabulary))
+        config = self.config
         try:
+            if config.model.architecture == "counts":
+                model = counted.empty_like(self.model)
+            else:
+                model = training.build(config, len(vocabulary))
             model.load_weights(self.model)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"{self.model}: not the weights of this run ({reason})") from error
         return model, vocabulary

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from char_lstm_tf import models
+from char_lstm_tf import models, windows
 from char_lstm_tf.sampling import Step
 from pipelines.corpus import IdRange
 from pipelines.vocabulary import Vocabulary
@@ -99,6 +99,11 @@ class Scorer:
     def _nats_of_chunk(
         self, ids: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        if windows.reads_windows(
+            self._model
+        ):  # none waits for the one before it, so they are read all at once
+            logits, state = windows.read(self._model, ids, *states)
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
         return losses(lambda ids, states: models.step(self._model, ids, states), ids, targets, states)
 
     def nats(self, ids: np.ndarray | IdRange) -> np.ndarray:
@@ -112,7 +117,8 @@ class Scorer:
             texts: ids, `[N]` each, N at least 2; each text is read from a state of its own.
         """
         losses = [np.empty(len(ids) - 1, np.float32) for ids in texts]
-        rows = min(len(texts), ROWS)
+        # The windows of one text fill a batch already; of 16 texts they would take 500 MB at 40 characters.
+        rows = 1 if windows.reads_windows(self._model) else min(len(texts), ROWS)
         longest_first = sorted(range(len(texts)), key=lambda number: -len(texts[number]))  # they end together
         with tqdm(
             total=sum(map(len, losses)), desc="scoring", unit=" chars", delay=2, disable=None

@@ -46,9 +46,11 @@ def main() -> None:
             file=sys.stderr,
         )
     command_line.load_tensorflow(verbose=config.training.verbose)
-    from char_lstm_tf import training  # takes seconds, so not before flags and text have been checked
+    from char_lstm_tf import counting, training  # takes seconds, so not before flags and text are checked
 
-    print_results(folder, training.fit_and_export(config, text, folder))
+    counted = config.model.architecture == "counts"
+    learn = counting.count_and_export if counted else training.fit_and_export
+    print_results(folder, learn(config, text, folder))
 
 
 def print_results(folder: RunFolder, metrics: dict) -> None:

@@ -83,7 +83,7 @@ class _Run:
         self.steps_per_epoch = self.batching.steps_per_epoch(self.ids)
         steps = self.steps_per_epoch * config.training.epochs
         self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
-        self.held_out = _held_out(text)
+        self.held_out = held_out_parts(text)
 
         self.model = build(config, len(text.vocabulary), stream=self.batching.order == "stream", trains=True)
         self.best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
@@ -242,8 +242,12 @@ class _Run:
         self.folder.save_model(self.best)
 
 
-def _held_out(text: Corpus) -> dict[str, IdRange]:
-    """Returns the parts of a text to measure on: those of its split that aren't empty."""
+def held_out_parts(text: Corpus) -> dict[str, IdRange]:
+    """Returns the parts of a text to measure on: those of its split that aren't empty.
+
+    Raises:
+        UserError: one is a single character.
+    """
     parts = {name: text.split(name) for name in ("validation", "test")}
     for name, ids in parts.items():
         if len(ids) == 1:

@@ -105,6 +105,11 @@ def test_flags_repeat_the_run(trained, tmp_path):
             marks=pytest.mark.slow,
         ),
         ["--target=next_char", "--stride=7", "--cell=rnn", "--optimizer=rmsprop", "--clipvalue=5"],
+        pytest.param(["--bidirectional", "--target=next_char", "--stride=7"], marks=pytest.mark.slow),
+        pytest.param(
+            ["--architecture=ngram", "--target=next_char", "--stride=7", "--encoding=embedding"],
+            marks=pytest.mark.slow,
+        ),
         [
             "--encoding=embedding",
             "--batching=shuffled",

@@ -1,0 +1,161 @@
+"""Counts of n-grams, and the probabilities that interpolated Kneser-Ney smoothing makes of them.
+
+Letters: n the order, V the vocabulary size, w a character, c the context before it, of 0 to n - 1 characters. An n-gram
+is a number: the characters of its context from the last to the first, then w, as digits of base V. So n-grams of the
+same context stand side by side when they are sorted, and so do contexts with the same end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from tqdm import tqdm
+
+from pipelines import UserError
+from pipelines.corpus import IdRange
+
+CHUNK = 1 << 20  # characters held in memory at a time
+MAX_NGRAMS = 10_000_000  # different ones of the highest order: counting them takes some 600 MB
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A tree of contexts, and the shares of the characters that were seen after each.
+
+    Row 0 is the empty context; the children of a row are the contexts that are one character longer at their
+    beginning. Rows stand level by level, children of a row side by side. The last row, R, stands for every context that
+    wasn't seen: it has no children, no entries, and rest 1.
+
+    Attributes:
+        children: row of the first child of each row, int32 `[R + 2]`: those of row r end before `children[r + 1]`.
+        left: the first character of each context, int32 `[R + 1]`.
+        rest: share of what each context leaves to the next shorter one, float32 `[R + 1]`.
+        entries: of the first character seen after each row, int32 `[R + 2]`.
+        seen: characters seen, int32 `[E]`, sorted within a row.
+        share: what discounting left of their probability, float32 `[E]`.
+    """
+
+    children: np.ndarray
+    left: np.ndarray
+    rest: np.ndarray
+    entries: np.ndarray
+    seen: np.ndarray
+    share: np.ndarray
+
+
+def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the different n-grams of a text, int64, sorted, and how often each occurs, int64.
+
+    Reads a chunk at a time, and holds the n-grams found so far.
+
+    Args:
+        ids: the text.
+        order: n.
+        vocabulary_size: V.
+
+    Raises:
+        UserError: the text is shorter than n, or its n-grams too many or too large to be told apart.
+    """
+    if len(ids) < order:
+        raise UserError(f"--order={order}: the training split has {len(ids):,} characters; lower it")
+    if vocabulary_size**order >= 2**63:
+        fits = int(63 / np.log2(vocabulary_size))
+        raise UserError(f"--order={order}: at most {fits} with a vocabulary of {vocabulary_size:,}")
+    found, fresh = _merged([]), []
+    starts = range(0, len(ids) - order + 1, CHUNK)
+    for start in tqdm(starts, "counting", unit=" MB", delay=2, leave=False, disable=None):
+        chunk = ids[start : start + CHUNK + order - 1].astype(np.int64)
+        fresh.append(np.unique(_numbers(chunk, order, vocabulary_size), return_counts=True))
+        if start == starts[-1] or sum(len(numbers) for numbers, _ in fresh) > len(found[0]):
+            found, fresh = _merged([found, *fresh]), []  # twice as many each time: few merges
+            if len(found[0]) > MAX_NGRAMS:
+                raise UserError(
+                    f"--order={order}: more than {MAX_NGRAMS:,} different sequences of {order} characters; lower it"
+                )
+    return found
+
+
+def _numbers(ids: np.ndarray, order: int, vocabulary_size: int) -> np.ndarray:
+    """Before: ids 1 2 3 of n = 3, V = 10; after: 213, which is 3 after the context 1 2."""
+    numbers = np.zeros(len(ids) - order + 1, np.int64)
+    for place in [*range(order - 2, -1, -1), order - 1]:
+        numbers = numbers * vocabulary_size + ids[place : place + len(numbers)]
+    return numbers
+
+
+def _merged(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns n-grams and their counts, added up where an n-gram occurs in several parts."""
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    numbers, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(numbers, kind="stable")
+    numbers, first = np.unique(numbers[order], return_index=True)
+    return numbers, np.add.reduceat(counts[order], first)
+
+
+def discounts(counts: np.ndarray) -> np.ndarray:
+    """Returns what is taken from n-grams counted 0, 1, 2 and at least 3 times, float64 `[4]`.
+
+    Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1999), section 2.7: "modified"
+    Kneser-Ney. Where the counts of a small text don't allow that formula: 1/2, 1 and 3/2.
+    """
+    once, twice, thrice, four = np.bincount(np.minimum(counts, 5), minlength=5)[1:5].astype(float)
+    if min(once, twice, thrice):
+        share = once / (once + 2 * twice)
+        found = 1 - 2 * share * twice / once, 2 - 3 * share * thrice / twice, 3 - 4 * share * four / thrice
+        if all(0 < discount < times for discount, times in zip(found, (1, 2, 3), strict=True)):
+            return np.array([0, *found])
+    return np.array([0, 0.5, 1, 1.5])
+
+
+def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_size: int) -> Tables:
+    """Returns the tables of counted n-grams: shares and rests such that, with c' the context c without its beginning,
+
+        p(w | c) = share(c, w) + rest(c) p(w | c'),   p(w | c') = 1 / V when c was empty.
+
+    Interpolated Kneser-Ney: share(c, w) = (a(c, w) - D(a(c, w))) / Σ a(c, ·), where a of the highest order are the
+    counts, and of lower ones the number of different characters seen before c w.
+
+    Args:
+        numbers: n-grams as `count` returns them, likewise `counts`.
+        counts: as above.
+        order: n.
+        vocabulary_size: V.
+    """
+    levels = []  # the longest contexts first
+    for _ in range(order):
+        contexts, first = np.unique(numbers // vocabulary_size, return_index=True)
+        totals = np.add.reduceat(counts, first)
+        taken = discounts(counts)[np.minimum(counts, 3)]
+        share = (counts - taken) / np.repeat(totals, np.diff([*first, len(counts)]))
+        levels.append(
+            (contexts, first, np.add.reduceat(taken, first) / totals, numbers % vocabulary_size, share)
+        )
+        shorter = numbers // vocabulary_size**2 * vocabulary_size + numbers % vocabulary_size
+        numbers, counts = np.unique(shorter, return_counts=True)
+    levels.reverse()
+    contexts, first, rest, seen, share = zip(*levels, strict=True)
+    return Tables(
+        _first_children(contexts, vocabulary_size),
+        np.concatenate([*(level % vocabulary_size for level in contexts), [0]]).astype(np.int32),
+        np.concatenate([*rest, [1]]).astype(np.float32),
+        _joined(first, [len(level) for level in seen]),
+        np.concatenate(seen).astype(np.int32),
+        np.concatenate(share).astype(np.float32),
+    )
+
+
+def _first_children(contexts: Sequence[np.ndarray], vocabulary_size: int) -> np.ndarray:
+    """Returns `Tables.children` of the contexts of each length, the empty one first."""
+    begin, children = 1, []
+    for level, longer in pairwise(contexts):
+        children.append(begin + np.searchsorted(longer // vocabulary_size, level))
+        begin += len(longer)
+    return np.concatenate([*children, np.full(len(contexts[-1]) + 2, begin)]).astype(np.int32)
+
+
+def _joined(first: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
+    """Returns where each row's part of all levels' entries begins, with two ends behind."""
+    begins = np.cumsum([0, *lengths])
+    return np.concatenate([*map(np.add, first, begins), [begins[-1]] * 2]).astype(np.int32)

@@ -1,0 +1,72 @@
+"""Models that read a window of T characters anew for each answer: what they answer along a text.
+
+They carry nothing from one character to the next but the characters, so these are their state: the last T ids, as
+float32 `[B, T]` like every other state. A text starts from zeros: the places before its beginning hold id 0, the
+unknown character.
+"""
+
+import keras
+import tensorflow as tf
+
+
+def reads_windows(model: keras.Model) -> bool:
+    """Returns whether a model has no cells that could be stepped from its first layer to its last."""
+    layers = model.layers
+    return not any(isinstance(layer, keras.layers.RNN) for layer in layers) or any(
+        isinstance(layer, keras.layers.Bidirectional) for layer in layers
+    )
+
+
+def read(model: keras.Model, ids: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Reads `ids` on from a state, all their windows at once.
+
+    Before: state `"the"`, ids `"re"` of a model of T = 3; the windows it reads: `"her"`, `"ere"`; after: state `"ere"`.
+
+    Args:
+        model: for which `reads_windows` holds.
+        ids: int32 `[B, N]`, N at least 1.
+        state: the T ids before them, float32 `[B, T]`.
+
+    Returns:
+        Logits of the character after each id, float32 `[B, N, V]`, and the new state.
+    """
+    size = state.shape[1]
+    text = tf.concat([tf.cast(state[:, 1:], tf.int32), ids], axis=1)
+    count = tf.shape(ids)[1]
+    windows = tf.gather(text, tf.range(count)[:, None] + tf.range(size), axis=1)
+    logits = answer(model, tf.reshape(windows, [-1, size]))
+    new_state = tf.cast(text[:, -size:], tf.float32)
+    return tf.reshape(logits, [-1, count, logits.shape[-1]]), tf.ensure_shape(new_state, state.shape)
+
+
+def answer(model: keras.Model, windows: tf.Tensor) -> tf.Tensor:
+    """Returns the logits of the character after each window, float32 `[B, V]`, without dropout.
+
+    Recurrent layers are run by Keras' own loop over their cells, so that an exported graph has no operation of one
+    kind of device, whatever the layers around the cells use.
+
+    Args:
+        model: for which `reads_windows` holds.
+        windows: ids, int32 `[B, T]`.
+    """
+    embedded = model.inputs[0].dtype == "int32"
+    hidden = windows if embedded else tf.one_hot(windows, model.output_shape[-1])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Bidirectional):
+            forward, backward = (
+                run(part.cell, hidden, return_sequences=part.return_sequences, go_backwards=part.go_backwards)
+                for part in (layer.forward_layer, layer.backward_layer)
+            )
+            if layer.backward_layer.return_sequences:
+                backward = tf.reverse(backward, axis=[1])
+            hidden = tf.concat([forward, backward], axis=-1)
+        elif isinstance(layer, keras.layers.RNN):
+            hidden = run(layer.cell, hidden, return_sequences=layer.return_sequences)
+        elif not isinstance(layer, keras.layers.Dropout):
+            hidden = layer(hidden)
+    return hidden
+
+
+def run(cell: keras.Layer, inputs: tf.Tensor, **options: bool) -> tf.Tensor:
+    """Returns the outputs of a cell with its weights as they are, `[B, T, H]` or `[B, H]`; options of Keras' RNN."""
+    return keras.layers.RNN(cell, **options)(inputs, training=False)
