@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from char_lstm_tf import recurrent
 from char_lstm_tf.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.recurrent import CompiledLSTM
 
 RECURRENT = {
     "lstm": keras.layers.LSTM,
@@ -59,8 +59,8 @@ def build_sequential(
         window: T; None: any.
         stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
             None: any B, each window from a zero state.
-        trains: whether it will be trained, for which `lstm` then is `CompiledLSTM`, with the same weights. What is kept
-            and exported has Keras' own layers.
+        trains: whether it will be trained: then `lstm` is `recurrent.LSTM`. What is kept and exported has Keras' own
+            layers, and the weights fit both.
     """
     stateful = stream_batch_size is not None
     layers = _layers(config, vocabulary_size, encoding, target, stateful=stateful, trains=trains)
@@ -115,7 +115,7 @@ def _layers(
     config: ModelConfig, vocabulary_size: int, encoding: str, target: str, *, stateful: bool, trains: bool
 ) -> list[keras.Layer]:
     """Returns the layers in the order in which data passes them, the last one giving the logits."""
-    recurrent = CompiledLSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
+    layer = recurrent.LSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
     layers = []
     if encoding == "embedding":
         layers.append(
@@ -130,7 +130,7 @@ def _layers(
     for number, units in enumerate(config.units, start=1):
         last = number == len(config.units)
         layers.append(
-            recurrent(
+            layer(
                 units,
                 kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
                 return_sequences=target == "sequence" or not last,
