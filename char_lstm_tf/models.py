@@ -10,11 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from char_lstm_tf import encodings, windows
+from char_lstm_tf import encodings, recurrent, windows
 from char_lstm_tf.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.ngram import build_ngram
-from char_lstm_tf.recurrent import CompiledLSTM
 
 RECURRENT = {
     "lstm": keras.layers.LSTM,
@@ -98,10 +97,10 @@ def stack(
         window: T; None: any.
         stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
             None: any B, each window from a zero state.
-        trains: whether it will be trained, for which `lstm` then is `CompiledLSTM`, with the same weights. What is kept
-            and exported has Keras' own layers.
+        trains: whether it will be trained: then `lstm` is `recurrent.LSTM`. What is kept and exported has Keras' own
+            layers, and the weights fit both.
     """
-    recurrent = CompiledLSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
+    recurrent_layer = recurrent.LSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
     inputs = encodings.character_input(
         vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
     )
@@ -109,7 +108,7 @@ def stack(
     variance = config.embedding_size if encoding == "embedding" else 1.0  # sum over what a gate reads
     for number, units in enumerate(config.units, start=1):
         last = number == len(config.units)
-        layer = recurrent(
+        layer = recurrent_layer(
             units,
             kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
             return_sequences=target == "sequence" or not last,

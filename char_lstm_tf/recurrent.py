@@ -22,11 +22,11 @@ LEAST_ROWS = 8
 compiled = partial(tf.function, jit_compile=True, autograph=False)
 
 
-class CompiledLSTM(keras.layers.LSTM):
+class LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM`, the same in configuration, weights and results, that takes training steps faster on a CPU.
 
     Outside training, on other devices, with masks, dropout inside the cell, other activations or other types than
-    float32, it is what it inherits.
+    float32, it is what it inherits. The class has the same name too, as Keras finds weights in a file by it.
     """
 
     def inner_loop(

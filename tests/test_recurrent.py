@@ -8,7 +8,6 @@ from conftest import verse
 
 from char_lstm_tf import compiling, models, recurrent
 from char_lstm_tf.config import ModelConfig, TrainingConfig
-from char_lstm_tf.recurrent import CompiledLSTM
 
 INPUT, UNITS = 5, 4
 
@@ -88,7 +87,7 @@ def assert_equal_to_rounding(ours, theirs):
 def test_results_and_all_gradients_are_those_of_keras(rows, steps, options, passes):
     how = {"rows": rows, "steps": steps, "static": options.get("static", True)}
     options = {name: value for name, value in options.items() if name != "static"}
-    ours = results_and_gradients(layer(CompiledLSTM, **options), **how)
+    ours = results_and_gradients(layer(recurrent.LSTM, **options), **how)
     assert passes
     assert_equal_to_rounding(ours, results_and_gradients(layer(keras.layers.LSTM, **options), **how))
 
@@ -108,7 +107,7 @@ def test_results_and_all_gradients_are_those_of_keras(rows, steps, options, pass
     ids=lambda options: next(iter(options)),
 )
 def test_what_it_does_not_cover_is_left_to_keras(options, passes):
-    ours = results_and_gradients(layer(CompiledLSTM, **options), rows=4, steps=3)
+    ours = results_and_gradients(layer(recurrent.LSTM, **options), rows=4, steps=3)
     assert not passes
     for mine, other in zip(
         ours, results_and_gradients(layer(keras.layers.LSTM, **options), rows=4, steps=3), strict=True
@@ -119,23 +118,24 @@ def test_what_it_does_not_cover_is_left_to_keras(options, passes):
 def test_masks_are_left_to_keras(passes):
     x = tf.random.normal([3, 4, INPUT])
     mask = tf.constant([[True] * 4, [True, True, False, False], [True, False, True, False]])
-    ours, theirs = (layer(kind)(x, mask=mask, training=True) for kind in (CompiledLSTM, keras.layers.LSTM))
+    ours, theirs = (layer(kind)(x, mask=mask, training=True) for kind in (recurrent.LSTM, keras.layers.LSTM))
     assert not passes
     assert_equal_to_rounding([value.numpy() for value in ours], [value.numpy() for value in theirs])
 
 
-def test_outside_training_and_on_a_gpu_it_is_keras(passes, monkeypatch):
-    made = layer(CompiledLSTM)
+def test_outside_training_it_is_keras(passes):
+    made = layer(recurrent.LSTM)
     made(tf.zeros([2, 3, INPUT]))
     made(tf.zeros([2, 3, INPUT]), training=False)
-    gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: [gpu])
-    monkeypatch.setattr(
-        keras.layers.LSTM,
-        "inner_loop",
-        lambda self, sequences, *a, **k: (sequences[:, 0, :4], sequences, [sequences[:, 0]] * 2),
-    )
+    assert not passes
     made(tf.zeros([2, 3, INPUT]), training=True)
+    assert passes
+
+
+def test_beside_a_gpu_it_is_keras(passes, monkeypatch):
+    gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
+    monkeypatch.setattr(recurrent.tf.config, "list_logical_devices", lambda kind=None: [gpu])
+    layer(recurrent.LSTM, use_cudnn=False)(tf.zeros([2, 3, INPUT]), training=True)
     assert not passes
 
 
@@ -153,7 +153,7 @@ def test_weights_names_and_configuration_are_those_of_keras():
         np.testing.assert_array_equal(mine, other)
     for mine, other in zip(fast.layers, plain.layers, strict=True):
         assert mine.get_config().keys() == other.get_config().keys()
-    assert [type(made) for made in fast.layers[:2]] == [CompiledLSTM] * 2
+    assert [type(made) for made in fast.layers[:2]] == [recurrent.LSTM] * 2
     assert [type(made) for made in plain.layers[:2]] == [keras.layers.LSTM] * 2
 
 
@@ -179,7 +179,7 @@ def losses(steps, **options):
         one_hot = np.eye(11, dtype="float32")[ids]
         targets = one_hot[:, 1:] if options.get("target") != "next_char" else one_hot[:, -1]
         found.append(made.train_on_batch(one_hot[:, :-1], targets))
-        made.reset_metrics() if hasattr(made, "reset_metrics") else None
+        made.reset_metrics()
     return np.array(found)
 
 
