@@ -29,6 +29,8 @@ class RunFolder:
     vocabulary = property(lambda self: self.path / "vocabulary.json")
     flags = property(lambda self: self.path / "flags.txt")
     training_log = property(lambda self: self.path / "training.csv")
+    gradients = property(lambda self: self.path / "gradients.csv")
+    gradients_picture = property(lambda self: self.path / "gradients.png")
     samples = property(lambda self: self.path / "samples.txt")
     metrics = property(lambda self: self.path / "metrics.json")
     logs = property(lambda self: self.path / "logs")
@@ -87,8 +89,8 @@ class RunFolder:
         return version
 
     @classmethod
-    def find(cls, path: str) -> "RunFolder":
-        """Returns the run that `--model` means.
+    def find(cls, path: str, *, flag: str = "model") -> "RunFolder":
+        """Returns the run that `--model`, or another flag, means.
 
         Raises:
             UserError: there is none, with what to give instead.
@@ -96,15 +98,15 @@ class RunFolder:
         folder = cls(Path(path))
         if not folder.path.is_dir():
             raise UserError(
-                f"--model={path}: no such folder; give a run's folder, such as saved_models/quickstart"
+                f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart"
             )
         if (folder.path / "saved_model.pb").is_file():
             raise UserError(
-                f"--model={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}"
+                f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}"
             )
         for file in (folder.flags, folder.vocabulary, folder.model):
             if not file.is_file():
-                raise UserError(f"--model={path}: no trained run, it has no {file.name}")
+                raise UserError(f"--{flag}={path}: no trained run, it has no {file.name}")
         return folder
 
     def load(self) -> tuple["keras.Model", Vocabulary]:

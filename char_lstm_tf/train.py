@@ -16,16 +16,24 @@ import sys
 from pathlib import Path
 
 from char_lstm_tf import command_line
-from char_lstm_tf.config import Config, DataConfig
+from char_lstm_tf.config import Config, DataConfig, TrainingConfig
+from char_lstm_tf.fine_tuning import Origin
 from char_lstm_tf.run_folder import RunFolder
 from pipelines import corpus, datasets, sources
+from pipelines.vocabulary import Vocabulary
 
 
 def main() -> None:
     """Trains, and prints the table of results."""
+    init_from = command_line.read_flags(TrainingConfig).init_from
+    origin = Origin.find(init_from) if init_from else None
+    if origin:
+        command_line.set_defaults(origin.defaults())
     config = command_line.read_config()
+    if origin:
+        origin.require_sizes(config)
     folder = RunFolder.reserve(config)
-    text = prepare_text(config.data)
+    text = prepare_text(config.data, known=origin.vocabulary if origin else None)
     print(
         f"{text.characters:,} characters, {len(text.split('train')):,} of them to train on, "
         f"{len(text.vocabulary) - 1} different ones",
@@ -62,8 +70,8 @@ def python_command() -> str:
     return sys.executable if here.startswith("..") else here
 
 
-def prepare_text(config: DataConfig) -> corpus.Corpus:
-    """Returns the text of a configuration, as ids.
+def prepare_text(config: DataConfig, *, known: Vocabulary | None = None) -> corpus.Corpus:
+    """Returns the text of a configuration, as ids: those of a vocabulary that is known, where it has any.
 
     Raises:
         UserError: it can't be found or read.
@@ -87,7 +95,11 @@ def prepare_text(config: DataConfig) -> corpus.Corpus:
                 )
             ]
     return corpus.prepare(
-        found, split=config.split, max_vocabulary=config.max_vocabulary, folder=data_dir / "corpora"
+        found,
+        split=config.split,
+        max_vocabulary=config.max_vocabulary,
+        folder=data_dir / "corpora",
+        known=known,
     )
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import keras
 
-from char_lstm_tf import callbacks, compiling, export, models
+from char_lstm_tf import callbacks, compiling, export, fine_tuning, models
 from char_lstm_tf.config import Config
+from char_lstm_tf.gradients import LogGradients
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
 from pipelines import UserError
-from pipelines.batches import Batching, training_batches
+from pipelines.batches import Batching, training_batch, training_batches
 from pipelines.corpus import Corpus, IdRange
 
 
@@ -72,6 +73,9 @@ def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
     held_out = _held_out(text)
 
     model = build(config, len(text.vocabulary), stream=batching.order == "stream")
+    if config.training.init_from:
+        fine_tuning.Origin.find(config.training.init_from).give_weights(model, text.vocabulary)
+        fine_tuning.freeze(model, config.training.freeze)
     compiling.compile_model(model, config.training, steps=steps)
     folder.create(config, text.vocabulary)
     print(
@@ -81,15 +85,23 @@ def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
 
     best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
     scorer = Scorer(best, text.vocabulary)
-    dataset = training_batches(
-        ids,
-        batching,
-        encoding=config.data.encoding,
-        target=config.data.target,
-        vocabulary_size=len(text.vocabulary),
-        steps=steps,
-    )
+    form = {
+        "encoding": config.data.encoding,
+        "target": config.data.target,
+        "vocabulary_size": len(text.vocabulary),
+    }
+    dataset = training_batches(ids, batching, **form, steps=steps)
     chosen = _callbacks(config, text, folder, model, best, held_out.get("validation"), steps)
+    if config.training.gradient_steps:
+        chosen.append(
+            LogGradients(
+                lambda step: training_batch(ids, batching, **form, step=step),
+                every=config.training.gradient_steps,
+                csv_path=folder.gradients,
+                picture=folder.gradients_picture,
+                logs=folder.logs / "gradients",
+            )
+        )
     with contextlib.redirect_stdout(sys.stderr):  # Keras prints its bar to stdout, where samples go
         model.fit(
             dataset,
