@@ -204,6 +204,12 @@ class TrainingConfig(Checked):
     )
     final_learning_rate: float = option(0.05, "Learning rate at the end, as a share of --learning_rate.")
     weight_decay: float = option(0.004, "Decoupled weight decay of adamw.")
+    l1: float = option(
+        0.0,
+        "Penalty in training for each element of a kernel or recurrent kernel, times its absolute value; the loss "
+        "that is shown stays nats a character.",
+    )
+    l2: float = option(0.0, "The same, times its square; adamw's --weight_decay usually does better.")
     clipnorm: float | None = option(
         None,
         "Longest gradient of each weight matrix by itself. Default 1.0, unless another clip is given; "
@@ -234,7 +240,15 @@ class TrainingConfig(Checked):
             bool(self.init_from) or not self.freeze, "freeze", "keeps layers of --init_from; name a run there"
         )
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
-        for field in ("max_steps", "warmup_steps", "weight_decay", "gradient_steps", "sample_chars"):
+        for field in (
+            "max_steps",
+            "warmup_steps",
+            "weight_decay",
+            "l1",
+            "l2",
+            "gradient_steps",
+            "sample_chars",
+        ):
             self._require(getattr(self, field) >= 0, field, "must not be negative")
         self._require(0 < self.learning_rate < math.inf, "learning_rate", "must be above 0")
         self._require(

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.plot_gradients import COLUMNS, draw
+from char_lstm_tf.run_folder import written_aside
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
@@ -169,7 +170,8 @@ class LogGradients(keras.callbacks.Callback):
                 if distance < len(reach):
                     tf.summary.scalar(f"gradient_reach/{distance}_before", reach[distance] / reach[0])
             self._board.flush()
-        draw({self._csv.parent.name: self._csv}, self._picture)
+        with written_aside(self._picture) as path:
+            draw({self._csv.parent.name: self._csv}, path)
 
 
 def summary(looks: Sequence[Look]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -16,7 +16,6 @@ epoch of each. What is drawn is gradients.csv, with these columns:
 
 import csv
 import dataclasses
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from char_lstm_tf.config import Checked, option
 from pipelines import UserError
 
 COLUMNS = ("epoch", "looks", "weight", "distance", "norm", "largest", "clipped")
-LEAST = 1e-7  # share of float32 that is left beside 1; below it lines are noise
+LEAST = 1e-8  # share of the gradient below which a picture shows nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +50,8 @@ def main() -> None:
         raise UserError(f"--png={config.png}: {error.strerror}; name a file that can be written") from error
     for run, log in logs.items():
         reach = list(reach_by_epoch(log).values())[-1]
-        half = next((t for t, norm in enumerate(reach) if norm < reach[0] / 100), None)
-        beyond = f"from {half} characters before on" if half else "nowhere in the window"
-        print(f"{run}: below a hundredth of what reaches the last input: {beyond}")
+        shares = ", ".join(f"{reach[t] / reach[0]:.1e} {t} before" for t in (1, 10, 20, 50) if t < len(reach))
+        print(f"{run}: of what reaches the last character, {shares}")
 
 
 def reach_by_epoch(log: Path) -> dict[int, list[float]]:
@@ -73,11 +71,9 @@ def draw(logs: Mapping[str, Path], png: Path) -> None:
         logs: gradients.csv of each run, by its name.
         png: file to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # not pyplot, which looks for a screen
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # not pyplot: it would look for a screen
 
     figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     lines = {run: list(reach_by_epoch(log).values())[-1] for run, log in logs.items()}
     if len(logs) == 1:
@@ -87,8 +83,8 @@ def draw(logs: Mapping[str, Path], png: Path) -> None:
     for place, (label, reach) in enumerate(lines.items()):
         color = {"color": f"{0.8 * (1 - (place + 1) / len(lines)):.2f}"} if len(logs) == 1 else {}
         shown = label if len(lines) <= 6 or place in (0, len(lines) - 1) else None
-        shares = [norm / reach[0] if norm > LEAST * reach[0] else math.nan for norm in reach]
-        axes.semilogy(shares, label=shown, **color)
+        axes.semilogy([norm / reach[0] for norm in reach], label=shown, **color)
+    axes.set_ylim(bottom=max(LEAST, axes.get_ylim()[0]))
     axes.set_xlabel("characters before the last one")
     axes.set_ylabel("gradient, as a share of that at the last")
     axes.grid(alpha=0.3)
