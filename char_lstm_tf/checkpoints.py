@@ -117,7 +117,9 @@ class Checkpoints:
                     f"{file}: shorter than when the checkpoint was written ({size} of {length} bytes), "
                     "so it can't go on; put it back, or begin anew with --overwrite"
                 )
-            if size > length:
+            if not length:
+                file.unlink(missing_ok=True)  # so that its header is written again
+            elif size > length:
                 with file.open("r+b") as opened:
                     opened.truncate(length)
 

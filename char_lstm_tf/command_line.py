@@ -9,12 +9,12 @@ import os
 import sys
 import tempfile
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
-from char_lstm_tf.config import Config
+from char_lstm_tf.config import Config, shown
 from pipelines import UserError
 
 flags.disclaim_key_flags()  # the flags belong to the command that is run
@@ -75,6 +75,12 @@ def read_config(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     return Config(**{name: read_flags(part, flag_values) for name, part in Config.parts().items()})
 
 
+def set_defaults(values: Mapping[str, Any], flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Changes what flags are when they aren't given."""
+    for name, value in values.items():
+        flag_values.set_default(name, shown(value))
+
+
 def flag_lines(config: Config) -> str:
     """Returns `config` as the text of a flagfile, a flag a line, defaults included.
 
@@ -89,7 +95,7 @@ def flag_lines(config: Config) -> str:
             if kind == tuple[str, ...]:
                 lines += [f"--{name}={item}" for item in value]
             elif isinstance(value, tuple):
-                lines.append(f"--{name}={','.join(map(str, value))}")
+                lines.append(f"--{name}={shown(value)}")
             elif isinstance(value, bool):
                 lines.append(f"--{name}={str(value).lower()}")
             elif value is not None:
@@ -133,7 +139,7 @@ def resumed_config(asked: Config, saved: Config, flag_values: flags.FlagValues =
                 continue
             if field.metadata["outcome"]:
                 raise UserError(
-                    f"--{field.name}={value}: the run to --resume began with {old}; leave the flag out, "
+                    f"--{field.name}={shown(value)}: the run to --resume began with {shown(old)}; leave the flag out, "
                     "or begin another run with it"
                 )
             changes[field.name] = value

@@ -21,15 +21,18 @@ def option(default: Any, help: str, choices: Sequence[str] = (), *, outcome: boo
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def shown(value: Any) -> str:
+    """Returns a value as it is given to a flag. Before: `(128, 128)`; after: `128,128`."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 @dataclasses.dataclass(frozen=True)
 class Checked:
     """Says which flag was wrong, with which value, and what to give instead."""
 
     def _require(self, holds: bool, field: str, remedy: str) -> None:
-        value = getattr(self, field)
-        shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
         if not holds:
-            raise UserError(f"--{field}={shown}: {remedy}")
+            raise UserError(f"--{field}={shown(getattr(self, field))}: {remedy}")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -240,6 +243,17 @@ class TrainingConfig(Checked):
         False, "Print nothing but errors and the table at the end; samples go to samples.txt.", outcome=False
     )
     verbose: bool = option(False, "Show TensorFlow's own messages, too.", outcome=False)
+    init_from: str = option(
+        "",
+        "Folder of a run, such as saved_models/quickstart, whose best weights to start from. Its sizes, and --target "
+        "and --window unless given, are taken too; characters that it doesn't know get ids after its own. "
+        "A --learning_rate of a quarter of the first run's is a good beginning.",
+    )
+    freeze: int = option(
+        0,
+        "First layers of --init_from that keep their weights, the embedding not counted and kept with them. Of a "
+        "one-hot first layer this keeps the random weights of characters that are new.",
+    )
     epochs: int = option(10, "Passes over the training text.")
     max_steps: int = option(0, "Stop after so many batches, also in the middle of an epoch; 0: no limit.")
     optimizer: str = option("adamw", "Optimizer.", ("adam", "adamw", "rmsprop", "sgd"))
@@ -256,6 +270,12 @@ class TrainingConfig(Checked):
     )
     final_learning_rate: float = option(0.05, "Learning rate at the end, as a share of --learning_rate.")
     weight_decay: float = option(0.004, "Decoupled weight decay of adamw.")
+    l1: float = option(
+        0.0,
+        "Penalty in training for each element of a kernel or recurrent kernel, times its absolute value; the loss "
+        "that is shown stays nats a character.",
+    )
+    l2: float = option(0.0, "The same, times its square; adamw's --weight_decay usually does better.")
     clipnorm: float | None = option(
         None,
         "Longest gradient of each weight matrix by itself. Default 1.0, unless another clip is given; "
@@ -263,6 +283,12 @@ class TrainingConfig(Checked):
     )
     global_clipnorm: float | None = option(None, "Longest gradient of all weights together.")
     clipvalue: float | None = option(None, "Largest element of a gradient.")
+    gradient_steps: int = option(
+        0,
+        "Look at the gradients of every so many batches: gradients.csv and TensorBoard show how long they are, how "
+        "often they are clipped, and with gradients.png how far back in time the loss reaches. 100 costs "
+        "some 5% of the time; 0: never.",
+    )
     seed: int = option(1, "Seed of weights, dropout, order of windows and samples.")
     sample_prompt: str = option("", "What the sample after each epoch continues; empty: a new line.")
     sample_chars: int = option(300, "Characters of the sample after each epoch; 0: none.")
@@ -274,6 +300,10 @@ class TrainingConfig(Checked):
             bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name)),
             "name",
             "give the run a name of letters, digits, '.', '_' and '-', such as --name=frankenstein",
+        )
+        self._require(self.freeze >= 0, "freeze", "must not be negative")
+        self._require(
+            bool(self.init_from) or not self.freeze, "freeze", "keeps layers of --init_from; name a run there"
         )
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
         self._require(not (self.resume and self.overwrite), "resume", "or --overwrite, not both")
@@ -289,6 +319,9 @@ class TrainingConfig(Checked):
             "max_rollbacks",
             "patience",
             "plateau_patience",
+            "l1",
+            "l2",
+            "gradient_steps",
         ):
             self._require(getattr(self, field) >= 0, field, "must not be negative")
         self._require(0 < self.learning_rate < math.inf, "learning_rate", "must be above 0")

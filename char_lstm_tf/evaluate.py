@@ -7,6 +7,7 @@
 Nats a character is the mean of -ln p(character | all before it); bits = nats / ln 2; perplexity = exp(nats); perplexity
 a word = exp(nats × characters / words), words being runs of characters that aren't white space. The first character
 of a file has nothing before it and isn't scored. A character that the model doesn't know is scored as the unknown one.
+--window reads the text in pieces instead, each from a fresh state, as models without a memory are measured.
 With several files, a row (--json: a line) for each comes first, and the totals last.
 """
 
@@ -41,9 +42,18 @@ class EvaluateConfig(Checked):
     clean: bool = option(
         True, "Remove Project Gutenberg's headers, footers and licence; --noclean keeps files as they are."
     )
+    window: int = option(
+        0,
+        "Forget everything after so many characters, and begin anew: the measure of models that see a window. "
+        "0: one pass with carried state.",
+    )
     json: bool = option(False, "Print JSON instead of a table: an object a line, the totals on the last.")
     tsv: str = option("", "File to write, a line a character: file, position, character, nats.")
     html: str = option("", "Page to write: the texts, coloured by surprise.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require(self.window >= 0, "window", "must be at least 1, or 0 for one pass")
 
 
 def main() -> None:
@@ -65,7 +75,7 @@ def main() -> None:
     scorer = Scorer(model, vocabulary)
     ids = [vocabulary.encode(text) for text in texts]
     began = time.perf_counter()
-    losses = scorer.nats_of_each(ids)
+    losses = scorer.nats_in_windows(ids, config.window) if config.window else scorer.nats_of_each(ids)
     seconds = time.perf_counter() - began
     names = [source.name for source in found]
     scores = dict(zip(names, map(scorer.measure, ids, losses), strict=True))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 from char_lstm_tf import command_line
-from char_lstm_tf.config import Config
+from char_lstm_tf.config import Config, TrainingConfig
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
@@ -34,6 +34,8 @@ class RunFolder:
     vocabulary = property(lambda self: self.path / "vocabulary.json")
     flags = property(lambda self: self.path / "flags.txt")
     training_log = property(lambda self: self.path / "training.csv")
+    gradients = property(lambda self: self.path / "gradients.csv")
+    gradients_picture = property(lambda self: self.path / "gradients.png")
     samples = property(lambda self: self.path / "samples.txt")
     metrics = property(lambda self: self.path / "metrics.json")
     logs = property(lambda self: self.path / "logs")
@@ -41,19 +43,19 @@ class RunFolder:
     curves = property(lambda self: self.path / "curves.png")
     checkpoints = property(lambda self: self.path / "checkpoints")
     diverged = property(lambda self: self.path / "diverged.txt")
-    growing = property(lambda self: (self.training_log, self.speed_log, self.samples))
+    growing = property(lambda self: (self.training_log, self.speed_log, self.gradients, self.samples))
 
     @classmethod
-    def reserve(cls, config: Config) -> "RunFolder":
+    def reserve(cls, config: TrainingConfig) -> "RunFolder":
         """Returns the folder of a run, neither made nor changed yet.
 
         Raises:
             UserError: it exists and may not be replaced, or another process trains it.
         """
-        name, output_dir = config.training.name, Path(config.training.output_dir)
+        name, output_dir = config.name, Path(config.output_dir)
         folder = cls(output_dir / name)
         if folder.path.is_dir() and any(folder.path.iterdir()):
-            if not (config.training.overwrite or config.training.resume):
+            if not (config.overwrite or config.resume):
                 raise UserError(
                     f"--name={name}: {folder.path} exists; choose another name, replace it "
                     "with --overwrite, or go on with it with --resume"
@@ -167,8 +169,8 @@ class RunFolder:
         return sorted(numbered, key=lambda path: int(path.name))
 
     @classmethod
-    def find(cls, path: str) -> "RunFolder":
-        """Returns the run that `--model` means.
+    def find(cls, path: str, *, flag: str = "model") -> "RunFolder":
+        """Returns the run that `--model`, or another flag, means.
 
         Raises:
             UserError: there is none, with what to give instead.
@@ -176,15 +178,15 @@ class RunFolder:
         folder = cls(Path(path))
         if not folder.path.is_dir():
             raise UserError(
-                f"--model={path}: no such folder; give a run's folder, such as saved_models/quickstart"
+                f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart"
             )
         if (folder.path / "saved_model.pb").is_file():
             raise UserError(
-                f"--model={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}"
+                f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}"
             )
         for file in (folder.flags, folder.vocabulary, folder.model):
             if not file.is_file():
-                raise UserError(f"--model={path}: no trained run, it has no {file.name}")
+                raise UserError(f"--{flag}={path}: no trained run, it has no {file.name}")
         return folder
 
     def load(self) -> tuple["keras.Model", Vocabulary]:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, Config, option
+from char_lstm_tf.config import Checked, Config, option, shown
 from char_lstm_tf.progress import Progress
 from char_lstm_tf.run_folder import RunFolder
 from pipelines import UserError
@@ -94,7 +94,7 @@ def comparison(one: RunFolder, other: RunFolder) -> str:
         for field in dataclasses.fields(first):
             values = [getattr(side, field.name) for side in (first, second)]
             if field.metadata["outcome"] and values[0] != values[1]:
-                lines.append(f"{'--' + field.name:<28}{_shown(values[0]):>24}{_shown(values[1]):>24}")
+                lines.append(f"{'--' + field.name:<28}{shown(values[0]):>24}{shown(values[1]):>24}")
     figures = [
         json.loads(run.metrics.read_text(encoding="utf-8")) if run.metrics.is_file() else {}
         for run in (one, other)
@@ -111,10 +111,6 @@ def comparison(one: RunFolder, other: RunFolder) -> str:
 
 def _nats(metrics: dict, split: str) -> str:
     return f"{metrics[split]['nats_per_char']:.4f}" if split in metrics else "-"
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _age(seconds: float) -> str:

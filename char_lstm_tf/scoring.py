@@ -137,6 +137,17 @@ class Scorer:
                         progress.update(len(part))
         return losses
 
+    def nats_in_windows(self, texts: Sequence[np.ndarray], window: int) -> list[np.ndarray]:
+        """Returns the losses of several texts, as `nats_of_each` does, the state being cleared after every `window`."""
+        starts = [range(0, len(ids) - 1, window) for ids in texts]
+        pieces = [
+            ids[start : start + window + 1]
+            for ids, begins in zip(texts, starts, strict=True)
+            for start in begins
+        ]
+        losses = iter(self.nats_of_each(pieces))
+        return [np.concatenate([next(losses) for _ in begins]) for begins in starts]
+
     def measure(self, ids: np.ndarray, losses: np.ndarray) -> Score:
         """Returns the score of a text whose losses are known."""
         spaces = self._spaces[ids]

@@ -23,22 +23,32 @@ import sys
 from pathlib import Path
 
 from char_lstm_tf import command_line
-from char_lstm_tf.config import Config, DataConfig
+from char_lstm_tf.config import Config, DataConfig, TrainingConfig
+from char_lstm_tf.fine_tuning import Origin
 from char_lstm_tf.run_folder import RunFolder
 from pipelines import corpus, datasets, sources
+from pipelines.vocabulary import Vocabulary
 
 
 def main() -> None:
     """Trains, and prints the table of results."""
+    asked = command_line.read_flags(TrainingConfig)
+    folder = RunFolder.reserve(asked)
+    begun = folder.config if asked.resume and folder.begun else None
+    init_from = begun.training.init_from if begun else asked.init_from
+    origin = Origin.find(init_from) if init_from else None
+    if origin:
+        command_line.set_defaults(origin.defaults())
     config = command_line.read_config()
-    folder = RunFolder.reserve(config)
-    if config.training.resume and folder.begun:
-        config = command_line.resumed_config(config, folder.config)
+    if origin:
+        origin.require_sizes(config)
+    if begun:
+        config = command_line.resumed_config(config, begun)
         if folder.state == "finished":
             print(f"{folder.path} is finished: nothing to resume", file=sys.stderr)
             print_results(folder, json.loads(folder.metrics.read_text(encoding="utf-8")))
             return
-    text = prepare_text(config.data)
+    text = prepare_text(config.data, known=origin.vocabulary if origin else None)
     if not config.training.quiet:
         print(
             f"{text.characters:,} characters, {len(text.split('train')):,} of them to train on, "
@@ -82,8 +92,8 @@ def python_command() -> str:
     return sys.executable if here.startswith("..") else here
 
 
-def prepare_text(config: DataConfig) -> corpus.Corpus:
-    """Returns the text of a configuration, as ids.
+def prepare_text(config: DataConfig, *, known: Vocabulary | None = None) -> corpus.Corpus:
+    """Returns the text of a configuration, as ids: those of a vocabulary that is known, where it has any.
 
     Raises:
         UserError: it can't be found or read.
@@ -107,7 +117,11 @@ def prepare_text(config: DataConfig) -> corpus.Corpus:
                 )
             ]
     return corpus.prepare(
-        found, split=config.split, max_vocabulary=config.max_vocabulary, folder=data_dir / "corpora"
+        found,
+        split=config.split,
+        max_vocabulary=config.max_vocabulary,
+        folder=data_dir / "corpora",
+        known=known,
     )
 
 

@@ -9,19 +9,20 @@ from functools import cached_property
 
 import keras
 
-from char_lstm_tf import callbacks, compiling, curves, export, models
+from char_lstm_tf import callbacks, compiling, curves, export, fine_tuning, models
 from char_lstm_tf.callbacks import DivergedError
 from char_lstm_tf.checkpoints import Checkpoints, SaveCheckpoint, signals_waiting
 from char_lstm_tf.clock import Clock
 from char_lstm_tf.config import Config
 from char_lstm_tf.fitting import fit
+from char_lstm_tf.gradients import LogGradients
 from char_lstm_tf.progress import Progress
 from char_lstm_tf.provenance import peak_memory_bytes, provenance
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
 from pipelines import UserError
-from pipelines.batches import Batching, training_batches
+from pipelines.batches import Batching, training_batch, training_batches
 from pipelines.corpus import Corpus, IdRange
 
 
@@ -80,12 +81,20 @@ class _Run:
             stride=max(config.data.stride, 1),
             seed=config.training.seed,
         )
+        self.form = {
+            "encoding": config.data.encoding,
+            "target": config.data.target,
+            "vocabulary_size": len(text.vocabulary),
+        }
         self.steps_per_epoch = self.batching.steps_per_epoch(self.ids)
         steps = self.steps_per_epoch * config.training.epochs
         self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
         self.held_out = held_out_parts(text)
 
         self.model = build(config, len(text.vocabulary), stream=self.batching.order == "stream", trains=True)
+        if config.training.init_from:
+            fine_tuning.Origin.find(config.training.init_from).give_weights(self.model, text.vocabulary)
+            fine_tuning.freeze(self.model, config.training.freeze)
         self.best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
         self.scorer = Scorer(self.model, text.vocabulary)
         self.compiled = compiling.compile_model(self.model, config.training, steps=self.progress.steps)
@@ -125,13 +134,7 @@ class _Run:
         training, progress = self.config.training, self.progress
         while not progress.finished:
             batches = training_batches(
-                self.ids,
-                self.batching,
-                encoding=self.config.data.encoding,
-                target=self.config.data.target,
-                vocabulary_size=len(self.text.vocabulary),
-                steps=progress.steps,
-                first_step=progress.step,
+                self.ids, self.batching, **self.form, steps=progress.steps, first_step=progress.step
             )
             try:
                 with signals_waiting() as asked_to_end:
@@ -219,6 +222,16 @@ class _Run:
                     temperatures=training.sample_temperatures,
                     seed=training.seed,
                     out=None if training.quiet else sys.stdout,
+                )
+            )
+        if training.gradient_steps:
+            chosen.append(
+                LogGradients(
+                    lambda step: training_batch(self.ids, self.batching, **self.form, step=step),
+                    every=training.gradient_steps,
+                    csv_path=folder.gradients,
+                    picture=folder.gradients_picture,
+                    logs=folder.logs / "gradients",
                 )
             )
         chosen.append(

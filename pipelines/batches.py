@@ -137,14 +137,30 @@ def training_batches(
         first_step: where to begin.
     """
 
-    def pair(windows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        windows = tf.cast(windows, tf.int32)
-        inputs, targets = windows[:, :-1], windows[:, 1:] if target == "sequence" else windows[:, -1]
-        if encoding == "one_hot":
-            inputs = tf.one_hot(inputs, vocabulary_size)
-        return inputs, tf.one_hot(targets, vocabulary_size)
-
     windows = id_windows(ids, batching, steps=steps, first_step=first_step)
+    pair = partial(_pair, encoding=encoding, target=target, vocabulary_size=vocabulary_size)
     # Two ahead are enough for a model that takes a hundred times as long. With AUTOTUNE, batches of thousands of
     # characters (30 MB each for V = 3,782) pile up.
     return windows.map(pair, num_parallel_calls=2).prefetch(2)
+
+
+def training_batch(
+    ids: IdRange, batching: Batching, *, encoding: str, target: str, vocabulary_size: int, step: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the batch that `training_batches` gives at `step`; in 2 ms, where a dataset takes 125 to begin."""
+    epoch, batch = divmod(step, batching.steps_per_epoch(ids))
+    first = batch * batching.batch_size
+    places = tf.range(first, min(first + batching.batch_size, batching.windows(ids)), dtype=tf.int64)
+    starts = batching.starts(ids, tf.constant(epoch, tf.int64), places)
+    windows = ids.windows(starts.numpy(), length=batching.window + 1)
+    return _pair(windows, encoding=encoding, target=target, vocabulary_size=vocabulary_size)
+
+
+def _pair(
+    windows: tf.Tensor, *, encoding: str, target: str, vocabulary_size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    windows = tf.cast(windows, tf.int32)
+    inputs, targets = windows[:, :-1], windows[:, 1:] if target == "sequence" else windows[:, -1]
+    if encoding == "one_hot":
+        inputs = tf.one_hot(inputs, vocabulary_size)
+    return inputs, tf.one_hot(targets, vocabulary_size)

@@ -79,7 +79,12 @@ class Corpus:
 
 
 def prepare(
-    sources: Sequence[Source], *, split: Sequence[float], folder: Path, max_vocabulary: int = 0
+    sources: Sequence[Source],
+    *,
+    split: Sequence[float],
+    folder: Path,
+    max_vocabulary: int = 0,
+    known: Vocabulary | None = None,
 ) -> Corpus:
     """Returns the corpus of `sources`, encoding it first if no run has done so before.
 
@@ -91,11 +96,20 @@ def prepare(
         split: shares of training, validation and test.
         folder: where prepared corpora are kept.
         max_vocabulary: ids at the most, the rarer characters being unknown; 0: no limit.
+        known: a vocabulary to extend: its characters keep their ids, whether they occur in the text or not.
 
     Raises:
-        UserError: there is no text, or the folder can't be written.
+        UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`.
     """
+    if known and 0 < max_vocabulary < len(known):
+        raise UserError(
+            f"--max_vocabulary={max_vocabulary}: fewer than the {len(known)} ids of --init_from, which keep their "
+            "places; give more, or 0 for no limit"
+        )
     settings = [FORMAT, list(split), max_vocabulary, [source.fingerprint() for source in sources]]
+    if known:
+        settings.append(known.characters)
+    known = known or Vocabulary.fit("")
     prepared = folder / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:20]
     if not prepared.is_dir():
         try:
@@ -103,7 +117,7 @@ def prepare(
             with tempfile.TemporaryDirectory(prefix="preparing-", dir=folder) as aside:
                 written = Path(aside, "corpus")
                 written.mkdir()
-                _write(sources, split, max_vocabulary, written, spool=Path(aside, "spool"))
+                _write(sources, split, max_vocabulary, known, written, spool=Path(aside, "spool"))
                 _publish(written, prepared)
         except OSError as error:
             raise UserError(f"--data_dir: {error.strerror or error} ({error.filename or folder})") from error
@@ -119,12 +133,18 @@ def _publish(written: Path, prepared: Path) -> None:
 
 
 def _write(
-    sources: Sequence[Source], split: Sequence[float], max_vocabulary: int, folder: Path, *, spool: Path
+    sources: Sequence[Source],
+    split: Sequence[float],
+    max_vocabulary: int,
+    known: Vocabulary,
+    folder: Path,
+    *,
+    spool: Path,
 ) -> None:
     """Writes a corpus in two passes, since where training ends is known only at the end of the text.
 
     The first pass spools provisional ids, given to characters in the order in which they turn up; the
-    second counts them over the training split, and translates them to those of the sorted vocabulary.
+    second counts them over the training split, and translates them to those of the vocabulary.
     """
     progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
     seen = _spool(joined(progress), spool)
@@ -136,8 +156,9 @@ def _write(
     counts = np.zeros(len(seen), np.int64)
     for start in range(0, bounds[0], CHUNK):
         counts += np.bincount(provisional[start : min(start + CHUNK, bounds[0])], minlength=len(seen))
-    likeliest = np.argsort(-counts, kind="stable")[: max_vocabulary - 1 if max_vocabulary else None]
-    vocabulary = Vocabulary.fit("".join(seen[place] for place in likeliest if counts[place]))
+    likeliest = [seen[place] for place in np.argsort(-counts, kind="stable") if counts[place]]
+    new = [character for character in likeliest if character not in known.characters]
+    vocabulary = known.extended("".join(new[: max_vocabulary - len(known) if max_vocabulary else None]))
     translation = vocabulary.encode(seen)
     with (folder / "ids.bin").open("wb") as file:
         for start in range(0, characters, CHUNK):

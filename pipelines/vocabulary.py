@@ -33,7 +33,14 @@ class Vocabulary:
     @classmethod
     def fit(cls, text: str) -> "Vocabulary":
         """Returns the vocabulary of a text, sorted. Before: `"hello"`; after: `UNKNOWN + "ehlo"`."""
-        return cls(UNKNOWN + "".join(sorted(set(text) - {UNKNOWN})))
+        return cls(UNKNOWN).extended(text)
+
+    def extended(self, text: str) -> "Vocabulary":
+        """Returns this vocabulary and after it, sorted, what a text has more. Ids that there are stay.
+
+        Before: `UNKNOWN + "ehlo"`, extended by `"held up"`; after: `UNKNOWN + "ehlo" + " dpu"`.
+        """
+        return Vocabulary(self.characters + "".join(sorted(set(text) - set(self.characters))))
 
     @property
     def dtype(self) -> str:

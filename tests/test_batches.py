@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines import UserError, corpus
-from pipelines.batches import Batching, id_windows, training_batches
+from pipelines.batches import Batching, id_windows, training_batch, training_batches
 
 TEXT = "".join(map(chr, np.random.default_rng(0).integers(97, 107, 1000)))
 
@@ -139,3 +139,14 @@ def test_a_text_too_short_for_a_batch_is_an_error_with_the_remedy(ids, batching)
 @pytest.mark.parametrize("batching", [Batching("stream", 1, 799), Batching("shuffled", 1, 799)])
 def test_a_text_just_long_enough_gives_its_one_batch(ids, batching):
     assert windows(ids, batching) == [[TEXT[:800]]]
+
+
+@pytest.mark.parametrize("order", ["stream", "shuffled"])
+@pytest.mark.parametrize("target", ["sequence", "next_char"])
+def test_a_batch_by_itself_is_the_one_that_training_gets(ids, order, target):
+    batching = Batching(order, 9, 20, stride=7, seed=4)
+    form = {"encoding": "one_hot", "target": target, "vocabulary_size": 11}
+    steps = 2 * batching.steps_per_epoch(ids)
+    for step, batch in enumerate(training_batches(ids, batching, **form, steps=steps)):
+        for part, same in zip(batch, training_batch(ids, batching, **form, step=step), strict=True):
+            np.testing.assert_array_equal(part, same)

@@ -1,9 +1,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from char_lstm_tf import compiling
-from char_lstm_tf.config import TrainingConfig
+from char_lstm_tf import compiling, models
+from char_lstm_tf.config import ModelConfig, TrainingConfig
 
 
 def config(**options):
@@ -76,3 +77,28 @@ def test_each_optimizer_compiles_and_has_its_name(name):
     assert type(model.optimizer).__name__.lower() == name
     assert isinstance(model.loss, keras.losses.CategoricalCrossentropy)
     assert not model.jit_compile
+
+
+def test_penalties_are_minimized_and_the_loss_in_the_logs_is_nats_alone():
+    """By one step of plain gradient descent, of rate 1, with and without penalties."""
+    batch = np.eye(5, dtype="float32")[[[1, 2, 3], [2, 3, 4]]]
+    losses, after = [], []
+    for penalties in ({}, {"l1": 0.01, "l2": 0.1}):
+        keras.utils.set_random_seed(2)
+        model = models.build_sequential(ModelConfig(cell="coupled", units=(4,)), vocabulary_size=5, window=3)
+        before = {weight.path: weight.numpy() for weight in model.weights}
+        options = {"optimizer": "sgd", "learning_rate": 1.0, "schedule": "constant", "clipnorm": 0.0}
+        compiling.compile_model(model, config(**options, **penalties), steps=1)
+        logits = model(batch)
+        nats = float(tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(batch, logits)))
+        losses.append(float(model.compute_loss(y=batch, y_pred=logits)))
+        assert model.fit(batch, batch, verbose=0).history["loss"] == [pytest.approx(nats, rel=1e-5)]
+        after.append([weight.numpy() for weight in model.weights])
+    kernels = {path: weight for path, weight in before.items() if path.endswith("kernel")}
+    assert len(kernels) == 3
+    penalty = sum(0.01 * np.abs(weight).sum() + 0.1 * (weight**2).sum() for weight in kernels.values())
+    assert losses[0] == pytest.approx(nats, rel=1e-5)
+    assert losses[1] == pytest.approx(nats + penalty, rel=1e-5)
+    for path, plain, penalized in zip(before, *after, strict=True):
+        shrunk = 0.01 * np.sign(before[path]) + 0.2 * before[path] if path in kernels else 0
+        np.testing.assert_allclose(plain - penalized, shrunk + np.zeros_like(plain), atol=2e-6)

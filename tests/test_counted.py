@@ -150,7 +150,7 @@ def test_a_run_is_measured_saved_and_exported_like_any_other(tmp_path):
     text = corpus.prepare(
         sources.text_files((str(tmp_path / "verse.txt"),)), split=(0.8, 0.1, 0.1), folder=tmp_path
     )
-    folder = RunFolder.reserve(config)
+    folder = RunFolder.reserve(config.training)
     result = counting.count_and_export(config, text, folder)
     metrics = result.metrics
     assert metrics["characters_seen"] == len(text.split("train"))

@@ -7,7 +7,7 @@ import time
 import pytest
 from conftest import command
 
-from char_lstm_tf import command_line, runs
+from char_lstm_tf import runs
 from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
 from char_lstm_tf.progress import Progress
 from char_lstm_tf.run_folder import RunFolder
@@ -104,16 +104,10 @@ def test_mistakes_end_in_one_line(folder, words, message):
 
 def test_a_folder_is_refused_to_a_second_process_and_given_after_the_first(folder):
     run = RunFolder(folder / "interrupted")
-    config = command_line.config_from_lines(run.flags.read_text())
+    again = TrainingConfig(name="interrupted", output_dir=str(folder), overwrite=True)
     with (
-        run.taken(config, Vocabulary.fit("ab")),
+        run.taken(run.config, Vocabulary.fit("ab")),
         pytest.raises(runs.UserError, match="another process trains"),
     ):
-        RunFolder.reserve(
-            Config(
-                config.data,
-                config.model,
-                TrainingConfig(name="interrupted", output_dir=str(folder), overwrite=True),
-            )
-        )
-    assert RunFolder(folder / "interrupted").state == "interrupted"
+        RunFolder.reserve(again)
+    assert RunFolder.reserve(again).state == "interrupted"

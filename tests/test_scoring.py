@@ -85,3 +85,12 @@ def test_scores_add_up():
     total = scoring.Score(3, 1.5, 2, 0) + scoring.Score(1, 0.5, 1, 1)
     assert total == scoring.Score(4, 2.0, 3, 1)
     assert total.report()["nats_per_char"] == 0.5
+
+
+def test_windows_are_read_as_texts_of_their_own_and_every_character_once(scorer):
+    texts = [IDS[:45], IDS[100:102]]
+    in_windows = scorer.nats_in_windows(texts, 10)
+    assert [len(losses) for losses in in_windows] == [44, 1]
+    for start in range(0, 44, 10):
+        expected = scorer.nats(IDS[start : min(start + 11, 45)])
+        np.testing.assert_allclose(in_windows[0][start : start + 10], expected, atol=1e-5)
