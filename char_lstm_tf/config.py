@@ -180,8 +180,7 @@ class TrainingConfig(Checked):
     init_from: str = option(
         "",
         "Folder of a run, such as saved_models/quickstart, whose best weights to start from. Its sizes, and --target "
-        "and --window unless given, are taken too; characters that it doesn't know get ids after its own. "
-        "A --learning_rate of a quarter of the first run's is a good beginning.",
+        "and --window unless given, are taken too; characters that it doesn't know get ids after its own.",
     )
     freeze: int = option(
         0,
