@@ -219,8 +219,8 @@ class TrainingConfig(Checked):
     gradient_steps: int = option(
         0,
         "Look at the gradients of every so many batches: gradients.csv and TensorBoard show how long they are, how "
-        "often they are clipped, and with gradients.png how far back in time the loss reaches. 100 costs "
-        "some 5% of the time; 0: never.",
+        "often they are clipped, and with gradients.png how far back in time the loss reaches. A look "
+        "is the work of about two batches; 0: never.",
     )
     seed: int = option(1, "Seed of weights, dropout, order of windows and samples.")
     sample_prompt: str = option("", "What the sample after each epoch continues; empty: a new line.")
