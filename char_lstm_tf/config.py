@@ -246,8 +246,7 @@ class TrainingConfig(Checked):
     init_from: str = option(
         "",
         "Folder of a run, such as saved_models/quickstart, whose best weights to start from. Its sizes, and --target "
-        "and --window unless given, are taken too; characters that it doesn't know get ids after its own. "
-        "A --learning_rate of a quarter of the first run's is a good beginning.",
+        "and --window unless given, are taken too; characters that it doesn't know get ids after its own.",
     )
     freeze: int = option(
         0,
@@ -286,8 +285,8 @@ class TrainingConfig(Checked):
     gradient_steps: int = option(
         0,
         "Look at the gradients of every so many batches: gradients.csv and TensorBoard show how long they are, how "
-        "often they are clipped, and with gradients.png how far back in time the loss reaches. 100 costs "
-        "some 5% of the time; 0: never.",
+        "often they are clipped, and with gradients.png how far back in time the loss reaches. A look "
+        "is the work of about two batches; 0: never.",
     )
     seed: int = option(1, "Seed of weights, dropout, order of windows and samples.")
     sample_prompt: str = option("", "What the sample after each epoch continues; empty: a new line.")

@@ -124,7 +124,7 @@ class LogGradients(keras.callbacks.Callback):
     Args:
         batch_at: the batch of a step, as training gets it.
         every: steps from one look to the next.
-        csv_path: the file, appended to.
+        csv_path: the file, in which an epoch that is trained again after a resume takes the place of the first.
         picture: the PNG file, written at the end of each epoch.
         logs: TensorBoard's folder.
     """
@@ -158,9 +158,9 @@ class LogGradients(keras.callbacks.Callback):
         weights = zip(self._names, norms, largest, shares, strict=True)
         rows = [(epoch, count, weight, "", *values) for weight, *values in weights]
         rows += [(epoch, count, "", distance, norm, "", "") for distance, norm in enumerate(reach)]
-        new = not self._csv.exists()
-        with self._csv.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([COLUMNS, *rows] if new else rows)
+        earlier = rows_before(epoch, self._csv) if self._csv.exists() else []
+        with written_aside(self._csv) as path, path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([COLUMNS, *earlier, *rows])
         with self._board.as_default(step=epoch):
             for weight, norm, element, share in zip(self._names, norms, largest, shares, strict=True):
                 tf.summary.scalar(f"gradient_norm/{weight}", norm)
@@ -172,6 +172,13 @@ class LogGradients(keras.callbacks.Callback):
             self._board.flush()
         with written_aside(self._picture) as path:
             draw({self._csv.parent.name: self._csv}, path)
+
+
+def rows_before(epoch: int, log: Path) -> list[list[str]]:
+    """Returns the rows of a gradients.csv about the epochs before one."""
+    with log.open(newline="", encoding="utf-8") as file:
+        _, *rows = csv.reader(file)
+    return [row for row in rows if int(row[0]) < epoch]
 
 
 def summary(looks: Sequence[Look]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -205,6 +205,13 @@ def test_tensorboard_shows_weights_and_distances(logged):
     assert "gradient_reach/8_before" not in values
 
 
+def test_an_epoch_that_is_trained_again_replaces_its_rows(tmp_path):
+    log = tmp_path / "gradients.csv"
+    log.write_text(",".join(gradients.COLUMNS) + "\n0,3,a,,1,1,1\n1,3,a,,1,1,1\n1,3,,0,1,,\n")
+    assert gradients.rows_before(1, log) == [["0", "3", "a", "", "1", "1", "1"]]
+    assert len(gradients.rows_before(2, log)) == 3
+
+
 def test_the_log_takes_means_and_of_elements_the_largest():
     def look(norm, element, clipped, reach):
         return gradients.Look(np.array([norm]), np.array([element]), np.array([clipped]), np.array(reach))
