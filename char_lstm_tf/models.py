@@ -148,7 +148,8 @@ def step(
     """Reads a character a row with the weights of `model`, which keeps no trace of it.
 
     This is what sampling, scoring and export repeat. It calls the cells themselves, so it has no loop
-    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use.
+    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use. Of a
+    model that reads windows (`windows`), a step reads the last T characters again, and their loop is inside.
 
     Args:
         model: of `BUILD`, trained for either target.
