@@ -4,6 +4,8 @@
 PYTHON ?= python3
 RECIPE ?= quickstart
 BIN := .venv/bin
+# Two processes, all of a test module in one of them: 180 s instead of 284 on two cores.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: train test test-all lint clean
 
@@ -11,10 +13,10 @@ train: .venv/installed  ## Train a recipe: make train [RECIPE=tinyshakespeare] [
 	$(BIN)/python -m char_lstm_tf.train --flagfile=char_lstm_tf/flagfiles/$(RECIPE).flags --overwrite $(ARGS)
 
 test: .venv/installed-dev lint  ## Lint and test; no network beyond the package index
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-all: .venv/installed-serving lint  ## Also the slow tests, and the SavedModel in other runtimes; needs gcc
-	$(BIN)/python -m pytest -m "" $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "" $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

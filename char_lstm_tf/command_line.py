@@ -84,8 +84,8 @@ def flag_lines(config: Config) -> str:
     for part in (config.data, config.model, config.training):
         for name, kind in typing.get_type_hints(type(part)).items():
             value = getattr(part, name)
-            if name == "overwrite":
-                continue  # who repeats a run hasn't asked to replace it
+            if name in ("overwrite", "resume"):
+                continue  # who repeats a run has asked for neither
             if kind == tuple[str, ...]:
                 lines += [f"--{name}={item}" for item in value]
             elif isinstance(value, tuple):
@@ -112,10 +112,40 @@ def config_from_lines(text: str) -> Config:
     return read_config(flag_values)
 
 
+def resumed_config(asked: Config, saved: Config, flag_values: flags.FlagValues = flags.FLAGS) -> Config:
+    """Returns the configuration with which a run goes on: `saved`, and what it may be asked to change.
+
+    Args:
+        asked: what the command line says.
+        saved: what the run began with.
+        flag_values: which of `asked` was given, rather than left to its default.
+
+    Raises:
+        UserError: a flag was given that would change the outcome.
+    """
+    parts = {}
+    for part in dataclasses.fields(Config):
+        before, now = getattr(saved, part.name), getattr(asked, part.name)
+        changes = {}
+        for field in dataclasses.fields(before):
+            value, old = getattr(now, field.name), getattr(before, field.name)
+            if not flag_values[field.name].present or value == old:
+                continue
+            if field.metadata["outcome"]:
+                raise UserError(
+                    f"--{field.name}={value}: the run to --resume began with {old}; leave the flag out, "
+                    "or begin another run with it"
+                )
+            changes[field.name] = value
+        parts[part.name] = dataclasses.replace(before, **changes)
+    return Config(**parts)
+
+
 def run(main: Callable[[], None], *parts: type) -> None:
     """Parses the command line into the flags of `parts`, calls `main`, and ends the process.
 
-    Exit status 0: it worked, 1: the user has to change something, said in one line on stderr.
+    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 130 and 143: ended by SIGINT
+    and SIGTERM. Everything but 0 is said in one line on stderr.
     """
     command = f"python -m {sys.modules['__main__'].__spec__.name}"
     define_flags(*parts)
@@ -129,22 +159,22 @@ def run(main: Callable[[], None], *parts: type) -> None:
             raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
         main()
     except (UserError, flags.Error) as error:
-        sys.exit(
-            f"{command}: {error} (--help explains every flag)"
-            if isinstance(error, flags.Error)
-            else f"{command}: {error}"
-        )
+        hint = " (--help explains every flag)" if isinstance(error, flags.Error) else ""
+        print(f"{command}: {error}{hint}", file=sys.stderr)
+        sys.exit(getattr(error, "status", 1))
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.exit(130)  # 128 + SIGINT, as a shell reports it
 
 
-def load_tensorflow() -> None:
-    """Imports TensorFlow without what its C++ code says meanwhile (CPU features, absent GPUs).
+def load_tensorflow(*, verbose: bool = False) -> None:
+    """Imports TensorFlow without what its C++ code says meanwhile (CPU features, absent GPUs), unless `verbose`.
 
     An exception shows all of it: then it may say why.
     """
+    if verbose:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from here on: errors alone
     sys.stderr.flush()
     terminal = os.dup(2)

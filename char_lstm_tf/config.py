@@ -12,9 +12,13 @@ from typing import Any
 from pipelines import UserError
 
 
-def option(default: Any, help: str, choices: Sequence[str] = ()) -> Any:
-    """Returns a dataclass field that carries what its flag says in `--help`."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": tuple(choices)})
+def option(default: Any, help: str, choices: Sequence[str] = (), *, outcome: bool = True) -> Any:
+    """Returns a dataclass field that carries what its flag says in `--help`.
+
+    With `outcome=False`, what comes out of a run doesn't depend on it, so a resumed run may be given another value.
+    """
+    metadata = {"help": help, "choices": tuple(choices), "outcome": outcome}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +104,9 @@ class DataConfig(Checked):
         0, "Ids at the most: the rarer characters become unknown, as Chinese or Japanese need; 0: no limit."
     )
     data_dir: str = option(
-        "~/.cache/char_lstm_tf", "Folder for downloads and for text encoded as ids; runs share it."
+        "~/.cache/char_lstm_tf",
+        "Folder for downloads and for text encoded as ids; runs share it.",
+        outcome=False,
     )
 
     def __post_init__(self) -> None:
@@ -200,9 +206,44 @@ class ModelConfig(Checked):
 class TrainingConfig(Checked):
     """How the weights are found, and where they are kept."""
 
-    name: str = option("", "Name of the run: its folder in --output_dir.")
-    output_dir: str = option("saved_models", "Folder of all runs, one folder each.")
-    overwrite: bool = option(False, "Replace the run of the same name.")
+    name: str = option("", "Name of the run: its folder in --output_dir.", outcome=False)
+    output_dir: str = option("saved_models", "Folder of all runs, one folder each.", outcome=False)
+    overwrite: bool = option(False, "Replace the run of the same name.", outcome=False)
+    resume: bool = option(
+        False,
+        "Go on with the run of the same name where its newest checkpoint stands; --name is enough, the other "
+        "flags are in its flags.txt. Begins the run if there is none.",
+        outcome=False,
+    )
+    checkpoint_steps: int = option(
+        0, "Batches from one checkpoint to the next; 0: --checkpoint_seconds alone counts.", outcome=False
+    )
+    checkpoint_seconds: float = option(
+        60.0,
+        "Seconds from one checkpoint to the next, which is what a killed run has to repeat at the most; "
+        "0: --checkpoint_steps alone counts.",
+        outcome=False,
+    )
+    keep: int = option(2, "Newest checkpoints that stay, in case the last one is damaged.", outcome=False)
+    on_divergence: str = option(
+        "stop",
+        "When the loss is NaN or infinite. stop: with exit status 3 and the last good checkpoint; rollback: "
+        "go back to that, halve the learning rate and go on, --max_rollbacks times at the most.",
+        ("stop", "rollback"),
+        outcome=False,
+    )
+    max_rollbacks: int = option(5, "How often --on_divergence=rollback may go back.", outcome=False)
+    patience: int = option(
+        0, "Stop after so many epochs without a lower validation loss; 0: don't stop early."
+    )
+    plateau_patience: int = option(
+        0, "Lower the learning rate after so many epochs without a lower validation loss; 0: don't."
+    )
+    plateau_factor: float = option(0.5, "What --plateau_patience multiplies the learning rate by.")
+    quiet: bool = option(
+        False, "Print nothing but errors and the table at the end; samples go to samples.txt.", outcome=False
+    )
+    verbose: bool = option(False, "Show TensorFlow's own messages, too.", outcome=False)
     epochs: int = option(10, "Passes over the training text.")
     max_steps: int = option(0, "Stop after so many batches, also in the middle of an epoch; 0: no limit.")
     optimizer: str = option("adamw", "Optimizer.", ("adam", "adamw", "rmsprop", "sgd"))
@@ -239,7 +280,20 @@ class TrainingConfig(Checked):
             "give the run a name of letters, digits, '.', '_' and '-', such as --name=frankenstein",
         )
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
-        for field in ("max_steps", "warmup_steps", "weight_decay", "sample_chars"):
+        self._require(not (self.resume and self.overwrite), "resume", "or --overwrite, not both")
+        self._require(self.keep >= 1, "keep", "must be at least 1")
+        self._require(0 < self.plateau_factor < 1, "plateau_factor", "must be above 0 and below 1")
+        for field in (
+            "max_steps",
+            "warmup_steps",
+            "weight_decay",
+            "sample_chars",
+            "checkpoint_steps",
+            "checkpoint_seconds",
+            "max_rollbacks",
+            "patience",
+            "plateau_patience",
+        ):
             self._require(getattr(self, field) >= 0, field, "must not be negative")
         self._require(0 < self.learning_rate < math.inf, "learning_rate", "must be above 0")
         self._require(
@@ -274,6 +328,12 @@ class Config:
     training: TrainingConfig
 
     def __post_init__(self) -> None:
+        for field in ("patience", "plateau_patience"):
+            if getattr(self.training, field) and not self.data.split[1]:
+                raise UserError(
+                    f"--{field}={getattr(self.training, field)}: waits for the validation loss, and --split leaves "
+                    "nothing to validate on"
+                )
         if self.model.bidirectional or self.model.architecture == "ngram":
             self._check_windows()
 

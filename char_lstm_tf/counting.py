@@ -8,14 +8,15 @@ import keras
 from char_lstm_tf import counted, export, kneser_ney
 from char_lstm_tf.callbacks import SampleText
 from char_lstm_tf.config import Config
+from char_lstm_tf.provenance import peak_memory_bytes, provenance
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
-from char_lstm_tf.training import Result, held_out_parts
+from char_lstm_tf.training import held_out_parts
 from pipelines.corpus import Corpus
 
 
-def count_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
+def count_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
     """Counts, evaluates and exports a model, as `training.fit_and_export` trains one.
 
     Args:
@@ -23,32 +24,40 @@ def count_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
         text: what to count.
         folder: where to leave the run, as `RunFolder.reserve` gave it.
 
+    Returns:
+        What metrics.json holds.
+
     Raises:
         UserError: the text is too short or too long for this order, or the folder can't be written.
     """
     began = time.monotonic()
     held_out, order, vocabulary = held_out_parts(text), config.model.order, text.vocabulary
-    sizes = {"order": order, "vocabulary_size": len(vocabulary)}
-    tables = kneser_ney.smooth(*kneser_ney.count(text.split("train"), **sizes), **sizes)
+    ids, sizes = text.split("train"), {"order": order, "vocabulary_size": len(vocabulary)}
+    tables = kneser_ney.smooth(*kneser_ney.count(ids, **sizes), **sizes)
+    counted_in = time.monotonic() - began
     model = counted.counted_model(tables, **sizes)
-    folder.create(config, vocabulary)
-    folder.save_model(model)
-    megabytes = sum(values.nbytes for values in vars(tables).values()) / 1e6
-    print(
-        f"{len(tables.seen):,} sequences of up to {order} characters, tables of {megabytes:,.1f} MB",
-        file=sys.stderr,
-    )
-    metrics = {name: Scorer(model, vocabulary).score(part).report() for name, part in held_out.items()}
-    if config.training.sample_chars:
-        _write_sample(config, model, text, folder, metrics)
-    metrics |= {
-        "parameters": model.count_params(),
-        "characters_seen": len(text.split("train")),
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    saved_model = folder.publish(lambda path: export.export(model, vocabulary, path))
-    folder.save_metrics(metrics)
-    return Result(metrics, saved_model)
+    with folder.taken(config, vocabulary):
+        folder.save_model(model)
+        megabytes = sum(values.nbytes for values in vars(tables).values()) / 1e6
+        if not config.training.quiet:
+            print(
+                f"{len(tables.seen):,} sequences of up to {order} characters, tables of {megabytes:,.1f} MB",
+                file=sys.stderr,
+            )
+        metrics = {name: Scorer(model, vocabulary).score(part).report() for name, part in held_out.items()}
+        if config.training.sample_chars:
+            _write_sample(config, model, text, folder, metrics)
+        metrics |= {
+            "parameters": model.count_params(),
+            "characters_seen": len(ids),
+            "seconds": round(time.monotonic() - began, 1),
+            "chars_per_second": round(len(ids) / counted_in),
+            "peak_memory_bytes": peak_memory_bytes(),
+            "corpus": text.folder.name,
+        } | provenance()
+        folder.publish(lambda path: export.export(model, vocabulary, path))
+        folder.save_metrics(metrics)
+    return metrics
 
 
 def _write_sample(config: Config, model: keras.Model, text: Corpus, folder: RunFolder, metrics: dict) -> None:
@@ -61,4 +70,5 @@ def _write_sample(config: Config, model: keras.Model, text: Corpus, folder: RunF
         chars=config.training.sample_chars,
         temperatures=config.training.sample_temperatures,
         seed=config.training.seed,
+        out=None if config.training.quiet else sys.stdout,
     ).on_epoch_end(0, losses)

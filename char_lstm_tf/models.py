@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from char_lstm_tf import encodings, windows
+from char_lstm_tf import encodings, recurrent, windows
 from char_lstm_tf.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.ngram import build_ngram
@@ -85,6 +85,7 @@ def stack(
     target: str = "sequence",
     window: int | None = None,
     stream_batch_size: int | None = None,
+    trains: bool = False,
 ) -> tuple[keras.KerasTensor, list[keras.Layer]]:
     """Returns the input and the layers in the order in which data passes them, the last one giving the logits.
 
@@ -96,7 +97,10 @@ def stack(
         window: T; None: any.
         stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
             None: any B, each window from a zero state.
+        trains: whether it will be trained: then `lstm` is `recurrent.LSTM`. What is kept and exported has Keras' own
+            layers, and the weights fit both.
     """
+    recurrent_layer = recurrent.LSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
     inputs = encodings.character_input(
         vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
     )
@@ -104,7 +108,7 @@ def stack(
     variance = config.embedding_size if encoding == "embedding" else 1.0  # sum over what a gate reads
     for number, units in enumerate(config.units, start=1):
         last = number == len(config.units)
-        layer = RECURRENT[config.cell](
+        layer = recurrent_layer(
             units,
             kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
             return_sequences=target == "sequence" or not last,
@@ -134,6 +138,16 @@ def state_sizes(model: keras.Model) -> list[int]:
         size
         for cell in cells
         for size in (cell.state_size if isinstance(cell.state_size, Sequence) else [cell.state_size])
+    ]
+
+
+def carried_states(model: keras.Model) -> list[keras.Variable]:
+    """Returns what a model of a stream carries from batch to batch, float32 `[B, H]` each; else nothing."""
+    return [
+        state
+        for layer in model.layers
+        if isinstance(layer, keras.layers.RNN) and layer.stateful
+        for state in layer.states
     ]
 
 

@@ -16,6 +16,7 @@ def build_ngram(
     target: str,
     window: int,
     stream_batch_size: None = None,
+    trains: bool = False,
 ) -> keras.Model:
     """Returns the model of Bengio and others, "A Neural Probabilistic Language Model" (2003), uncompiled.
 
@@ -29,6 +30,7 @@ def build_ngram(
         target: `next_char`, as the model has one answer a window: logits `[B, V]`.
         window: T, the n of the name.
         stream_batch_size: None: there is no state to carry.
+        trains: makes no difference here.
 
     Raises:
         ValueError: another target, or a stream.

@@ -1,5 +1,7 @@
 """A run's folder, saved_models/NAME: what lies where, and how it is written and read."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -19,6 +21,8 @@ from pipelines.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import keras
 
+ASIDE = ".aside-*"  # what is being written, or was when the process was killed
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -33,41 +37,112 @@ class RunFolder:
     samples = property(lambda self: self.path / "samples.txt")
     metrics = property(lambda self: self.path / "metrics.json")
     logs = property(lambda self: self.path / "logs")
+    speed_log = property(lambda self: self.path / "speed.csv")
+    curves = property(lambda self: self.path / "curves.png")
+    checkpoints = property(lambda self: self.path / "checkpoints")
+    diverged = property(lambda self: self.path / "diverged.txt")
+    growing = property(lambda self: (self.training_log, self.speed_log, self.samples))
 
     @classmethod
     def reserve(cls, config: Config) -> "RunFolder":
-        """Returns the folder of a new run, not made yet.
+        """Returns the folder of a run, neither made nor changed yet.
 
         Raises:
-            UserError: it exists and may not be replaced.
+            UserError: it exists and may not be replaced, or another process trains it.
         """
         name, output_dir = config.training.name, Path(config.training.output_dir)
         folder = cls(output_dir / name)
-        if folder.path.exists():
-            if not config.training.overwrite:
+        if folder.path.is_dir() and any(folder.path.iterdir()):
+            if not (config.training.overwrite or config.training.resume):
                 raise UserError(
-                    f"--name={name}: {folder.path} exists; choose another name, or replace it "
-                    "with --overwrite"
+                    f"--name={name}: {folder.path} exists; choose another name, replace it "
+                    "with --overwrite, or go on with it with --resume"
                 )
             if not folder.flags.is_file():
                 raise UserError(
-                    f"--overwrite: {folder.path} isn't a run (it has no flags.txt), so it stays; "
+                    f"--name={name}: {folder.path} isn't a run (it has no flags.txt), so it stays; "
                     "choose another --name"
                 )
+            with folder._locked():
+                pass
         return folder
 
-    def create(self, config: Config, vocabulary: Vocabulary) -> None:
-        """Makes the folder, with what the run was asked to do, in place of an older one."""
+    @property
+    def config(self) -> Config:
+        """What the run began with."""
+        return command_line.config_from_lines(self.flags.read_text(encoding="utf-8"))
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has begun here, so that --resume has something to go on with."""
+        return self.flags.is_file()
+
+    @property
+    def state(self) -> str:
+        """What has become of the run: `running`, `finished`, `diverged` or `interrupted`."""
         try:
-            if self.path.exists():
-                shutil.rmtree(self.path)
-            self.path.mkdir(parents=True)
+            with self._locked():
+                pass
+        except UserError:
+            return "running"
+        if self.metrics.is_file():
+            return "finished"
+        return "diverged" if self.diverged.is_file() else "interrupted"
+
+    @contextmanager
+    def taken(self, config: Config, vocabulary: Vocabulary) -> Iterator[None]:
+        """Makes the folder, in place of an older one unless that is resumed, and keeps other processes out of it.
+
+        Raises:
+            UserError: it can't be written, or another process trains there.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                if config.training.resume and self.begun:
+                    for aside in [*self.path.glob(ASIDE), *self.checkpoints.glob(ASIDE)]:
+                        _remove(aside)  # what a killed process had begun to write
+                    self.diverged.unlink(missing_ok=True)
+                else:
+                    for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.flags):
+                        _remove(
+                            entry
+                        )  # flags.txt last: with it, what is left is a run that --overwrite takes
+                    self.flags.write_text(command_line.flag_lines(config), encoding="utf-8")
+                    vocabulary.save(self.vocabulary)
+                yield
         except OSError as error:
+            if self.begun and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise UserError(
-                f"--output_dir={self.path.parent}: {error.strerror} ({error.filename})"
+                f"--output_dir={self.path.parent}: {error.strerror} ({error.filename or self.path})"
+                + ("; make room, then go on with --resume" if self.begun else "")
             ) from error
-        vocabulary.save(self.vocabulary)
-        self.flags.write_text(command_line.flag_lines(config), encoding="utf-8")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Holds a lock on the folder, which the system takes back when the process ends, however it ends."""
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"--name={self.path.name}: another process trains {self.path}; choose another name, "
+                    "or wait for it"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def checkpoint_folders(self) -> list[Path]:
+        """Returns the checkpoints, the newest last."""
+        return sorted(self.checkpoints.glob("step-*"))
+
+    def newest_progress(self) -> Path | None:
+        """Returns the `progress.json` of the newest checkpoint."""
+        written = [path / "progress.json" for path in self.checkpoint_folders()]
+        return next((path for path in reversed(written) if path.is_file()), None)
 
     def save_model(self, model: "keras.Model") -> None:
         """Writes `model.keras`."""
@@ -81,11 +156,15 @@ class RunFolder:
 
     def publish(self, export: Callable[[Path], None]) -> Path:
         """Returns the folder of a new SavedModel version, written by `export`: the highest so far plus one."""
-        versions = [int(entry.name) for entry in self.path.iterdir() if entry.name.isdecimal()]
-        version = self.path / str(max(versions, default=0) + 1)
+        version = self.path / str(max((int(path.name) for path in self.versions()), default=0) + 1)
         with written_aside(version) as path:
             export(path)
         return version
+
+    def versions(self) -> list[Path]:
+        """Returns the folders of the SavedModel's versions, the newest last."""
+        numbered = (entry for entry in self.path.iterdir() if entry.name.isdecimal())
+        return sorted(numbered, key=lambda path: int(path.name))
 
     @classmethod
     def find(cls, path: str) -> "RunFolder":
@@ -119,7 +198,7 @@ class RunFolder:
         from char_lstm_tf import counted, training  # imports TensorFlow: not before the flags are parsed
 
         vocabulary = Vocabulary.load(self.vocabulary)
-        config = command_line.config_from_lines(self.flags.read_text(encoding="utf-8"))
+        config = self.config
         try:
             if config.model.architecture == "counts":
                 model = counted.empty_like(self.model)
@@ -135,16 +214,27 @@ class RunFolder:
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Gives a path beside `path` to write a file or folder to, then syncs it and renames it into place."""
-    aside = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")  # the same ending: Keras looks at it
+    aside = path.with_name(f".aside-{uuid.uuid4().hex[:8]}-{path.name}")  # the same ending: Keras looks at it
     try:
         yield aside
         for written in [aside, *aside.rglob("*")]:
-            descriptor = os.open(written, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
+            _sync(written)
         aside.rename(path) if aside.is_dir() else aside.replace(path)
+        _sync(path.parent)
     finally:
-        if aside.is_dir():
-            shutil.rmtree(aside)
-        else:
-            aside.unlink(missing_ok=True)
+        _remove(aside)
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file, or the list of a folder's entries, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

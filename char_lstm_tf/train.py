@@ -4,12 +4,19 @@
     python -m char_lstm_tf.train --text=book.txt --name=book
     python -m char_lstm_tf.train --text='books/*.txt' --units=256,256 --dropout=0.3 --epochs=20 --name=books
 
+    python -m char_lstm_tf.train --resume --name=books
+
 Reads text (none given: the reference that comes with Python), trains on its first part, measures on the rest, prints
 a sample after each epoch, and leaves everything in saved_models/NAME: the SavedModel (1/), model.keras,
-vocabulary.json, flags.txt (--flagfile of the same run), training.csv, samples.txt, metrics.json and logs/ for
-TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag given after --flagfile overrides it.
+vocabulary.json, flags.txt (--flagfile of the same run), training.csv, speed.csv, curves.png, samples.txt, metrics.json
+and logs/ for TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag given after --flagfile overrides it.
+
+A run that was killed goes on with --resume, in the middle of an epoch, and ends as if nothing had happened.
+Ctrl-C and SIGTERM save a checkpoint first. Exit status: 0 it worked, 1 something is wrong with what was asked,
+3 the loss was no number any more, 130 Ctrl-C, 143 SIGTERM.
 """
 
+import json
 import os
 import shlex
 import sys
@@ -25,21 +32,29 @@ def main() -> None:
     """Trains, and prints the table of results."""
     config = command_line.read_config()
     folder = RunFolder.reserve(config)
+    if config.training.resume and folder.begun:
+        config = command_line.resumed_config(config, folder.config)
+        if folder.state == "finished":
+            print(f"{folder.path} is finished: nothing to resume", file=sys.stderr)
+            print_results(folder, json.loads(folder.metrics.read_text(encoding="utf-8")))
+            return
     text = prepare_text(config.data)
-    print(
-        f"{text.characters:,} characters, {len(text.split('train')):,} of them to train on, "
-        f"{len(text.vocabulary) - 1} different ones",
-        file=sys.stderr,
-    )
-    command_line.load_tensorflow()
-    from char_lstm_tf import (
-        counting,
-        training,
-    )  # takes seconds, so not before flags and text have been checked
+    if not config.training.quiet:
+        print(
+            f"{text.characters:,} characters, {len(text.split('train')):,} of them to train on, "
+            f"{len(text.vocabulary) - 1} different ones",
+            file=sys.stderr,
+        )
+    command_line.load_tensorflow(verbose=config.training.verbose)
+    from char_lstm_tf import counting, training  # takes seconds, so not before flags and text are checked
 
     counted = config.model.architecture == "counts"
-    result = (counting.count_and_export if counted else training.fit_and_export)(config, text, folder)
-    metrics = result.metrics
+    learn = counting.count_and_export if counted else training.fit_and_export
+    print_results(folder, learn(config, text, folder))
+
+
+def print_results(folder: RunFolder, metrics: dict) -> None:
+    """Prints the table of a finished run, and what to do with it."""
     print(
         f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"
         f"{'perplexity/word':>17}"
@@ -47,15 +62,16 @@ def main() -> None:
     for split in ("validation", "test"):
         if split in metrics:
             row = metrics[split]
+            perplexities = [row["perplexity_per_char"], row["perplexity_per_word"]]
+            shown = ["-" if value is None else f"{value:,.2f}" for value in perplexities]
             print(
                 f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
-                f"{row['perplexity_per_char']:>17.2f}"
-                + (f"{row['perplexity_per_word']:>17,.0f}" if row["perplexity_per_word"] else f"{'-':>17}")
+                f"{shown[0]:>17}{shown[1]:>17}"
             )
     sample = [python_command(), "-m", "char_lstm_tf.sample", f"--model={folder.path}", "--chars=500"]
     print(
         f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
-        f"{metrics['seconds']:.0f} s\nSavedModel: {result.saved_model}\n"
+        f"{metrics['seconds']:.0f} s\nSavedModel: {folder.versions()[-1]}\n"
         f"sample it:  {shlex.join([*sample, '--temperature=0.8'])}"
     )
 

@@ -1,16 +1,22 @@
 """A whole run: text in, a trained, measured and exported model out."""
 
-import contextlib
-import math
+import shutil
+import signal
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from functools import cached_property
 
 import keras
 
-from char_lstm_tf import callbacks, compiling, export, models
+from char_lstm_tf import callbacks, compiling, curves, export, models
+from char_lstm_tf.callbacks import DivergedError
+from char_lstm_tf.checkpoints import Checkpoints, SaveCheckpoint, signals_waiting
+from char_lstm_tf.clock import Clock
 from char_lstm_tf.config import Config
+from char_lstm_tf.fitting import fit
+from char_lstm_tf.progress import Progress
+from char_lstm_tf.provenance import peak_memory_bytes, provenance
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
@@ -19,20 +25,7 @@ from pipelines.batches import Batching, training_batches
 from pipelines.corpus import Corpus, IdRange
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a run left behind.
-
-    Attributes:
-        metrics: what metrics.json holds.
-        saved_model: the folder of the SavedModel version.
-    """
-
-    metrics: dict
-    saved_model: Path
-
-
-def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> keras.Model:
+def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False) -> keras.Model:
     """Returns the model of a configuration, uncompiled; with `stream`, the one that carries state between batches."""
     return models.BUILD[config.model.architecture](
         config.model,
@@ -41,74 +34,212 @@ def build(config: Config, vocabulary_size: int, *, stream: bool = False) -> kera
         target=config.data.target,
         window=config.data.window,
         stream_batch_size=config.data.batch_size if stream else None,
+        trains=trains,
     )
 
 
-def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
+def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
     """Trains, evaluates and exports a model. Samples go to stdout, everything else to stderr.
+
+    With `config.training.resume`, goes on where the newest checkpoint stands; what comes out is, to the bit,
+    what would have come without the interruption.
 
     Args:
         config: of the run.
         text: what to learn.
         folder: where to leave the run, as `RunFolder.reserve` gave it.
 
+    Returns:
+        What metrics.json holds.
+
     Raises:
         UserError: the text is too short for the sizes, or the folder can't be written; nothing is, then.
+            Or the checkpoint to go on from belongs to another text.
+        DivergedError: the loss was no number any more; the newest checkpoint is from before.
+        StoppedError: by a signal, after a checkpoint.
     """
-    began = time.monotonic()
-    keras.utils.set_random_seed(config.training.seed)
-    batching = Batching(
-        config.data.batching,
-        config.data.batch_size,
-        config.data.window,
-        stride=max(config.data.stride, 1),
-        seed=config.training.seed,
-    )
-    ids = text.split("train")
-    steps_per_epoch = batching.steps_per_epoch(ids)
-    steps = steps_per_epoch * config.training.epochs
-    if config.training.max_steps:
-        steps = min(steps, config.training.max_steps)
-    held_out = held_out_parts(text)
+    run = _Run(config, text, folder)
+    with folder.taken(config, text.vocabulary):
+        run.begin()
+        run.train()
+        return run.finish()
 
-    model = build(config, len(text.vocabulary), stream=batching.order == "stream")
-    compiling.compile_model(model, config.training, steps=steps)
-    folder.create(config, text.vocabulary)
-    print(
-        f"{steps:,} steps of {batching.batch_size} windows of {batching.window} characters", file=sys.stderr
-    )
-    model.summary(line_length=80, print_fn=lambda line: print(line, file=sys.stderr))
 
-    best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
-    scorer = Scorer(best, text.vocabulary)
-    dataset = training_batches(
-        ids,
-        batching,
-        encoding=config.data.encoding,
-        target=config.data.target,
-        vocabulary_size=len(text.vocabulary),
-        steps=steps,
-    )
-    chosen = _callbacks(config, text, folder, model, best, held_out.get("validation"), steps)
-    with contextlib.redirect_stdout(sys.stderr):  # Keras prints its bar to stdout, where samples go
-        model.fit(
-            dataset,
-            epochs=math.ceil(steps / steps_per_epoch),
-            steps_per_epoch=steps_per_epoch,
-            callbacks=chosen,
-            verbose=1 if sys.stderr.isatty() else 2,
-            shuffle=False,  # the batches come in their order already
+class _Run:
+    """The parts of a run that `fit_and_export` takes through its stages. Making them writes nothing."""
+
+    def __init__(self, config: Config, text: Corpus, folder: RunFolder) -> None:
+        keras.utils.set_random_seed(config.training.seed)
+        self.config, self.text, self.folder = config, text, folder
+        self.out = None if config.training.quiet else sys.stderr
+        self.ids = text.split("train")
+        self.batching = Batching(
+            config.data.batching,
+            config.data.batch_size,
+            config.data.window,
+            stride=max(config.data.stride, 1),
+            seed=config.training.seed,
         )
+        self.steps_per_epoch = self.batching.steps_per_epoch(self.ids)
+        steps = self.steps_per_epoch * config.training.epochs
+        self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
+        self.held_out = held_out_parts(text)
 
-    metrics = {name: scorer.score(part).report() for name, part in held_out.items()}
-    metrics |= {
-        "parameters": best.count_params(),
-        "characters_seen": batching.characters(ids, steps),
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    saved_model = folder.publish(lambda path: export.export(best, text.vocabulary, path))
-    folder.save_metrics(metrics)
-    return Result(metrics, saved_model)
+        self.model = build(config, len(text.vocabulary), stream=self.batching.order == "stream", trains=True)
+        self.best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
+        self.scorer = Scorer(self.model, text.vocabulary)
+        self.compiled = compiling.compile_model(self.model, config.training, steps=self.progress.steps)
+        self.checkpoints = Checkpoints(
+            folder,
+            {
+                "model": self.model.variables,
+                "carried": models.carried_states(self.model),
+                "training": self.compiled.variables,
+                "best": self.best.weights,
+            },
+            self.progress,
+            keep=config.training.keep,
+        )
+        self.began, self.spent_before = time.monotonic(), 0.0
+
+    def say(self, line: str) -> None:
+        """Tells the user, unless --quiet."""
+        if self.out is not None:
+            print(line, file=self.out, flush=True)
+
+    def begin(self) -> None:
+        """Goes on from the newest checkpoint, or writes the first one: a run that diverges needs it, too."""
+        progress, batching = self.progress, self.batching
+        if self.config.training.resume:
+            went_on = self.checkpoints.restore()
+            self.say(
+                f"going on after step {progress.step:,}" if went_on else "no checkpoint: from the beginning"
+            )
+        self.spent_before = progress.seconds
+        self.checkpoints.save()
+        self.say(f"{progress.steps:,} steps of {batching.batch_size} windows of {batching.window} characters")
+        self.best.summary(line_length=80, print_fn=self.say)
+
+    def train(self) -> None:
+        """Trains to the last step, going back to a checkpoint when the run diverges, as often as it may."""
+        training, progress = self.config.training, self.progress
+        while not progress.finished:
+            batches = training_batches(
+                self.ids,
+                self.batching,
+                encoding=self.config.data.encoding,
+                target=self.config.data.target,
+                vocabulary_size=len(self.text.vocabulary),
+                steps=progress.steps,
+                first_step=progress.step,
+            )
+            try:
+                with signals_waiting() as asked_to_end:
+                    fit(
+                        self.model,
+                        batches,
+                        self._callbacks(asked_to_end),
+                        progress=progress,
+                        steps_per_epoch=self.steps_per_epoch,
+                    )
+            except DivergedError as error:
+                rollbacks, scale = progress.rollbacks + 1, float(self.compiled.scale) / 2
+                if training.on_divergence != "rollback" or rollbacks > training.max_rollbacks:
+                    self.folder.diverged.write_text(f"{error}\n", encoding="utf-8")
+                    raise
+                self.checkpoints.restore()
+                progress.rollbacks = rollbacks
+                self.compiled.scale.assign(scale)
+                print(
+                    f"{error}\nback to step {progress.step:,}, with {scale:g} times the learning rate",
+                    file=sys.stderr,
+                )
+
+    def finish(self) -> dict:
+        """Measures and exports the best weights, and leaves the run without its checkpoints."""
+        self.model.set_weights(
+            self.best.get_weights()
+        )  # the scorer of the validation needs no compiling again
+        metrics = {name: self.scorer.score(part).report() for name, part in self.held_out.items()}
+        seen = self.batching.characters(self.ids, self.progress.step)
+        metrics |= {
+            "parameters": self.best.count_params(),
+            "characters_seen": seen,
+            "epoch": self.progress.best_epoch,
+            "seconds": round(self.spent_before + time.monotonic() - self.began, 1),
+            "chars_per_second": round(seen / self.progress.seconds),
+            "peak_memory_bytes": peak_memory_bytes(),
+            "corpus": self.progress.corpus,
+        } | provenance()
+        self.folder.publish(lambda path: export.export(self.best, self.text.vocabulary, path))
+        self.folder.save_metrics(metrics)
+        shutil.rmtree(self.folder.checkpoints)
+        return metrics
+
+    def _callbacks(self, asked_to_end: Callable[[], signal.Signals | None]) -> list[keras.callbacks.Callback]:
+        """Returns what happens around training, in the order in which it happens."""
+        training, folder, progress = self.config.training, self.folder, self.progress
+        sizes = {"steps_per_epoch": self.steps_per_epoch}
+        chosen = [
+            callbacks.CheckLoss(progress),
+            callbacks.ResetStates(progress, **sizes),
+            callbacks.Measure(self.scorer, self.held_out.get("validation")),
+            callbacks.KeepBest(progress, self._keep),
+        ]
+        if training.plateau_patience:
+            chosen.append(
+                callbacks.LowerLearningRate(
+                    progress,
+                    self.compiled.scale,
+                    patience=training.plateau_patience,
+                    factor=training.plateau_factor,
+                )
+            )
+        if training.patience:
+            chosen.append(callbacks.StopEarly(progress, patience=training.patience))
+        chosen += [
+            keras.callbacks.CSVLogger(folder.training_log, append=True),
+            Clock(
+                progress,
+                chars_per_step=self.batching.batch_size * self.batching.window,
+                log=folder.speed_log,
+                out=self.out,
+                **sizes,
+            ),
+            keras.callbacks.TensorBoard(folder.logs, write_graph=False),
+            curves.DrawCurves(folder.training_log, folder.curves),
+        ]
+        if training.sample_chars:
+            chosen.append(
+                callbacks.SampleText(
+                    self._writer,
+                    path=folder.samples,
+                    prompt=training.sample_prompt,
+                    chars=training.sample_chars,
+                    temperatures=training.sample_temperatures,
+                    seed=training.seed,
+                    out=None if training.quiet else sys.stdout,
+                )
+            )
+        chosen.append(
+            SaveCheckpoint(
+                self.checkpoints.save,
+                progress,
+                every_steps=training.checkpoint_steps,
+                every_seconds=training.checkpoint_seconds,
+                asked_to_end=asked_to_end,
+                **sizes,
+            )
+        )
+        return chosen
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return Writer(self.model, self.text.vocabulary)
+
+    def _keep(self) -> None:
+        self.best.set_weights(self.model.get_weights())
+        self.folder.save_model(self.best)
 
 
 def held_out_parts(text: Corpus) -> dict[str, IdRange]:
@@ -124,43 +255,3 @@ def held_out_parts(text: Corpus) -> dict[str, IdRange]:
                 f"--split: the {name} split has 1 character, the first isn't scored; give it more or 0"
             )
     return {name: ids for name, ids in parts.items() if len(ids)}
-
-
-def _callbacks(
-    config: Config,
-    text: Corpus,
-    folder: RunFolder,
-    model: keras.Model,
-    best: keras.Model,
-    validation: IdRange | None,
-    steps: int,
-) -> list[keras.callbacks.Callback]:
-    """Returns what happens around training, in the order in which it happens."""
-
-    def keep() -> None:
-        best.set_weights(model.get_weights())
-        folder.save_model(best)
-
-    training = config.training
-    chosen = [callbacks.ResetStates(), callbacks.StopAfter(steps)]
-    if validation is not None:
-        chosen.append(callbacks.Validate(Scorer(model, text.vocabulary), validation))
-    chosen += [
-        keras.callbacks.ProgbarLogger(),  # here, so that it has the validation's loss, and samples stand below it
-        keras.callbacks.CSVLogger(folder.training_log),
-        keras.callbacks.TensorBoard(folder.logs, write_graph=False),
-        callbacks.KeepBest(keep),
-    ]
-    if training.sample_chars:
-        writer = Writer(model, text.vocabulary)
-        chosen.append(
-            callbacks.SampleText(
-                writer,
-                path=folder.samples,
-                prompt=training.sample_prompt,
-                chars=training.sample_chars,
-                temperatures=training.sample_temperatures,
-                seed=training.seed,
-            )
-        )
-    return chosen

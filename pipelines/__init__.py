@@ -4,6 +4,8 @@
 class UserError(ValueError):
     """A mistake of the user's, in one line that names what was given, where, and the remedy.
 
-    The entry points print it and exit with status 1. Anything else that is raised is a mistake of
+    The entry points print it and exit with `status`. Anything else that is raised is a mistake of
     ours, and shows its stack trace.
     """
+
+    status = 1

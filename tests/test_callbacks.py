@@ -1,3 +1,4 @@
+import io
 import math
 
 import keras
@@ -6,6 +7,7 @@ import pytest
 
 from char_lstm_tf import callbacks, models
 from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.progress import Progress
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
 from pipelines.vocabulary import Vocabulary
@@ -24,63 +26,98 @@ def states(model):
     return np.concatenate([state.numpy() for state in model.layers[0].states])
 
 
-def test_validation_adds_the_loss_of_a_full_pass_and_leaves_the_training_state(model):
+def test_measures_are_of_a_full_pass_and_leave_the_training_state(model):
     model(np.eye(5, dtype="float32")[[[1, 2, 3], [2, 3, 4]]])
     before = states(model)
     model.layers[-1].set_weights([np.zeros((4, 5)), np.zeros(5)])
-    logs = {}
-    callbacks.Validate(Scorer(model, VOCABULARY, chunk=5), VOCABULARY.encode("abcab")).on_epoch_end(0, logs)
+    model.compile(keras.optimizers.SGD(0.25))
+    logs = {"loss": math.log(8)}
+    measure = callbacks.Measure(Scorer(model, VOCABULARY, chunk=5), VOCABULARY.encode("abcab"))
+    measure.set_model(model)
+    measure.on_epoch_end(0, logs)
     assert logs["val_loss"] == pytest.approx(math.log(5))
+    assert logs["val_bits_per_char"] == pytest.approx(math.log2(5))
+    assert logs["val_perplexity_per_char"] == pytest.approx(5)
+    assert logs["bits_per_char"] == pytest.approx(3)
+    assert logs["perplexity_per_char"] == pytest.approx(8)
+    assert logs["learning_rate"] == 0.25
     assert np.abs(before).max() > 0
     np.testing.assert_array_equal(states(model), before)
 
 
-def test_an_epoch_of_a_stream_begins_from_zero(model):
+@pytest.mark.parametrize(("step", "begins"), [(20, True), (23, False)])
+def test_an_epoch_of_a_stream_begins_from_zero_unless_it_goes_on(model, step, begins):
     model(np.eye(5, dtype="float32")[[[1, 2, 3], [2, 3, 4]]])
-    reset = callbacks.ResetStates()
+    reset = callbacks.ResetStates(Progress("c", steps=100, step=step), steps_per_epoch=10)
     reset.set_model(model)
-    reset.on_epoch_begin(1)
-    assert not states(model).any()
+    reset.on_epoch_begin(2)
+    assert states(model).any() != begins
 
 
 def test_the_best_epoch_is_kept():
-    saved = []
-    keep = callbacks.KeepBest(lambda: saved.append(epoch))
-    for epoch, loss in enumerate([3.0, 2.0, 2.5, 2.0, math.nan, 1.9]):
+    saved, progress = [], Progress("c", steps=100)
+    keep = callbacks.KeepBest(progress, lambda: saved.append(epoch))
+    for epoch, loss in enumerate([3.0, 2.0, 2.5, 2.0, math.nan, 1.9, 2.0]):
         keep.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss})
     assert saved == [0, 1, 5]
+    assert (progress.best_loss, progress.best_epoch, progress.epochs_since_best) == (1.9, 6, 1)
 
 
 def test_without_validation_the_last_epoch_is_kept():
-    saved = []
-    keep = callbacks.KeepBest(lambda: saved.append(epoch))
+    saved, progress = [], Progress("c", steps=100)
+    keep = callbacks.KeepBest(progress, lambda: saved.append(epoch))
     for epoch in range(3):
         keep.on_epoch_end(epoch, {"loss": 1.0})
     assert saved == [0, 1, 2]
+    assert progress.best_epoch == 3
 
 
-def test_training_stops_after_the_given_steps():
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    model.fit(
-        np.zeros((10, 1)),
-        np.zeros((10, 1)),
-        batch_size=1,
-        epochs=3,
-        verbose=0,
-        callbacks=[callbacks.StopAfter(14)],
-    )
-    assert int(model.optimizer.iterations) == 14
+LOSSES = [3.0, 2.0, 2.1, 2.2, 1.9, 2.0, 2.0, 2.0, 2.0]
 
 
-def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path, capsys):
-    path = tmp_path / "samples.txt"
+def test_the_learning_rate_falls_on_a_plateau_and_the_run_ends_on_a_longer_one(model):
+    progress, scale = Progress("c", steps=100), keras.Variable(1.0)
+    chosen = [
+        callbacks.KeepBest(progress, lambda: None),
+        callbacks.LowerLearningRate(progress, scale, patience=2, factor=0.5),
+        callbacks.StopEarly(progress, patience=4),
+    ]
+    model.stop_training = False
+    chosen[-1].set_model(model)
+    scales = []
+    for epoch, loss in enumerate(LOSSES):
+        for callback in chosen:
+            callback.on_epoch_end(epoch, {"val_loss": loss})
+        scales.append(float(scale))
+        assert progress.stopped == model.stop_training == (epoch == 8)
+    assert scales == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
+    assert progress.finished
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_says_what_was_before_and_what_to_change(model, loss):
+    model.compile(keras.optimizers.SGD(0.5))
+    check = callbacks.CheckLoss(Progress("c", steps=100, step=41))
+    check.set_model(model)
+    check.on_train_batch_end(0, {"loss": 2.5, "gradient_norm": 1234.5})
+    with pytest.raises(
+        callbacks.DivergedError,
+        match=r"step 42 .* it was 2\.5 .* 1\.23e\+03 long. Lower --learning_rate .*0\.5",
+    ) as caught:
+        check.on_train_batch_end(1, {"loss": loss, "gradient_norm": loss})
+    assert caught.value.status == 3
+
+
+def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path):
+    path, out = tmp_path / "samples.txt", io.StringIO()
     writer = Writer(model, VOCABULARY)
-    sample = callbacks.SampleText(writer, path=path, prompt="ab", chars=60, temperatures=(0.5, 1.0), seed=1)
+    sample = callbacks.SampleText(
+        writer, path=path, prompt="ab", chars=60, temperatures=(0.5, 1.0), seed=1, out=out
+    )
     sample.on_epoch_end(0, {"loss": 2.5, "val_loss": 2.25})
     sample.on_epoch_end(1, {"loss": 2.0})
     text = path.read_text()
-    assert capsys.readouterr().out == text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
+    assert out.getvalue() == text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
     assert (
         "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
     )

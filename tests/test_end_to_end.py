@@ -20,11 +20,13 @@ def log(run):
 def test_a_run_leaves_what_the_design_promises(trained):
     assert sorted(entry.name for entry in trained.iterdir()) == [
         "1",
+        "curves.png",
         "flags.txt",
         "logs",
         "metrics.json",
         "model.keras",
         "samples.txt",
+        "speed.csv",
         "training.csv",
         "vocabulary.json",
     ]

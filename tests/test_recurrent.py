@@ -1,0 +1,206 @@
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import verse
+
+from char_lstm_tf import compiling, models, recurrent
+from char_lstm_tf.config import ModelConfig, TrainingConfig
+
+INPUT, UNITS = 5, 4
+
+
+@pytest.fixture(autouse=True)
+def passes(monkeypatch):
+    """How often the fast way was taken, whatever the answer."""
+    calls, lstm = [], recurrent.lstm
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return lstm(*arguments)
+
+    monkeypatch.setattr(recurrent, "lstm", counted)
+    return calls
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    monkeypatch.setattr(recurrent, "LEAST_ROWS", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+
+
+def layer(kind, *, units=UNITS, inputs=INPUT, **options):
+    """Returns an LSTM layer; the weights of all of the same sizes are equal, biases not zero."""
+    made = kind(units, **{"return_sequences": True, "return_state": True, **options})
+    made.build((None, None, inputs))
+    chance = np.random.default_rng(1)
+    made.set_weights([chance.normal(0, 0.5, weight.shape) for weight in made.weights])
+    return made
+
+
+def results_and_gradients(made, *, rows, steps, static=True):
+    """Returns results of a layer in training, and gradients of something that all of them take part in."""
+    chance = np.random.default_rng(rows * 100 + steps)
+    values = [chance.normal(size=shape) for shape in ((rows, steps, INPUT), (rows, UNITS), (rows, UNITS))]
+    values = [tf.constant(value, tf.float32) for value in values]
+
+    @tf.function(
+        input_signature=[tf.TensorSpec(value.shape if static else [None] * value.ndim) for value in values]
+    )
+    def run(x, h, c):
+        x = tf.ensure_shape(x, [None, None, INPUT])
+        h, c = (tf.ensure_shape(state, [None, UNITS]) for state in (h, c))
+        with tf.GradientTape() as tape:
+            tape.watch([x, h, c])
+            results = made(x, initial_state=[h, c], training=True)
+            joined = tf.add_n(
+                [
+                    tf.reduce_sum(tf.sin(tf.cast(result, tf.float32) * (2 + n)))
+                    for n, result in enumerate(results)
+                ]
+            )
+        return results, tape.gradient(joined, [x, h, c, *made.trainable_variables])
+
+    return [tensor.numpy() for tensor in tf.nest.flatten(run(*values))]
+
+
+def assert_equal_to_rounding(ours, theirs):
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.shape == other.shape
+        np.testing.assert_allclose(mine, other, rtol=0, atol=2e-6 * max(1, np.abs(other).max()))
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps", "options"),
+    [
+        (1, 1, {}),
+        (3, 7, {}),
+        (4, 6, {}),  # two groups
+        (5, 6, {}),  # two groups of different size
+        (4, 6, {"return_sequences": False}),
+        (5, 6, {"static": False}),
+        (1, 3, {"static": False}),  # an empty group
+    ],
+)
+def test_results_and_all_gradients_are_those_of_keras(rows, steps, options, passes):
+    how = {"rows": rows, "steps": steps, "static": options.get("static", True)}
+    options = {name: value for name, value in options.items() if name != "static"}
+    ours = results_and_gradients(layer(recurrent.LSTM, **options), **how)
+    assert passes
+    assert_equal_to_rounding(ours, results_and_gradients(layer(keras.layers.LSTM, **options), **how))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "relu"},
+        {"recurrent_activation": "hard_sigmoid"},
+        {"use_bias": False},
+        {"recurrent_dropout": 0.3, "seed": 1},
+        {"dropout": 0.3, "seed": 1},
+        {"go_backwards": True},
+        {"unroll": True},
+        {"dtype": "mixed_bfloat16"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_it_does_not_cover_is_left_to_keras(options, passes):
+    ours = results_and_gradients(layer(recurrent.LSTM, **options), rows=4, steps=3)
+    assert not passes
+    for mine, other in zip(
+        ours, results_and_gradients(layer(keras.layers.LSTM, **options), rows=4, steps=3), strict=True
+    ):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_masks_are_left_to_keras(passes):
+    x = tf.random.normal([3, 4, INPUT])
+    mask = tf.constant([[True] * 4, [True, True, False, False], [True, False, True, False]])
+    ours, theirs = (layer(kind)(x, mask=mask, training=True) for kind in (recurrent.LSTM, keras.layers.LSTM))
+    assert not passes
+    assert_equal_to_rounding([value.numpy() for value in ours], [value.numpy() for value in theirs])
+
+
+def test_outside_training_it_is_keras(passes):
+    made = layer(recurrent.LSTM)
+    made(tf.zeros([2, 3, INPUT]))
+    made(tf.zeros([2, 3, INPUT]), training=False)
+    assert not passes
+    made(tf.zeros([2, 3, INPUT]), training=True)
+    assert passes
+
+
+def test_beside_a_gpu_it_is_keras(passes, monkeypatch):
+    gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
+    monkeypatch.setattr(recurrent.tf.config, "list_logical_devices", lambda kind=None: [gpu])
+    layer(recurrent.LSTM, use_cudnn=False)(tf.zeros([2, 3, INPUT]), training=True)
+    assert not passes
+
+
+def model(*, trains, target="sequence", units=(8, 6), **options):
+    keras.utils.set_random_seed(1)
+    return models.build_sequential(
+        ModelConfig(units=units), vocabulary_size=11, target=target, window=5, trains=trains, **options
+    )
+
+
+def test_weights_names_and_configuration_are_those_of_keras():
+    fast, plain = model(trains=True, stream_batch_size=4), model(trains=False, stream_batch_size=4)
+    assert [weight.path for weight in fast.weights] == [weight.path for weight in plain.weights]
+    for mine, other in zip(fast.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+    for mine, other in zip(fast.layers, plain.layers, strict=True):
+        assert mine.get_config().keys() == other.get_config().keys()
+    assert [type(made) for made in fast.layers[:2]] == [recurrent.LSTM] * 2
+    assert [type(made) for made in plain.layers[:2]] == [keras.layers.LSTM] * 2
+
+
+def test_weights_saved_by_one_are_read_by_the_other(tmp_path):
+    for writes in (True, False):
+        writer, reader = model(trains=writes), model(trains=not writes)
+        writer.set_weights([weight + 1 for weight in writer.get_weights()])
+        writer.save_weights(tmp_path / "x.weights.h5")
+        reader.load_weights(tmp_path / "x.weights.h5")
+        for mine, other in zip(writer.get_weights(), reader.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+def losses(steps, **options):
+    """Returns the losses of training in a stream, where each batch goes on from the states of the one before."""
+    made = model(**options, stream_batch_size=4)
+    compiling.compile_model(made, TrainingConfig(name="x"), steps=steps)
+    text = np.frombuffer(verse(200).encode(), np.uint8) % 11
+    found = []
+    rows = text[: 4 * (len(text) // 4)].reshape(4, -1)
+    for start in range(0, 5 * steps, 5):
+        ids = rows[:, start : start + 6]
+        one_hot = np.eye(11, dtype="float32")[ids]
+        targets = one_hot[:, 1:] if options.get("target") != "next_char" else one_hot[:, -1]
+        found.append(made.train_on_batch(one_hot[:, :-1], targets))
+        made.reset_metrics()
+    return np.array(found)
+
+
+@pytest.mark.parametrize("options", [{"units": (8,)}, {"units": (8, 6, 4)}, {"target": "next_char"}], ids=str)
+def test_training_in_a_stream_has_the_losses_of_keras(options, passes):
+    ours = losses(20, trains=True, **options)
+    assert passes
+    np.testing.assert_allclose(ours, losses(20, trains=False, **options), rtol=1e-5)
+
+
+def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
+    monkeypatch.setattr(recurrent, "LEAST_ROWS", 8)
+    assert [recurrent.groups(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(16)))
+    assert [recurrent.groups(rows) for rows in (16, 64, 128, 1000)] == [2, 8, 16, 16]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_groups_of_rows_are_all_rows_in_their_order(rows):
+    values = tf.range(rows)[:, None]
+    parts = recurrent.split_rows(values, parts=2)
+    assert len(parts) == 2
+    np.testing.assert_array_equal(tf.concat(parts, 0), values)
+    assert abs(len(parts[0]) - len(parts[1])) <= 1
