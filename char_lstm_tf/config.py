@@ -93,7 +93,11 @@ class DataConfig(Checked):
         ("one_hot", "embedding"),
     )
     batch_size: int = option(16, "Windows in a batch.")
-    window: int = option(64, "Characters in a window: how far back gradients reach.")
+    window: int = option(
+        64,
+        "Characters in a window: how far back gradients reach, and all that --architecture=ngram and "
+        "--bidirectional see.",
+    )
     stride: int = option(
         0,
         "Characters from the start of a shuffled window to the start of the next one. "

@@ -44,7 +44,8 @@ def count_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
                 f"{len(tables.seen):,} sequences of up to {order} characters, tables of {megabytes:,.1f} MB",
                 file=sys.stderr,
             )
-        metrics = {name: Scorer(model, vocabulary).score(part).report() for name, part in held_out.items()}
+        scorer = Scorer(model, vocabulary)
+        metrics = {name: scorer.score(part).report() for name, part in held_out.items()}
         if config.training.sample_chars:
             _write_sample(config, model, text, folder, metrics)
         metrics |= {

@@ -45,7 +45,7 @@ def draw(log: Path, picture: Path) -> None:
         figure.subplots(len(PANELS), sharex=True, height_ratios=(2, 1, 1)), PANELS.items(), strict=True
     ):
         for column, label in columns.items():
-            if rows and column in rows[0]:
+            if rows and rows[0].get(column, "NA") != "NA":  # what Keras writes of a run without validation
                 axes.plot(epochs, [float(row[column]) for row in rows], marker=".", label=label)
         axes.set_ylabel(title)
         axes.legend()

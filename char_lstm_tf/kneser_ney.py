@@ -16,7 +16,7 @@ from pipelines import UserError
 from pipelines.corpus import IdRange
 
 CHUNK = 1 << 20  # characters held in memory at a time
-MAX_NGRAMS = 10_000_000  # different ones of the highest order: counting them takes some 600 MB
+MAX_NGRAMS = 10_000_000  # different ones of the highest order: counting them takes up to 1.2 GB
 
 
 @dataclass(frozen=True)

@@ -100,15 +100,16 @@ def stack(
         trains: whether it will be trained: then `lstm` is `recurrent.LSTM`. What is kept and exported has Keras' own
             layers, and the weights fit both.
     """
-    recurrent_layer = recurrent.LSTM if trains and config.cell == "lstm" else RECURRENT[config.cell]
+    fast = trains and config.cell == "lstm"
     inputs = encodings.character_input(
         vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
     )
     layers = [encodings.embedding(config, vocabulary_size)] if encoding == "embedding" else []
     variance = config.embedding_size if encoding == "embedding" else 1.0  # sum over what a gate reads
     for number, units in enumerate(config.units, start=1):
-        last = number == len(config.units)
-        layer = recurrent_layer(
+        last, both = number == len(config.units), config.bidirectional and number == 1
+        # Bidirectional makes its layers again from their configuration, by names that Keras knows.
+        layer = (recurrent.LSTM if fast and not both else RECURRENT[config.cell])(
             units,
             kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
             return_sequences=target == "sequence" or not last,
@@ -116,7 +117,7 @@ def stack(
             name=f"{config.cell}_{number}",
         )
         variance = units * OUTPUT_VARIANCE[config.cell]
-        if config.bidirectional and number == 1:
+        if both:
             layer = keras.layers.Bidirectional(layer, name=f"both_directions_{number}")
             variance *= 2  # the next layer reads the outputs of both
         layers.append(layer)
@@ -162,7 +163,8 @@ def step(
     """Reads a character a row with the weights of `model`, which keeps no trace of it.
 
     This is what sampling, scoring and export repeat. It calls the cells themselves, so it has no loop
-    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use.
+    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use. Of a
+    model that reads windows (`windows`), a step reads the last T characters again, and their loop is inside.
 
     Args:
         model: of `BUILD`, trained for either target.

@@ -99,9 +99,7 @@ class Scorer:
     def _nats_of_chunk(
         self, ids: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        if windows.reads_windows(
-            self._model
-        ):  # none waits for the one before it, so they are read all at once
+        if windows.reads_windows(self._model):  # none waits for another, so they are read all at once
             logits, state = windows.read(self._model, ids, *states)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
         return losses(lambda ids, states: models.step(self._model, ids, states), ids, targets, states)

@@ -10,7 +10,9 @@ LOG = """epoch,bits_per_char,gradient_norm,learning_rate,loss,val_loss
 """
 
 
-@pytest.mark.parametrize("log", [LOG, LOG.replace("val_loss", "something_else")])
+@pytest.mark.parametrize(
+    "log", [LOG, LOG.replace("val_loss", "other"), LOG.replace(",2.5\n", ",NA\n").replace(",2.25\n", ",NA\n")]
+)
 def test_a_picture_of_every_epoch_so_far_appears_whole(tmp_path, log):
     (tmp_path / "training.csv").write_text(log)
     picture = tmp_path / "curves.png"

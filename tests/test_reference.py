@@ -131,3 +131,12 @@ def test_dropout_drops_a_share_of_the_outputs_in_training_and_scales_the_rest():
     for axis in range(3):  # every row, step and unit by itself
         assert np.mean(factors == 0, axis=axis).std() < 0.15
     assert np.mean(factors == 0) == pytest.approx(0.25, abs=0.02)
+
+
+def test_skip_connections_carry_what_dropout_left():
+    model = models.build_functional(ModelConfig(units=(20, 30), dropout=0.5), vocabulary_size=V)
+    joined = keras.Model(model.inputs[0], model.get_layer("skips").output)
+    ids = np.random.default_rng(0).integers(0, V, (20, 30))
+    zeros = joined(np.eye(V, dtype="f")[ids], training=True).numpy() == 0
+    assert zeros.shape == (20, 30, 50)
+    np.testing.assert_allclose(zeros.mean(axis=(0, 1)), 0.5, atol=0.1)

@@ -75,6 +75,16 @@ def test_a_step_answers_for_the_last_characters_and_unknown_ones_before_the_text
     assert models.state_sizes(model) == [T]
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_model_that_trains_gives_what_the_kept_one_gives(ids, name):
+    kept, config = build(name), ModelConfig(**MODELS[name])
+    trained = models.BUILD[config.architecture](
+        config, vocabulary_size=V, target="next_char", window=T, trains=True
+    )
+    trained.set_weights(kept.get_weights())
+    np.testing.assert_allclose(called(trained, ids[:, :T]), called(kept, ids[:, :T]), atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["concat", "lstm"])
 def test_reading_many_at_once_is_stepping(ids, name):
     model = build(name)
