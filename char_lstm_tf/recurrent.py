@@ -153,7 +153,7 @@ def backward(
     """Returns gradients, with respect to: sums before the gates `[T, B, 4H]`, h, c, kernel, recurrent kernel, bias.
 
     Backpropagation through time as in Graves, "Supervised Sequence Labelling with Recurrent Neural Networks" (2012),
-    section 4.6, without peepholes. What doesn't depend on gradients from later is computed for all steps at once.
+    section 4.6, without peepholes.
 
     Args:
         x: as for `lstm`, like `h`, `c` and `recurrent_kernel`.
@@ -168,20 +168,23 @@ def backward(
         of_c: with respect to c after the window.
     """
     steps, of_outputs = tf.shape(x)[1], time_first(of_outputs)
-    i, f, g, o = tf.split(gates, 4, axis=2)
-    squashed = tf.tanh(cells)
-    earlier = tf.concat([c[None], cells[:-1]], axis=0)
-    c_by_h = o * (1 - squashed * squashed)
-    gates_by_state = tf.concat(
-        [g * i * (1 - i), earlier * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)], axis=2
-    )
+    squashed, earlier = tf.tanh(cells), tf.concat([c[None], cells[:-1]], axis=0)
     back = tf.transpose(recurrent_kernel)
 
     def step(t: tf.Tensor, of_h: tf.Tensor, of_c: tf.Tensor, kept: tf.TensorArray) -> tuple:
+        i, f, g, o = tf.split(gates[t], 4, axis=1)
         of_h += of_outputs[t]
-        of_c += of_h * c_by_h[t]
-        of_sums = tf.concat([of_c, of_c, of_c, of_h], axis=1) * gates_by_state[t]
-        return t - 1, tf.matmul(of_sums, back), of_c * f[t], kept.write(t, of_sums)
+        of_c += of_h * (o * (1 - squashed[t] * squashed[t]))
+        of_sums = tf.concat(
+            [
+                of_c * (g * i * (1 - i)),
+                of_c * (earlier[t] * f * (1 - f)),
+                of_c * (i * (1 - g * g)),
+                of_h * (squashed[t] * o * (1 - o)),
+            ],
+            axis=1,
+        )
+        return t - 1, tf.matmul(of_sums, back), of_c * f, kept.write(t, of_sums)
 
     kept = tf.TensorArray(tf.float32, steps, element_shape=gates.shape[1:])
     _, of_h, of_c, kept = tf.while_loop(
