@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from char_lstm_tf import callbacks, compiling, export, models
+from char_lstm_tf import callbacks, compiling, export, models, recurrent
 from char_lstm_tf.config import Config
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
@@ -72,7 +72,8 @@ def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> Result:
         steps = min(steps, config.training.max_steps)
     held_out = _held_out(text)
 
-    model = build(config, len(text.vocabulary), stream=batching.order == "stream", trains=True)
+    long = recurrent.pays(steps, batching.window)
+    model = build(config, len(text.vocabulary), stream=batching.order == "stream", trains=long)
     compiling.compile_model(model, config.training, steps=steps)
     folder.create(config, text.vocabulary)
     print(

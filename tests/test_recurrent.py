@@ -283,6 +283,11 @@ def literal_lists(line):
     return [number for part in ast.literal_eval(line.replace("] [", "], [")) for number in part]
 
 
+def test_short_runs_are_left_to_keras():
+    assert [recurrent.pays(steps, window=64) for steps in (1, 100, 1000)] == [False, False, True]
+    assert recurrent.pays(100, window=100)
+
+
 def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
     monkeypatch.setattr(recurrent, "LEAST_ROWS", 8)
     assert [recurrent.groups(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
