@@ -70,7 +70,7 @@ def only_cpu() -> bool:
 
 def groups(rows: int | None) -> int:
     """Returns into how many groups to deal out so many rows of a batch; None: not known yet."""
-    cores = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+    cores = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
     return cores if rows is None else max(1, min(cores, rows // LEAST_ROWS))
 
 
