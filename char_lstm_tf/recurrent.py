@@ -69,9 +69,9 @@ def only_cpu() -> bool:
 
 
 def groups(rows: int | None) -> int:
-    """Returns into how many groups to deal out so many rows of a batch; None: not known yet."""
+    """Returns into how many groups to deal out so many rows of a batch; None: not known yet, taken for 32."""
     cores = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
-    return cores if rows is None else max(1, min(cores, rows // LEAST_ROWS))
+    return max(1, min(cores, (32 if rows is None else rows) // LEAST_ROWS))
 
 
 @tf.custom_gradient

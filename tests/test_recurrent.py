@@ -292,7 +292,7 @@ def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
     monkeypatch.setattr(recurrent, "LEAST_ROWS", 8)
     assert [recurrent.groups(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
-    assert [recurrent.groups(rows) for rows in (16, 64, 128, 1000)] == [2, 8, 16, 16]
+    assert [recurrent.groups(rows) for rows in (16, 64, 128, 1000, None)] == [2, 8, 16, 16, 4]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])
