@@ -97,8 +97,8 @@ def stack(
         window: T; None: any.
         stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
             None: any B, each window from a zero state.
-        trains: whether it will be trained: then `lstm` is `recurrent.LSTM`. What is kept and exported has Keras' own
-            layers, and the weights fit both.
+        trains: whether it will be trained for long: then `lstm` is `recurrent.LSTM`. What is kept and exported has
+            Keras' own layers, and the weights fit both.
     """
     fast = trains and config.cell == "lstm"
     inputs = encodings.character_input(

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import keras
 
-from char_lstm_tf import callbacks, compiling, curves, export, fine_tuning, models
+from char_lstm_tf import callbacks, compiling, curves, export, fine_tuning, models, recurrent
 from char_lstm_tf.callbacks import DivergedError
 from char_lstm_tf.checkpoints import Checkpoints, SaveCheckpoint, signals_waiting
 from char_lstm_tf.clock import Clock
@@ -91,7 +91,12 @@ class _Run:
         self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
         self.held_out = held_out_parts(text)
 
-        self.model = build(config, len(text.vocabulary), stream=self.batching.order == "stream", trains=True)
+        self.model = build(
+            config,
+            len(text.vocabulary),
+            stream=self.batching.order == "stream",
+            trains=recurrent.pays(self.progress.steps, self.batching.window),
+        )
         if config.training.init_from:
             fine_tuning.Origin.find(config.training.init_from).give_weights(self.model, text.vocabulary)
             fine_tuning.freeze(self.model, config.training.freeze)

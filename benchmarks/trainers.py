@@ -1,0 +1,122 @@
+"""Three ways to train the same stack of LSTM layers on a CPU: our layer, Keras' own, PyTorch's.
+
+All take the same steps: cross-entropy of all characters, the gradient of each weight
+matrix clipped by itself, AdamW on the same schedule, states carried from batch to batch.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from char_lstm_tf.config import ModelConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    import keras
+
+OURS, KERAS, TORCH = "ours", "keras.layers.LSTM", "torch.nn.LSTM"
+
+
+def keras_model(
+    units: int, *, vocabulary_size: int, batch_size: int | None, window: int, trains: bool
+) -> "keras.Model":
+    """Returns two layers of so many units, and logits; equal weights each time."""
+    import keras
+
+    from char_lstm_tf import models
+
+    keras.utils.set_random_seed(1)
+    return models.build_sequential(
+        ModelConfig(units=(units, units)),
+        vocabulary_size=vocabulary_size,
+        window=window,
+        stream_batch_size=batch_size,
+        trains=trains,
+    )
+
+
+class KerasTrainer:
+    """Trains with Keras, as `training` does."""
+
+    def __init__(
+        self, units: int, *, vocabulary_size: int, batch_size: int, window: int, steps: int, fast: bool
+    ) -> None:
+        from char_lstm_tf import compiling
+
+        self._model = keras_model(
+            units, vocabulary_size=vocabulary_size, batch_size=batch_size, window=window, trains=fast
+        )
+        compiling.compile_model(self._model, TrainingConfig(name="x"), steps=steps)
+        self._model.make_train_function()
+
+    def train(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Takes a step for each pair of one-hot inputs and targets, float32 `[B, T, V]`."""
+        import tensorflow as tf
+
+        stacked = tuple(np.stack(values) for values in zip(*batches, strict=True))
+        data = iter(tf.data.Dataset.from_tensor_slices(stacked))
+        for _ in batches:
+            logs = self._model.train_function(data)
+        float(logs["loss"])  # waits for the last one
+
+    def weights(self) -> list[np.ndarray]:
+        """Returns the weights, in Keras' order and layout."""
+        return [variable.numpy() for variable in self._model.trainable_variables]
+
+
+class TorchTrainer:
+    """Trains with PyTorch, which is all that it imports.
+
+    `start`: weights as `weights` returns them, instead of PyTorch's own; `rates`: the learning rate of each step.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        vocabulary_size: int,
+        batch_size: int,
+        rates: Sequence[float],
+        start: Sequence[np.ndarray] | None = None,
+    ) -> None:
+        import torch
+
+        self._lstm = torch.nn.LSTM(vocabulary_size, units, num_layers=2, batch_first=True)
+        self._dense = torch.nn.Linear(units, vocabulary_size)
+        self._learned = [
+            getattr(self._lstm, f"{name}_l{layer}")
+            for layer in range(2)
+            for name in ("weight_ih", "weight_hh", "bias_ih")
+        ] + [self._dense.weight, self._dense.bias]
+        with torch.no_grad():
+            for parameter, value in zip(self._learned, start or self.weights(), strict=True):
+                parameter.copy_(torch.from_numpy(value.T.copy()))
+            for layer in range(2):  # Keras has one bias
+                getattr(self._lstm, f"bias_hh_l{layer}").zero_().requires_grad_(False)
+        self._rates = iter(rates)
+        decay = TrainingConfig(name="x").weight_decay
+        self._optimizer = torch.optim.AdamW(self._learned, eps=1e-7, weight_decay=decay, fused=True)
+        self._states = tuple(torch.zeros(2, batch_size, units) for _ in "hc")
+
+    def train(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """As `KerasTrainer.train`."""
+        import torch
+
+        for inputs, targets in batches:
+            outputs, states = self._lstm(torch.from_numpy(inputs), self._states)
+            self._states = tuple(state.detach() for state in states)
+            ids = torch.from_numpy(targets).argmax(-1).flatten()
+            loss = torch.nn.functional.cross_entropy(self._dense(outputs).flatten(0, 1), ids)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            for parameter in self._learned:
+                torch.nn.utils.clip_grad_norm_([parameter], 1.0)
+            self._optimizer.param_groups[0]["lr"] = next(self._rates)
+            self._optimizer.step()
+        if not math.isfinite(loss.item()):
+            raise ArithmeticError("PyTorch's loss isn't finite")
+
+    def weights(self) -> list[np.ndarray]:
+        """As `KerasTrainer.weights`."""
+        return [parameter.detach().numpy().T for parameter in self._learned]

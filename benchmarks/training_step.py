@@ -1,0 +1,142 @@
+"""Time, work and memory of a training step: our layer, stock Keras and PyTorch in alternation.
+
+    python -m benchmarks.training_step [--rounds=7] [--units=128,256,512]
+
+Each way is a process of its own, so that its memory and the work of all its threads are its own too; the others sleep
+while it takes its steps. The table gives medians over the rounds and, in brackets, the fastest and the slowest.
+GFLOP/s count 6 × weights × characters, the products of both directions, with nothing taken off for one-hot input; the
+peak is that of numpy's product of square matrices, measured in each round. PyTorch: requirements-benchmarks.txt;
+without it, its rows are left out.
+"""
+
+import dataclasses
+import importlib.util
+import itertools
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from benchmarks.trainers import KERAS, OURS, TORCH, KerasTrainer, TorchTrainer
+from char_lstm_tf import command_line
+from char_lstm_tf.config import Checked, option
+
+VOCABULARY_SIZE = 66
+BATCH_AND_WINDOW = {128: [(16, 64), (64, 100)], 256: [(64, 100)], 512: [(128, 100)]}
+FLOPS_A_TURN = 15e9  # some 0.2 s: enough steps to even out the scheduler
+SETTLE_SECONDS = 0.3  # in which PyTorch's threads stop looking for work
+
+
+@dataclasses.dataclass(frozen=True)
+class StepConfig(Checked):
+    """What to measure."""
+
+    units: tuple[int, ...] = option((128, 256, 512), "Units of both layers: 128, 256 or 512.")
+    rounds: int = option(7, "How often everything is measured.")
+
+
+def weights(units: int) -> int:
+    """Returns the number of weights of two layers and the logits."""
+    first, second = (4 * units * (size + units + 1) for size in (VOCABULARY_SIZE, units))
+    return first + second + (units + 1) * VOCABULARY_SIZE
+
+
+def flops(units: int, batch_size: int, window: int) -> int:
+    """Returns the operations of a step."""
+    return 6 * weights(units) * batch_size * window
+
+
+def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -> None:
+    """Takes as many steps as it is told to, and sends seconds and CPU seconds a step; told 0, the peak memory in MB."""
+    sizes = {"vocabulary_size": VOCABULARY_SIZE, "batch_size": batch_size}
+    if way == TORCH:
+        this = TorchTrainer(units, **sizes, rates=itertools.repeat(1e-3))
+    else:
+        command_line.load_tensorflow()
+        this = KerasTrainer(units, **sizes, window=window, steps=1_000_000, fast=way == OURS)
+    ids = np.random.default_rng(0).integers(0, VOCABULARY_SIZE, [batch_size, window + 1])
+    one_hot = np.eye(VOCABULARY_SIZE, dtype=np.float32)[ids]
+    batch = one_hot[:, :-1], one_hot[:, 1:]
+    this.train([batch] * 2)
+    pipe.send("ready")
+    while count := pipe.recv():
+        began, worked = time.perf_counter(), time.process_time()
+        this.train([batch] * count)
+        pipe.send(((time.perf_counter() - began) / count, (time.process_time() - worked) / count))
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+
+
+def peak() -> float:
+    """Returns the operations a second of a product of matrices."""
+    matrix = np.ones([1024, 1024], np.float32)
+    began = time.perf_counter()
+    for _ in range(10):
+        matrix @ matrix
+    return 10 * 2 * 1024**3 / (time.perf_counter() - began)
+
+
+def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: int) -> None:
+    """Measures all ways in turns at one size and prints a row for each."""
+    context = multiprocessing.get_context("spawn")
+    pipes, processes, results = {}, [], {way: [] for way in ways}
+    for way in ways:
+        pipes[way], other = context.Pipe()
+        processes.append(
+            context.Process(target=work, args=(other, way, units, batch_size, window), daemon=True)
+        )
+        processes[-1].start()
+        other.close()
+        pipes[way].recv()
+    count, peaks = max(1, int(FLOPS_A_TURN // flops(units, batch_size, window))), []
+    for _ in range(rounds):
+        peaks.append(peak())
+        for way, pipe in pipes.items():
+            time.sleep(SETTLE_SECONDS)
+            pipe.send(count)
+            results[way].append(pipe.recv())
+    for way, pipe in pipes.items():
+        pipe.send(0)
+        report(way, results, (units, batch_size, window), statistics.median(peaks), pipe.recv())
+    for process in processes:
+        process.join()
+
+
+def report(way: str, results: dict, size: tuple[int, int, int], peak_flops: float, memory: float) -> None:
+    """Prints a row of the table."""
+    units, batch_size, window = size
+    seconds, worked = zip(*results[way], strict=True)
+    middle = statistics.median(seconds)
+    times = sorted(mine / ours for (mine, _), (ours, _) in zip(results[way], results[OURS], strict=True))
+    rate = flops(*size) / middle
+    print(
+        f"| 2×{units}, {batch_size} × {window} | {way} | {middle * 1e3:,.1f} ({min(seconds) * 1e3:,.1f} to "
+        f"{max(seconds) * 1e3:,.1f}) | {statistics.median(worked) * 1e3:,.1f} | {batch_size * window / middle:,.0f} "
+        f"| {rate / 1e9:,.0f} | {rate / peak_flops:.0%} "
+        f"| {statistics.median(times):.2f} ({times[0]:.2f} to {times[-1]:.2f}) | {memory:,.0f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measures and prints a table, in Markdown."""
+    config = command_line.read_flags(StepConfig)
+    ways = [OURS, KERAS]
+    if importlib.util.find_spec("torch"):
+        ways.append(TORCH)
+    else:
+        print("PyTorch isn't installed, so it isn't measured", file=sys.stderr)
+    print(
+        "| model, batch | way | ms a step | CPU ms | characters a second | GFLOP/s | of the peak "
+        "| ours is × | peak MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    )
+    for units in config.units:
+        for batch_size, window in BATCH_AND_WINDOW[units]:
+            measure(ways, units, batch_size, window, config.rounds)
+
+
+if __name__ == "__main__":
+    command_line.run(main, StepConfig)
