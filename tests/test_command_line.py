@@ -62,7 +62,10 @@ MISTAKES = {
     "a name that leaves the folder": (["--name=../x"], "--name=../x: give the run a name of letters"),
     "an absolute name": (["--name=/x"], "--name=/x: "),
     "a hidden name": (["--name=.x"], "--name=.x: "),
-    "an existing run": (["--name=exists"], "choose another name, or replace it with --overwrite"),
+    "an existing run": (
+        ["--name=exists"],
+        "choose another name, replace it with --overwrite, or go on with it with --resume",
+    ),
     "a folder that is no run": (["--name=exists", "--overwrite"], "isn't a run"),
     "an unknown flag": (["--unitz=3"], "Unknown command line flag 'unitz'"),
     "a word that is no flag": (["units=3"], "'units=3' is no flag"),
@@ -92,6 +95,11 @@ MISTAKES = {
         ["--text=long.txt", "--split=0.9999,0.0001,0"],
         "--split: the validation split has",
     ),
+    "resuming and replacing": (["--resume", "--overwrite"], "--resume=True: or --overwrite, not both"),
+    "patience without validation": (
+        ["--patience=2", "--split=1,0,0"],
+        "--patience=2: waits for the validation",
+    ),
     "a missing flagfile": (["--flagfile=nowhere.flags"], "nowhere.flags"),
 }
 
@@ -106,6 +114,7 @@ def desk(tmp_path_factory):
     (folder / "short.txt").write_text("too short")
     (folder / "long.txt").write_text(verse(300))
     (folder / "saved_models" / "exists").mkdir(parents=True)
+    (folder / "saved_models" / "exists" / "thesis.txt").write_text("precious")
     return folder
 
 

@@ -49,7 +49,7 @@ def test_stdout_is_samples_and_results_and_stderr_the_rest(trained):
     assert f"{metrics['test']['nats_per_char']:.4f}" in table
     assert f"SavedModel: {trained / '1'}" in last
     assert f"python -m char_lstm_tf.sample --model={trained}" in last
-    assert "val_loss" in stderr
+    assert "validation loss" in stderr
     assert "Total params" in stderr
     for noise in ("cuda", "AVX", "Warning", "WARNING"):
         assert noise not in stderr
