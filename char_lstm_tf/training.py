@@ -59,14 +59,14 @@ def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
         DivergedError: the loss was no number any more; the newest checkpoint is from before.
         StoppedError: by a signal, after a checkpoint.
     """
-    run = _Run(config, text, folder)
+    run = Run(config, text, folder)
     with folder.taken(config, text.vocabulary):
         run.begin()
         run.train()
         return run.finish()
 
 
-class _Run:
+class Run:
     """The parts of a run that `fit_and_export` takes through its stages. Making them writes nothing."""
 
     def __init__(self, config: Config, text: Corpus, folder: RunFolder) -> None:
