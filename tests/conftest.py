@@ -1,5 +1,6 @@
 """What several tests need: a text of our own, a tiny trained run, commands run as a user runs them."""
 
+import fcntl
 import os
 import random
 import subprocess
@@ -38,8 +39,18 @@ def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of two epochs, made by the command."""
-    folder = tmp_path_factory.mktemp("trained")
+    """The folder of a run of two epochs, made by the command, once for all processes that test side by side."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "runs" / "tiny" / "metrics.json").exists():
+            _train(folder)
+    return folder / "runs" / "tiny"
+
+
+def _train(folder: Path) -> None:
+    folder.mkdir()
     (folder / "verse.txt").write_text(verse(300))
     done = command(
         "char_lstm_tf.train",
@@ -53,4 +64,3 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     (folder / "stdout").write_text(done.stdout)
     (folder / "stderr").write_text(done.stderr)
-    return folder / "runs" / "tiny"

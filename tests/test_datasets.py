@@ -47,6 +47,7 @@ def mirror(tmp_path_factory):
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_books_are_trained_on_by_number_and_the_second_run_asks_for_nothing(mirror, tmp_path):
     def train(name, *words):
         done = command(

@@ -86,6 +86,7 @@ def test_a_seed_repeats_a_sample_and_unknown_characters_are_reported(trained):
     assert "━━ seed 6\n" in two
 
 
+@pytest.mark.slow
 def test_flags_repeat_the_run(trained, tmp_path):
     done = command(
         "char_lstm_tf.train", f"--flagfile={trained / 'flags.txt'}", f"--output_dir={tmp_path}", "--epochs=1"
