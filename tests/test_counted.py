@@ -151,8 +151,7 @@ def test_a_run_is_measured_saved_and_exported_like_any_other(tmp_path):
         sources.text_files((str(tmp_path / "verse.txt"),)), split=(0.8, 0.1, 0.1), folder=tmp_path
     )
     folder = RunFolder.reserve(config.training)
-    result = counting.count_and_export(config, text, folder)
-    metrics = result.metrics
+    metrics = counting.count_and_export(config, text, folder)
     assert metrics["characters_seen"] == len(text.split("train"))
     assert metrics["test"]["nats_per_char"] < 2.2 < np.log(len(text.vocabulary))
     assert "prompt" in folder.samples.read_text()
@@ -160,7 +159,7 @@ def test_a_run_is_measured_saved_and_exported_like_any_other(tmp_path):
     assert model.count_params() == metrics["parameters"]
     again = scoring.Scorer(model, vocabulary).score(text.split("test")).report()
     assert again == pytest.approx(metrics["test"])
-    loaded = tf.saved_model.load(str(result.saved_model))
+    loaded = tf.saved_model.load(str(folder.versions()[-1]))
     held_out = vocabulary.decode(text.split("test")[:])
     scored = loaded.signatures["score"](text=tf.constant([held_out]))["nats_per_char"]
     assert scored.numpy()[0] == pytest.approx(metrics["test"]["nats_per_char"], abs=1e-5)

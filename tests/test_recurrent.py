@@ -178,7 +178,7 @@ def losses(steps, **options):
     for start in range(0, 5 * steps, 5):
         one_hot = np.eye(11, dtype="float32")[text[:, start : start + 6]]
         targets = one_hot[:, 1:] if options.get("target") != "next_char" else one_hot[:, -1]
-        found.append(made.train_on_batch(one_hot[:, :-1], targets))
+        found.append(made.train_on_batch(one_hot[:, :-1], targets, return_dict=True)["loss"])
         made.reset_metrics()
     return np.array(found)
 
@@ -255,7 +255,7 @@ model = models.build_sequential(
 compiling.compile_model(model, TrainingConfig(name="x"), steps=3)
 one_hot = np.eye(11, dtype="float32")[np.random.default_rng(0).integers(0, 11, (16, 17))]
 for _ in range(20):
-    loss = model.train_on_batch(one_hot[:, :-1], one_hot[:, 1:])
+    loss = model.train_on_batch(one_hot[:, :-1], one_hot[:, 1:], return_dict=True)["loss"]
 print(float(loss).hex(), [float(np.abs(weight).sum()).hex() for weight in model.get_weights()])
 """
 
