@@ -71,9 +71,8 @@ class Checkpoints:
                 sums = [f"{_sha256(file)}  {file.name}\n" for file in sorted(path.iterdir())]
                 (path / SUMS).write_text("".join(sums), encoding="utf-8")
         except (OSError, tf.errors.OpError) as error:
-            reason = (
-                str(error).split(" [Op:")[0].rsplit("; ", 1)[-1]
-            )  # TensorFlow's: graph and path, then why
+            # TensorFlow says where in the graph, to which path, and last why.
+            reason = str(error).split(" [Op:")[0].rsplit("; ", 1)[-1]
             raise UserError(
                 f"{target}: {reason}; the checkpoint before it is kept: make room, then go on with --resume"
             ) from error

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from char_lstm_tf import models
 from char_lstm_tf.plot_gradients import COLUMNS, draw
 from char_lstm_tf.run_folder import written_aside
 
@@ -93,13 +94,7 @@ def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], keras.
 
 def _disturbed(model: keras.Model) -> list[keras.Variable]:
     """Returns what a call in training changes: the carried states, and the seeds of dropout."""
-    states = [
-        state
-        for layer in model.layers
-        if isinstance(layer, keras.layers.RNN) and layer.stateful
-        for state in tf.nest.flatten(layer.states)
-    ]
-    return [*states, *model.non_trainable_variables]
+    return [*models.carried_states(model), *model.non_trainable_variables]
 
 
 def clipped(optimizer: keras.Optimizer, norms: np.ndarray, largest: np.ndarray) -> np.ndarray:

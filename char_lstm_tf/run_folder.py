@@ -43,7 +43,7 @@ class RunFolder:
     curves = property(lambda self: self.path / "curves.png")
     checkpoints = property(lambda self: self.path / "checkpoints")
     diverged = property(lambda self: self.path / "diverged.txt")
-    growing = property(lambda self: (self.training_log, self.speed_log, self.gradients, self.samples))
+    growing = property(lambda self: (self.training_log, self.speed_log, self.samples))
 
     @classmethod
     def reserve(cls, config: TrainingConfig) -> "RunFolder":

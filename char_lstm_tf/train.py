@@ -3,7 +3,6 @@
     python -m char_lstm_tf.train --flagfile=char_lstm_tf/flagfiles/quickstart.flags
     python -m char_lstm_tf.train --text=book.txt --name=book
     python -m char_lstm_tf.train --text='books/*.txt' --units=256,256 --dropout=0.3 --epochs=20 --name=books
-
     python -m char_lstm_tf.train --resume --name=books
 
 Reads text (none given: the reference that comes with Python), trains on its first part, measures on the rest, prints

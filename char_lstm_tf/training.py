@@ -165,9 +165,7 @@ class Run:
 
     def finish(self) -> dict:
         """Measures and exports the best weights, and leaves the run without its checkpoints."""
-        self.model.set_weights(
-            self.best.get_weights()
-        )  # the scorer of the validation needs no compiling again
+        self.model.set_weights(self.best.get_weights())  # its scorer is compiled already
         metrics = {name: self.scorer.score(part).report() for name, part in self.held_out.items()}
         seen = self.batching.characters(self.ids, self.progress.step)
         metrics |= {
