@@ -71,9 +71,12 @@ def race(text: corpus.Corpus, steps: int) -> None:
         turn = [next(batches) for _ in range(TURN)]
         for way, this in trainers.items():
             head = 1 if done == TURN else 0  # the first step compiles
-            this.train(turn[:head])
+            if head:
+                this.load(turn[:head])
+                this.train()
+            this.load(turn[head:])
             began = time.perf_counter()
-            this.train(turn[head:])
+            this.train()
             seconds[way] += time.perf_counter() - began
         for way, this in trainers.items():
             judge.set_weights(this.weights())

@@ -50,14 +50,20 @@ class KerasTrainer:
         compiling.compile_model(self._model, TrainingConfig(name="x"), steps=steps)
         self._model.make_train_function()
 
-    def train(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Takes a step for each pair of one-hot inputs and targets, float32 `[B, T, V]`."""
+    def load(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Takes pairs of one-hot inputs and targets, float32 `[B, T, V]`, for `train` to learn from.
+
+        Apart from it, so that it isn't timed: TensorFlow takes up to 0.3 s to let go of the iterator before.
+        """
         import tensorflow as tf
 
         stacked = tuple(np.stack(values) for values in zip(*batches, strict=True))
-        data = iter(tf.data.Dataset.from_tensor_slices(stacked))
-        for _ in batches:
-            logs = self._model.train_function(data)
+        self._data, self._count = iter(tf.data.Dataset.from_tensor_slices(stacked)), len(batches)
+
+    def train(self) -> None:
+        """Takes a step for each loaded batch."""
+        for _ in range(self._count):
+            logs = self._model.train_function(self._data)
         float(logs["loss"])  # waits for the last one
 
     def weights(self) -> list[np.ndarray]:
@@ -99,11 +105,15 @@ class TorchTrainer:
         self._optimizer = torch.optim.AdamW(self._learned, eps=1e-7, weight_decay=decay, fused=True)
         self._states = tuple(torch.zeros(2, batch_size, units) for _ in "hc")
 
-    def train(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    def load(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """As `KerasTrainer.load`."""
+        self._batches = batches
+
+    def train(self) -> None:
         """As `KerasTrainer.train`."""
         import torch
 
-        for inputs, targets in batches:
+        for inputs, targets in self._batches:
             outputs, states = self._lstm(torch.from_numpy(inputs), self._states)
             self._states = tuple(state.detach() for state in states)
             ids = torch.from_numpy(targets).argmax(-1).flatten()

@@ -61,11 +61,13 @@ def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -
     ids = np.random.default_rng(0).integers(0, VOCABULARY_SIZE, [batch_size, window + 1])
     one_hot = np.eye(VOCABULARY_SIZE, dtype=np.float32)[ids]
     batch = one_hot[:, :-1], one_hot[:, 1:]
-    this.train([batch] * 2)
+    this.load([batch] * 2)
+    this.train()
     pipe.send("ready")
     while count := pipe.recv():
+        this.load([batch] * count)
         began, worked = time.perf_counter(), time.process_time()
-        this.train([batch] * count)
+        this.train()
         pipe.send(((time.perf_counter() - began) / count, (time.process_time() - worked) / count))
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
