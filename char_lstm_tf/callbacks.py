@@ -40,7 +40,7 @@ class DivergedError(UserError):
 
 
 class CheckLoss(keras.callbacks.Callback):
-    """Ends the run in `DivergedError` when the loss is NaN or infinite, before anything is saved of it."""
+    """Ends the run in `DivergedError` when the loss or a weight is NaN or infinite, before anything is saved of it."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
@@ -50,10 +50,15 @@ class CheckLoss(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict) -> None:
         """Looks at the mean of the epoch so far, which one bad batch spoils."""
         if not math.isfinite(logs["loss"]):
-            raise DivergedError(self._message())
+            raise DivergedError(self._message(f"the loss at step {self._progress.step + 1:,}"))
         self._before = logs
 
-    def _message(self) -> str:
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        """Looks at the weights, too: the loss of the last batch is from before they changed."""
+        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+            raise DivergedError(self._message(f"a weight after step {self._progress.step:,}"))
+
+    def _message(self, what: str) -> str:
         before = self._before
         rate = float(self.model.optimizer.learning_rate)
         had = (
@@ -63,7 +68,7 @@ class CheckLoss(keras.callbacks.Callback):
             else "it had no number in this epoch before"
         )
         return (
-            f"diverged: the loss at step {self._progress.step + 1:,} isn't a number; {had}. "
+            f"diverged: {what} isn't a number; {had}. "
             f"Lower --learning_rate (it stood at {rate:.3g}), clip gradients (--clipnorm=1), "
             "or let the run look after itself with --on_divergence=rollback"
         )

@@ -47,7 +47,9 @@ def main() -> None:
             print(f"{folder.path} is finished: nothing to resume", file=sys.stderr)
             print_results(folder, json.loads(folder.metrics.read_text(encoding="utf-8")))
             return
-    text = prepare_text(config.data, known=origin.vocabulary if origin else None)
+    text = prepare_text(
+        config.data, known=origin.vocabulary if origin else None, verbose=config.training.verbose
+    )
     if not config.training.quiet:
         print(
             f"{text.characters:,} characters, {len(text.split('train')):,} of them to train on, "
@@ -91,7 +93,9 @@ def python_command() -> str:
     return sys.executable if here.startswith("..") else here
 
 
-def prepare_text(config: DataConfig, *, known: Vocabulary | None = None) -> corpus.Corpus:
+def prepare_text(
+    config: DataConfig, *, known: Vocabulary | None = None, verbose: bool = False
+) -> corpus.Corpus:
     """Returns the text of a configuration, as ids: those of a vocabulary that is known, where it has any.
 
     Raises:
@@ -102,7 +106,7 @@ def prepare_text(config: DataConfig, *, known: Vocabulary | None = None) -> corp
     if config.text:
         found = sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)
     elif config.books or config.tfds:
-        command_line.load_tensorflow()  # which TFDS imports
+        command_line.load_tensorflow(verbose=verbose)  # which TFDS imports
         if config.books:
             found = [
                 datasets.books(

@@ -108,6 +108,16 @@ def test_a_loss_that_is_no_number_says_what_was_before_and_what_to_change(model,
     assert caught.value.status == 3
 
 
+def test_weights_that_are_no_numbers_end_the_run_before_they_are_kept(model):
+    model.compile(keras.optimizers.SGD(0.5))
+    check = callbacks.CheckLoss(Progress("c", steps=100, step=50))
+    check.set_model(model)
+    check.on_epoch_end(4, {"loss": 2.5})
+    model.layers[-1].bias.assign([0.0, 0.0, math.inf, 0.0, 0.0])
+    with pytest.raises(callbacks.DivergedError, match=r"a weight after step 50 isn't a number"):
+        check.on_epoch_end(4, {"loss": 2.5})
+
+
 def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path):
     path, out = tmp_path / "samples.txt", io.StringIO()
     writer = Writer(model, VOCABULARY)
