@@ -12,7 +12,6 @@ from char_lstm_tf.provenance import peak_memory_bytes, provenance
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
-from char_lstm_tf.training import held_out_parts
 from pipelines.corpus import Corpus
 
 
@@ -31,7 +30,7 @@ def count_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
         UserError: the text is too short or too long for this order, or the folder can't be written.
     """
     began = time.monotonic()
-    held_out, order, vocabulary = held_out_parts(text), config.model.order, text.vocabulary
+    held_out, order, vocabulary = text.held_out(), config.model.order, text.vocabulary
     ids, sizes = text.split("train"), {"order": order, "vocabulary_size": len(vocabulary)}
     tables = kneser_ney.smooth(*kneser_ney.count(ids, **sizes), **sizes)
     counted_in = time.monotonic() - began

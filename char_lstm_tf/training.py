@@ -21,9 +21,8 @@ from char_lstm_tf.provenance import peak_memory_bytes, provenance
 from char_lstm_tf.run_folder import RunFolder
 from char_lstm_tf.sampling import Writer
 from char_lstm_tf.scoring import Scorer
-from pipelines import UserError
 from pipelines.batches import Batching, training_batch, training_batches
-from pipelines.corpus import Corpus, IdRange
+from pipelines.corpus import Corpus
 
 
 def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False) -> keras.Model:
@@ -89,7 +88,7 @@ class Run:
         self.steps_per_epoch = self.batching.steps_per_epoch(self.ids)
         steps = self.steps_per_epoch * config.training.epochs
         self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
-        self.held_out = held_out_parts(text)
+        self.held_out = text.held_out()
 
         self.model = build(
             config,
@@ -256,18 +255,3 @@ class Run:
     def _keep(self) -> None:
         self.best.set_weights(self.model.get_weights())
         self.folder.save_model(self.best)
-
-
-def held_out_parts(text: Corpus) -> dict[str, IdRange]:
-    """Returns the parts of a text to measure on: those of its split that aren't empty.
-
-    Raises:
-        UserError: one is a single character.
-    """
-    parts = {name: text.split(name) for name in ("validation", "test")}
-    for name, ids in parts.items():
-        if len(ids) == 1:
-            raise UserError(
-                f"--split: the {name} split has 1 character, the first isn't scored; give it more or 0"
-            )
-    return {name: ids for name, ids in parts.items() if len(ids)}

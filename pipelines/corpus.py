@@ -69,6 +69,20 @@ class Corpus:
         part = SPLITS.index(name)
         return IdRange(self.folder / "ids.bin", self.vocabulary.dtype, edges[part], edges[part + 1])
 
+    def held_out(self) -> dict[str, IdRange]:
+        """Returns the parts to measure on: `validation` and `test`, if they aren't empty.
+
+        Raises:
+            UserError: one is a single character.
+        """
+        parts = {name: self.split(name) for name in SPLITS[1:]}
+        for name, ids in parts.items():
+            if len(ids) == 1:
+                raise UserError(
+                    f"--split: the {name} split has 1 character, the first isn't scored; give it more or 0"
+                )
+        return {name: ids for name, ids in parts.items() if len(ids)}
+
     @classmethod
     def load(cls, folder: Path) -> "Corpus":
         """Reads what `prepare` wrote."""

@@ -36,6 +36,15 @@ def test_splits_are_contiguous_and_together_the_whole_text(tmp_path):
     assert [text_of(prepared, name) for name in corpus.SPLITS] == [text[:80], text[80:90], text[90:]]
 
 
+def test_what_is_held_out_are_the_parts_that_can_be_scored(tmp_path):
+    text = "abcdefghij" * 10
+    held_out = prepare(tmp_path, text).held_out()
+    assert {name: len(ids) for name, ids in held_out.items()} == {"validation": 10, "test": 10}
+    assert list(prepare(tmp_path, text, split=(0.9, 0, 0.1)).held_out()) == ["test"]
+    with pytest.raises(UserError, match=r"--split: the validation split has 1 character.*more or 0"):
+        prepare(tmp_path, text, split=(0.8, 0.01, 0.19)).held_out()
+
+
 def test_the_vocabulary_is_that_of_the_training_split_alone(tmp_path):
     prepared = prepare(tmp_path, "ab" * 40 + "abcdefghij" * 2)
     assert prepared.vocabulary.characters == "\ufffdab"
