@@ -79,7 +79,7 @@ class Measure(keras.callbacks.Callback):
 
     `loss` and `val_loss` are nats a character, over all characters of the epoch and of the split: a full pass
     with a state of its own, which the training state knows nothing of. From them, not averaged over batches:
-    `bits_per_char`, `perplexity_per_char` and the same with `val_`. `learning_rate` is that of the last batch.
+    `bits_per_char`, `perplexity_per_char` and the same with `val_`. `learning_rate` is that of the batch to come.
     """
 
     def __init__(self, scorer: Scorer, ids: np.ndarray | IdRange | None) -> None:

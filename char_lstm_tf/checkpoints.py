@@ -44,7 +44,10 @@ class Checkpoints:
         keep: int,
     ) -> None:
         self._folder, self._progress, self._keep = folder, progress, keep
-        self._variables = [variable.value for part in variables.values() for variable in part]
+        # The mean length of gradients may overflow, which clipping them survives.
+        self._finite = [
+            variable.value for name in variables.keys() - {"sums"} for variable in variables[name]
+        ]
         self._tensors = tf.train.Checkpoint(
             **{name: [variable.value for variable in part] for name, part in variables.items()}
         )
@@ -56,7 +59,7 @@ class Checkpoints:
             FloatingPointError: a tensor holds NaN or infinity, which no run could go on from.
             UserError: the disk is full, for instance; the older checkpoints stay.
         """
-        if not all(_is_finite(variable) for variable in self._variables):
+        if not all(_is_finite(variable) for variable in self._finite):
             raise FloatingPointError("a weight is not a finite number")
         progress, folder = self._progress, self._folder
         target = folder.checkpoints / f"step-{progress.step:09d}"

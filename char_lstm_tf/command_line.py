@@ -5,16 +5,18 @@ stand in one place. TensorFlow isn't imported here: `--help` must not wait for i
 """
 
 import dataclasses
+import itertools
 import os
+import signal
 import sys
 import tempfile
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from absl import flags
 
-from char_lstm_tf.config import Config, shown
+from char_lstm_tf.config import DEFAULT_CLIPNORM, Config, shown
 from pipelines import UserError
 
 flags.disclaim_key_flags()  # the flags belong to the command that is run
@@ -62,7 +64,7 @@ def read_flags(part: type, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
         if typing.get_origin(kind) is tuple:
             element = typing.get_args(kind)[0]
             try:
-                value = tuple(element(item) for item in value or ())
+                value = tuple(element(item) for item in value or () if item)  # --text= takes the others back
             except ValueError:
                 what = "whole numbers" if element is int else "numbers"
                 raise UserError(f"--{name}={','.join(value)}: must be {what}, separated by commas") from None
@@ -92,6 +94,8 @@ def flag_lines(config: Config) -> str:
             value = getattr(part, name)
             if name in ("overwrite", "resume"):
                 continue  # who repeats a run has asked for neither
+            if name == "clipnorm" and value == DEFAULT_CLIPNORM:
+                continue  # so that another clip may be given after the file
             if kind == tuple[str, ...]:
                 lines += [f"--{name}={item}" for item in value]
             elif isinstance(value, tuple):
@@ -99,7 +103,7 @@ def flag_lines(config: Config) -> str:
             elif isinstance(value, bool):
                 lines.append(f"--{name}={str(value).lower()}")
             elif value is not None:
-                lines.append(f"--{name}={value}")
+                lines.append(f"--{name}={shown(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -112,9 +116,11 @@ def config_from_lines(text: str) -> Config:
     flag_values = flags.FlagValues()
     define_flags(*Config.parts().values(), flag_values=flag_values)
     try:
-        flag_values(["flags.txt", *text.splitlines()])
+        rest = flag_values(["flags.txt", *text.rstrip("\n").split("\n")])[1:]
     except flags.Error as error:
         raise UserError(f"flags.txt: {error}") from None
+    if rest:
+        raise UserError(f"flags.txt: {rest[0]!r} is no flag")
     return read_config(flag_values)
 
 
@@ -147,11 +153,53 @@ def resumed_config(asked: Config, saved: Config, flag_values: flags.FlagValues =
     return Config(**parts)
 
 
+def replace_files_of_flagfiles(words: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Lets a repeated flag of the command line replace those of its flagfiles, as it is with every other flag.
+
+    absl appends: `--flagfile=a.flags --text=b.txt` would read the texts of both.
+
+    Args:
+        words: the command line, without the name of the program.
+        flag_values: which have been parsed from it.
+    """
+    given: dict[str, list[str]] = {}
+    for word, following in itertools.zip_longest(words, words[1:]):
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and name in flag_values and isinstance(flag_values[name], flags.MultiFlag):
+            given.setdefault(name, []).append(value if equals else following)
+    for name, values in given.items():
+        flag_values[name].value = values
+
+
+class Unread:
+    """A stream that stays silent once nobody reads it: `train … | head` is to see a head, not to end the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes as a stream does."""
+        return self._unless_closed(lambda: self._stream.write(text)) or len(text)
+
+    def flush(self) -> None:
+        """Flushes as a stream does."""
+        self._unless_closed(self._stream.flush)
+
+    def _unless_closed(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
 def run(main: Callable[[], None], *parts: type) -> None:
     """Parses the command line into the flags of `parts`, calls `main`, and ends the process.
 
-    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 130 and 143: ended by SIGINT
-    and SIGTERM. Everything but 0 is said in one line on stderr.
+    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 130, 141 and 143: ended by
+    SIGINT, by a reader that left, and by SIGTERM, as a shell reports them. The first two are said in a line on stderr.
     """
     command = f"python -m {sys.modules['__main__'].__spec__.name}"
     define_flags(*parts)
@@ -163,6 +211,7 @@ def run(main: Callable[[], None], *parts: type) -> None:
             return
         if rest:
             raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
+        replace_files_of_flagfiles(sys.argv[1:])
         main()
     except (UserError, flags.Error) as error:
         hint = " (--help explains every flag)" if isinstance(error, flags.Error) else ""
@@ -170,8 +219,10 @@ def run(main: Callable[[], None], *parts: type) -> None:
         sys.exit(getattr(error, "status", 1))
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except KeyboardInterrupt:
-        sys.exit(130)  # 128 + SIGINT, as a shell reports it
+        print(f"{command}: interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 def load_tensorflow(*, verbose: bool = False) -> None:

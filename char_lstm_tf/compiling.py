@@ -59,11 +59,13 @@ class Compiled:
 
     Attributes:
         scale: factor of the learning rate, 1 at first.
-        variables: all of it: the optimizer's, the scale, and the sums behind the means of the logs.
+        variables: the optimizer's, and the scale.
+        sums: behind the means of the logs.
     """
 
     scale: keras.Variable
     variables: list[keras.Variable]
+    sums: list[keras.Variable]
 
 
 def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int) -> Compiled:
@@ -97,7 +99,7 @@ def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int) -> 
     optimizer.build(model.trainable_variables)
     # Keras counts variables of the metrics given to it after the first batch only.
     sums = [*model.metrics_variables, *(variable for metric in metrics for variable in metric.variables)]
-    return Compiled(rate.scale, [*optimizer.variables, rate.scale, *sums])
+    return Compiled(rate.scale, [*optimizer.variables, rate.scale], sums)
 
 
 def _measured(optimizer: type[keras.Optimizer]) -> type[keras.Optimizer]:

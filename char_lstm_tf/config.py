@@ -11,6 +11,8 @@ from typing import Any
 
 from pipelines import UserError
 
+DEFAULT_CLIPNORM = 1.0  # unless another clip is given
+
 
 def option(default: Any, help: str, choices: Sequence[str] = (), *, outcome: bool = True) -> Any:
     """Returns a dataclass field that carries what its flag says in `--help`.
@@ -22,8 +24,8 @@ def option(default: Any, help: str, choices: Sequence[str] = (), *, outcome: boo
 
 
 def shown(value: Any) -> str:
-    """Returns a value as it is given to a flag. Before: `(128, 128)`; after: `128,128`."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """Returns a value as it is given to a flag. Before: `(128, 128)`, "a⏎b"; after: `128,128`, `a\\nb`."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).replace("\n", r"\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +121,9 @@ class DataConfig(Checked):
         sources = [f"--{name}" for name in ("text", "books", "tfds") if getattr(self, name)]
         if len(sources) > 1:
             raise UserError(f"{' and '.join(sources)}: only one source at a time; leave the others out")
+        if self.books or self.tfds:
+            self._require(not self.text_encoding, "text_encoding", "goes with --text alone; leave it out")
+            self._require(self.clean, "clean", "goes with --text alone; leave it out")
         self._require(self.max_books >= 1, "max_books", "must be at least 1")
         self._require(
             self.max_vocabulary == 0 or self.max_vocabulary >= 2,
@@ -293,7 +298,9 @@ class TrainingConfig(Checked):
         "is the work of about two batches; 0: never.",
     )
     seed: int = option(1, "Seed of weights, dropout, order of windows and samples.")
-    sample_prompt: str = option("", "What the sample after each epoch continues; empty: a new line.")
+    sample_prompt: str = option(
+        "", r"What the sample after each epoch continues, \n being a new line; empty: a new line."
+    )
     sample_chars: int = option(300, "Characters of the sample after each epoch; 0: none.")
     sample_temperatures: tuple[float, ...] = option((0.5, 1.0), "A sample for each of these temperatures.")
 
@@ -304,6 +311,13 @@ class TrainingConfig(Checked):
             "name",
             "give the run a name of letters, digits, '.', '_' and '-', such as --name=frankenstein",
         )
+        object.__setattr__(self, "sample_prompt", self.sample_prompt.replace(r"\n", "\n"))
+        self._require(
+            shown(self.sample_prompt) == shown(self.sample_prompt).strip() and "\r" not in self.sample_prompt,
+            "sample_prompt",
+            r"must neither begin nor end with a blank, which flags.txt can't keep; lines are parted by \n",
+        )
+        self._require(0 <= self.seed < 2**32, "seed", "must be from 0 to 4294967295")
         self._require(self.freeze >= 0, "freeze", "must not be negative")
         self._require(
             bool(self.init_from) or not self.freeze, "freeze", "keeps layers of --init_from; name a run there"
@@ -342,7 +356,7 @@ class TrainingConfig(Checked):
             if getattr(self, field) is not None
         ]
         if not clips:
-            object.__setattr__(self, "clipnorm", 1.0)
+            object.__setattr__(self, "clipnorm", DEFAULT_CLIPNORM)
         for field in clips:
             self._require(getattr(self, field) >= 0, field, "must be above 0, or 0 for no clipping")
         if len(clips) > 1:
@@ -368,6 +382,21 @@ class Config:
                 )
         if self.model.bidirectional or self.model.architecture == "ngram":
             self._check_windows()
+        if self.model.architecture == "counts":
+            self._check_counts()
+
+    def _check_counts(self) -> None:
+        """Refuses what a model without training steps and gradients has no use for."""
+        for part, field in (
+            (self.data, "target"),
+            *((self.training, name) for name in ("init_from", "freeze", "max_steps", "gradient_steps")),
+            *((self.training, name) for name in ("patience", "plateau_patience")),
+        ):
+            value = getattr(part, field)
+            if value != part.__dataclass_fields__[field].default:
+                raise UserError(
+                    f"--{field}={shown(value)}: --architecture=counts counts every character once; leave it out"
+                )
 
     def _check_windows(self) -> None:
         """Lets models that read windows be trained for one target a window, from windows that stand for themselves."""

@@ -36,6 +36,7 @@ def count_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
     counted_in = time.monotonic() - began
     model = counted.counted_model(tables, **sizes)
     with folder.taken(config, vocabulary):
+        folder.samples.unlink(missing_ok=True)  # of a process that was killed
         folder.save_model(model)
         megabytes = sum(values.nbytes for values in vars(tables).values()) / 1e6
         if not config.training.quiet:

@@ -9,7 +9,7 @@ from char_lstm_tf.run_folder import written_aside
 
 PANELS = {  # what each part of the picture shows: columns of training.csv, and how they are called
     "nats a character": {"loss": "training", "val_loss": "validation"},
-    "learning rate": {"learning_rate": "of the last batch"},
+    "learning rate": {"learning_rate": "at the end of the epoch"},
     "gradient norm": {"gradient_norm": "before clipping, mean over batches"},
 }
 

@@ -68,7 +68,7 @@ def main() -> None:
         if len(text) < 2:
             raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
     command_line.load_tensorflow()
-    from char_lstm_tf.scoring import Scorer  # imports TensorFlow: not before the flags are checked
+    from char_lstm_tf.scoring import Score, Scorer  # imports TensorFlow: not before the flags are checked
     from char_lstm_tf.surprise import ScoredText, write_html, write_tsv
 
     model, vocabulary = folder.load()
@@ -78,7 +78,7 @@ def main() -> None:
     losses = scorer.nats_in_windows(ids, config.window) if config.window else scorer.nats_of_each(ids)
     seconds = time.perf_counter() - began
     names = [source.name for source in found]
-    scores = dict(zip(names, map(scorer.measure, ids, losses), strict=True))
+    scores = dict(zip(names, map(Score.of, texts, ids, losses), strict=True))
     scored = list(map(ScoredText, names, texts, losses))
     for flag, write in (("tsv", write_tsv), ("html", write_html)):
         _write(flag, getattr(config, flag), write, scored)

@@ -72,6 +72,8 @@ class Origin:
             UserError: shapes differ by more than the characters.
         """
         trained, known = self.folder.load()
+        if len(trained.weights) != len(model.weights):
+            raise UserError(f"--init_from={self.folder.path}: its layers aren't those of this run any more")
         values = []
         for weight, old in zip(model.weights, trained.get_weights(), strict=True):
             try:

@@ -40,14 +40,19 @@ def main() -> None:
     config = command_line.read_flags(PlotConfig)
     if not config.model:
         raise UserError("--model: name a run to draw, such as --model=saved_models/quickstart")
-    logs = {Path(model).name: Path(model) / "gradients.csv" for model in config.model}
+    names = [Path(model).name for model in config.model]
+    called = names if len(set(names)) == len(names) else config.model
+    logs = {name: Path(model) / "gradients.csv" for name, model in zip(called, config.model, strict=True)}
+    if len(logs) < len(config.model):
+        raise UserError(f"--model={','.join(config.model)}: name each run once")
     for model, log in zip(config.model, logs.values(), strict=True):
         if not log.is_file():
             raise UserError(f"--model={model}: it has no gradients.csv; train it with --gradient_steps=100")
     try:
         draw(logs, Path(config.png))
-    except OSError as error:
-        raise UserError(f"--png={config.png}: {error.strerror}; name a file that can be written") from error
+    except (OSError, ValueError) as error:  # matplotlib knows kinds of pictures by their endings
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--png={config.png}: {reason}; name a file that can be written") from error
     for run, log in logs.items():
         reach = list(reach_by_epoch(log).values())[-1]
         shares = ", ".join(f"{reach[t] / reach[0]:.1e} {t} before" for t in (1, 10, 20, 50) if t < len(reach))

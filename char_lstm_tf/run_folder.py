@@ -52,22 +52,25 @@ class RunFolder:
         Raises:
             UserError: it exists and may not be replaced, or another process trains it.
         """
-        name, output_dir = config.name, Path(config.output_dir)
-        folder = cls(output_dir / name)
-        if folder.path.is_dir() and any(folder.path.iterdir()):
-            if not (config.overwrite or config.resume):
-                raise UserError(
-                    f"--name={name}: {folder.path} exists; choose another name, replace it "
-                    "with --overwrite, or go on with it with --resume"
-                )
-            if not folder.flags.is_file():
-                raise UserError(
-                    f"--name={name}: {folder.path} isn't a run (it has no flags.txt), so it stays; "
-                    "choose another --name"
-                )
+        folder = cls(Path(config.output_dir) / config.name)
+        if folder.path.is_dir():
             with folder._locked():
-                pass
+                folder._check_free(config)
         return folder
+
+    def _check_free(self, config: TrainingConfig) -> None:
+        if not any(self.path.iterdir()):
+            return
+        if not (config.overwrite or config.resume):
+            raise UserError(
+                f"--name={config.name}: {self.path} exists; choose another name, replace it "
+                "with --overwrite, or go on with it with --resume"
+            )
+        if not self.flags.is_file():
+            raise UserError(
+                f"--name={config.name}: {self.path} isn't a run (it has no flags.txt), so it stays; "
+                "choose another --name"
+            )
 
     @property
     def config(self) -> Config:
@@ -101,17 +104,22 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with self._locked():
+                self._check_free(config.training)  # again: preparing a text takes its time
+                if config.training.resume and self.metrics.is_file():
+                    raise UserError(f"--name={self.path.name}: another process has finished {self.path}")
                 if config.training.resume and self.begun:
                     for aside in [*self.path.glob(ASIDE), *self.checkpoints.glob(ASIDE)]:
                         _remove(aside)  # what a killed process had begun to write
                     self.diverged.unlink(missing_ok=True)
                 else:
+                    # flags.txt goes last: with it, what is left is a run that --overwrite takes. And it comes
+                    # last: with it, --resume has all that it needs.
                     for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.flags):
-                        _remove(
-                            entry
-                        )  # flags.txt last: with it, what is left is a run that --overwrite takes
-                    self.flags.write_text(command_line.flag_lines(config), encoding="utf-8")
-                    vocabulary.save(self.vocabulary)
+                        _remove(entry)
+                    with written_aside(self.vocabulary) as path:
+                        vocabulary.save(path)
+                    with written_aside(self.flags) as path:
+                        path.write_text(command_line.flag_lines(config), encoding="utf-8")
                 yield
         except OSError as error:
             if self.begun and error.errno not in (errno.ENOSPC, errno.EDQUOT):

@@ -61,6 +61,12 @@ class SampleConfig(Checked):
         self._require(self.top_k >= 0, "top_k", "must be at least 1, or 0 for no limit")
         self._require(0 < self.top_p <= 1, "top_p", "must be above 0 and at most 1")
         self._require(0 <= self.beam <= 1000, "beam", "must be from 1 to 1000, or 0 for none")
+        self._require(
+            not (self.beam and self.stop),
+            "stop",
+            "--beam finds the likeliest texts of --chars characters; leave one of the two out",
+        )
+        self._require(not self.beam or self.chars, "chars", "must be at least 1 with --beam")
         self._require(self.num_samples >= 1, "num_samples", "must be at least 1")
         self._require(
             not self.beam or self.num_samples <= self.beam, "num_samples", f"at most --beam={self.beam}"
@@ -130,10 +136,9 @@ def main() -> None:
     if config.beam:
         from char_lstm_tf import beam  # imports TensorFlow: not before the flags are checked
 
-        found = beam.likeliest_texts(model, vocabulary, prompt, chars=max(config.chars, 1), width=config.beam)
-        found = [(text[: config.chars], nats) for text, nats in found[: config.num_samples]]
-        texts = ["".join(row[0] for row in stopped(iter([[text]]), config.stop)) for text, _ in found]
-        _show(config, prompt, texts, "nats", [round(nats, 4) for _, nats in found])
+        found = beam.likeliest_texts(model, vocabulary, prompt, chars=config.chars, width=config.beam)
+        texts, nats = zip(*found[: config.num_samples], strict=True)
+        _show(config, prompt, texts, "nats", [round(value, 4) for value in nats])
         return
     from char_lstm_tf.sampling import Writer  # likewise
 

@@ -31,6 +31,12 @@ class Score:
     words: int
     unknown_characters: int
 
+    @classmethod
+    def of(cls, text: str, ids: np.ndarray, losses: np.ndarray) -> "Score":
+        """Returns the score of a text whose losses are known, its words being those between blanks of any kind."""
+        nats = float(losses.sum(dtype=np.float64))
+        return cls(len(losses), nats, len(text.split()), int(np.count_nonzero(ids == 0)))
+
     def __add__(self, other: "Score") -> "Score":
         """Returns the score of both texts, each read from a fresh state."""
         return Score(
@@ -104,12 +110,8 @@ class Scorer:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
         return losses(lambda ids, states: models.step(self._model, ids, states), ids, targets, states)
 
-    def nats(self, ids: np.ndarray | IdRange) -> np.ndarray:
-        """Returns the loss of each character but the first, in nats, float32 `[len(ids) - 1]`."""
-        return np.concatenate([nats for _, nats in self._chunks(ids)])
-
     def nats_of_each(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns the losses of several texts, as `nats` does of one, reading `ROWS` of them side by side.
+        """Returns the loss of each character but the first, in nats, float32 `[N - 1]`, of several texts.
 
         Args:
             texts: ids, `[N]` each, N at least 2; each text is read from a state of its own.
@@ -118,19 +120,20 @@ class Scorer:
         # The windows of one text fill a batch already; of 16 texts they would take 500 MB at 40 characters.
         rows = 1 if windows.reads_windows(self._model) else min(len(texts), ROWS)
         longest_first = sorted(range(len(texts)), key=lambda number: -len(texts[number]))  # they end together
+        size = min(self._chunk, max(map(len, losses)))
         with tqdm(
             total=sum(map(len, losses)), desc="scoring", unit=" chars", delay=2, disable=None
         ) as progress:
             for group in (longest_first[start : start + rows] for start in range(0, len(texts), rows)):
                 states = models.zero_states(self._model, rows)
-                for start in range(0, len(losses[group[0]]), self._chunk):
-                    ids = np.zeros([rows, self._chunk + 1], np.int32)  # of one shape, for one compilation
+                for start in range(0, len(losses[group[0]]), size):
+                    ids = np.zeros([rows, size + 1], np.int32)  # of one shape, for one compilation
                     for row, number in enumerate(group):
-                        part = texts[number][start : start + self._chunk + 1]
+                        part = texts[number][start : start + size + 1]
                         ids[row, : len(part)] = part
                     nats, states = self._nats(tf.constant(ids[:, :-1]), tf.constant(ids[:, 1:]), states)
                     for row, number in enumerate(group):
-                        part = losses[number][start : start + self._chunk]
+                        part = losses[number][start : start + size]
                         part[:] = nats[row, : len(part)]
                         progress.update(len(part))
         return losses
@@ -145,13 +148,6 @@ class Scorer:
         ]
         losses = iter(self.nats_of_each(pieces))
         return [np.concatenate([next(losses) for _ in begins]) for begins in starts]
-
-    def measure(self, ids: np.ndarray, losses: np.ndarray) -> Score:
-        """Returns the score of a text whose losses are known."""
-        spaces = self._spaces[ids]
-        words = np.count_nonzero(~spaces[:1]) + np.count_nonzero(spaces[:-1] & ~spaces[1:])
-        nats = float(losses.sum(dtype=np.float64))
-        return Score(len(losses), nats, int(words), int(np.count_nonzero(ids == 0)))
 
     def score(self, ids: np.ndarray | IdRange) -> Score:
         """Returns the sum over a text of at least two characters, of which a chunk is held in memory at a time."""

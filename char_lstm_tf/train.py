@@ -11,14 +11,17 @@ vocabulary.json, flags.txt (--flagfile of the same run), training.csv, speed.csv
 and logs/ for TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag given after --flagfile overrides it.
 
 A run that was killed goes on with --resume, in the middle of an epoch, and ends as if nothing had happened.
-Ctrl-C and SIGTERM save a checkpoint first. Exit status: 0 it worked, 1 something is wrong with what was asked,
-3 the loss was no number any more, 130 Ctrl-C, 143 SIGTERM.
+While it trains, Ctrl-C and SIGTERM save a checkpoint first.
+
+Exit status: 0 it worked, 1 something is wrong with what was asked, 3 the loss was no number any more, 130 Ctrl-C,
+143 SIGTERM.
 """
 
 import json
 import os
 import shlex
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from char_lstm_tf import command_line
@@ -61,7 +64,9 @@ def main() -> None:
 
     counted = config.model.architecture == "counts"
     learn = counting.count_and_export if counted else training.fit_and_export
-    print_results(folder, learn(config, text, folder))
+    out, log = map(command_line.Unread, (sys.stdout, sys.stderr))
+    with redirect_stdout(out), redirect_stderr(log):  # a run goes on, whether somebody reads or not
+        print_results(folder, learn(config, text, folder))
 
 
 def print_results(folder: RunFolder, metrics: dict) -> None:

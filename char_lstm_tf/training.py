@@ -96,9 +96,9 @@ class Run:
             stream=self.batching.order == "stream",
             trains=recurrent.pays(self.progress.steps, self.batching.window),
         )
-        if config.training.init_from:
+        if config.training.init_from and not (config.training.resume and folder.newest_progress()):
             fine_tuning.Origin.find(config.training.init_from).give_weights(self.model, text.vocabulary)
-            fine_tuning.freeze(self.model, config.training.freeze)
+        fine_tuning.freeze(self.model, config.training.freeze)
         self.best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
         self.scorer = Scorer(self.model, text.vocabulary)
         self.compiled = compiling.compile_model(self.model, config.training, steps=self.progress.steps)
@@ -108,6 +108,7 @@ class Run:
                 "model": self.model.variables,
                 "carried": models.carried_states(self.model),
                 "training": self.compiled.variables,
+                "sums": self.compiled.sums,
                 "best": self.best.weights,
             },
             self.progress,
@@ -164,6 +165,7 @@ class Run:
 
     def finish(self) -> dict:
         """Measures and exports the best weights, and leaves the run without its checkpoints."""
+        self.folder.save_model(self.best)  # after a rollback the file may hold what was given up
         self.model.set_weights(self.best.get_weights())  # its scorer is compiled already
         metrics = {name: self.scorer.score(part).report() for name, part in self.held_out.items()}
         seen = self.batching.characters(self.ids, self.progress.step)

@@ -166,7 +166,8 @@ def _write(
     provisional = IdRange(spool, "uint32", 0, characters)
     if not characters:
         raise UserError(f"no text in {', '.join(source.name for source in sources)}")
-    bounds = [round(characters * share) for share in (split[0], split[0] + split[1])]
+    # Shares may add up to a little more than 1.
+    bounds = [min(round(characters * share), characters) for share in (split[0], split[0] + split[1])]
     counts = np.zeros(len(seen), np.int64)
     for start in range(0, bounds[0], CHUNK):
         counts += np.bincount(provisional[start : min(start + CHUNK, bounds[0])], minlength=len(seen))

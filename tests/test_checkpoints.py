@@ -158,6 +158,12 @@ def test_a_weight_that_is_no_number_is_never_saved(folder, checkpoints, weights,
         save.on_train_batch_end(0)
 
 
+def test_sums_of_the_logs_may_overflow(folder, weights, progress):
+    norm = keras.Variable(math.inf)
+    Checkpoints(folder, {"model": [weights], "sums": [norm]}, progress, keep=2).save()
+    assert names(folder) == ["step-000000000"]
+
+
 def steps_saved(progress, *, steps=20, steps_per_epoch=8, **options):
     """Goes through a run as `fit` does, and returns the steps at which a checkpoint was asked for."""
     found, progress.step, progress.steps = [], 0, steps

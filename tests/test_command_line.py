@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
 from conftest import ROOT, TINY, command, verse
 
 from char_lstm_tf import command_line
@@ -13,9 +14,50 @@ def test_a_configuration_survives_being_written_as_flags():
     config = Config(
         DataConfig(text=("a.txt", "with, comma.txt"), split=(0.8, 0.2, 0.0), clean=False, target="next_char"),
         ModelConfig(units=(5, 6, 7), dropout=0.25),
-        TrainingConfig(name="x", global_clipnorm=2.5, seed=9),
+        TrainingConfig(name="x", global_clipnorm=2.5, seed=9, sample_prompt="ROMEO:\nBut --soft"),
     )
     assert command_line.config_from_lines(command_line.flag_lines(config)) == config
+
+
+def parsed(*words):
+    values = flags.FlagValues()
+    command_line.define_flags(*Config.parts().values(), flag_values=values)
+    values(["train", *words])
+    command_line.replace_files_of_flagfiles(words, values)
+    return command_line.read_config(values)
+
+
+def test_what_follows_a_flagfile_replaces_what_it_says(tmp_path):
+    training = TrainingConfig(name="x", sample_prompt="ROMEO:\nBut --soft\n")
+    before = Config(DataConfig(text=("a.txt", "b.txt")), ModelConfig(), training)
+    saved = tmp_path / "flags.txt"
+    saved.write_text(command_line.flag_lines(before))
+    assert parsed(f"--flagfile={saved}") == before
+    after = parsed(f"--flagfile={saved}", "--text=c.txt", "--text", "d.txt", "--clipvalue=5")
+    assert after.data.text == ("c.txt", "d.txt")
+    assert (after.training.clipvalue, after.training.clipnorm) == (5.0, None)
+    other = parsed(f"--flagfile={saved}", "--text=", "--books=84")
+    assert (other.data.text, other.data.books) == ((), "84")
+
+
+def test_words_in_flags_that_are_no_flags_are_refused():
+    with pytest.raises(UserError, match=r"flags.txt: 'But' is no flag"):
+        command_line.config_from_lines("--name=x\nBut\n--seed=9\n")
+
+
+def test_a_reader_that_leaves_is_written_to_no_more():
+    program = (
+        "import sys, time; from char_lstm_tf.command_line import Unread; out = Unread(sys.stdout);"
+        "[(print(i, file=out, flush=True), time.sleep(0.01)) for i in range(100)]; print('went on', file=sys.stderr)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "0\n"
+    process.stdout.close()
+    assert process.stderr.read() == "went on\n"
+    assert process.wait() == 0
+    process.stderr.close()
 
 
 def test_repeating_a_run_does_not_replace_it():
@@ -75,6 +117,17 @@ MISTAKES = {
     "shares that don't add up": (
         ["--split=0.9,0.9,0.1"],
         "--split=0.9,0.9,0.1: three shares that add up to 1",
+    ),
+    "a seed that numpy can't take": (["--seed=-1"], "--seed=-1: must be from 0 to 4294967295"),
+    "a prompt that flags.txt can't keep": (
+        ["--sample_prompt=The "],
+        "must neither begin nor end with a blank",
+    ),
+    "books kept as they are": (["--books=84", "--noclean"], "--clean=False: goes with --text alone"),
+    "an encoding of books": (["--books=84", "--text_encoding=latin-1"], "--text_encoding=latin-1: goes with"),
+    "counting in steps": (
+        ["--architecture=counts", "--max_steps=9"],
+        "--max_steps=9: --architecture=counts counts every character once",
     ),
     "two sources": (["--text=long.txt", "--books=84"], "--text and --books: only one source"),
     "a search of nothing": (["--books=author:"], "--books=author:: "),

@@ -36,6 +36,11 @@ def test_splits_are_contiguous_and_together_the_whole_text(tmp_path):
     assert [text_of(prepared, name) for name in corpus.SPLITS] == [text[:80], text[80:90], text[90:]]
 
 
+def test_shares_that_add_up_to_a_little_more_than_the_text_end_with_it(tmp_path):
+    prepared = prepare(tmp_path, "ab" * 600_000, split=(0.5000005, 0.5000004, 0.0))
+    assert [len(prepared.split(name)) for name in corpus.SPLITS] == [600_001, 599_999, 0]
+
+
 def test_what_is_held_out_are_the_parts_that_can_be_scored(tmp_path):
     text = "abcdefghij" * 10
     held_out = prepare(tmp_path, text).held_out()

@@ -497,6 +497,20 @@ def test_command_says_what_failed_and_does_the_rest(tmp_path):
     assert done.returncode == 1
 
 
+def test_no_source_is_written_over_not_even_one_to_come(tmp_path):
+    packed, plain = tmp_path / "book.txt.gz", tmp_path / "book.txt"
+    packed.write_bytes(gzip.compress(BOOK.encode()))
+    plain.write_text("mine", encoding="utf-8")
+    done = run(f"--output={tmp_path}", packed, plain)
+    assert done.returncode == 1
+    assert f"{packed}: --output={tmp_path} has book.txt already" in done.stderr
+    assert plain.read_text(encoding="utf-8") == "mine"
+    packed.write_bytes(packed.read_bytes()[:-20] + b"damaged")
+    done = run(packed, plain)
+    assert f"{packed}: can't be read" in done.stderr
+    assert done.stdout.startswith("book.txt\t")
+
+
 def test_help_teaches():
     done = run("--help")
     assert all(

@@ -54,6 +54,19 @@ def test_the_command_compares_runs(runs):
     assert (runs / "reach.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_runs_of_one_name_are_told_apart_by_their_folders(runs):
+    (runs / "other").mkdir()
+    (runs / "other" / "far").symlink_to(runs / "near")
+    words = [f"--model={runs}/far", f"--model={runs}/other/far"]
+    done = command("char_lstm_tf.plot_gradients", *words, f"--png={runs}/reach.png")
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [f"{runs}/far", f"{runs}/other/far"]
+    done = command("char_lstm_tf.plot_gradients", *words, f"--png={runs}/reach.film")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"--png={runs}/reach.film: " in done.stderr
+    done = command("char_lstm_tf.plot_gradients", *words[:1] * 2)
+    assert "name each run once" in done.stderr
+
+
 def test_a_run_without_gradients_is_told_how_to_get_them(runs):
     done = command("char_lstm_tf.plot_gradients", f"--model={runs}")
     assert done.returncode == 1

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -106,8 +107,24 @@ def test_a_folder_is_refused_to_a_second_process_and_given_after_the_first(folde
     run = RunFolder(folder / "interrupted")
     again = TrainingConfig(name="interrupted", output_dir=str(folder), overwrite=True)
     with (
-        run.taken(run.config, Vocabulary.fit("ab")),
+        run.taken(dataclasses.replace(run.config, training=again), Vocabulary.fit("ab")),
         pytest.raises(runs.UserError, match="another process trains"),
     ):
         RunFolder.reserve(again)
     assert RunFolder.reserve(again).state == "interrupted"
+
+
+def test_what_came_into_a_folder_while_the_text_was_prepared_stays(tmp_path):
+    config = Config(DataConfig(), ModelConfig(), TrainingConfig(name="x", output_dir=str(tmp_path)))
+    mine = RunFolder.reserve(config.training)
+    with RunFolder.reserve(config.training).taken(config, Vocabulary.fit("ab")):
+        pass
+    mine.metrics.write_text("{}")
+    with pytest.raises(runs.UserError, match="choose another name, replace it with --overwrite"):  # noqa: SIM117
+        with mine.taken(config, Vocabulary.fit("ab")):
+            pass
+    resumed = dataclasses.replace(config, training=dataclasses.replace(config.training, resume=True))
+    with pytest.raises(runs.UserError, match="another process has finished"):  # noqa: SIM117
+        with mine.taken(resumed, Vocabulary.fit("ab")):
+            pass
+    assert {path.name for path in mine.path.iterdir()} == {"flags.txt", "vocabulary.json", "metrics.json"}

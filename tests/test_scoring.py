@@ -29,7 +29,7 @@ def test_each_character_costs_what_one_pass_over_the_whole_text_says(model, scor
     ids = IDS[:length].astype(int)
     logits = model(np.eye(len(VOCABULARY), dtype="float32")[None, ids[:-1]])[0].numpy()
     expected = np.log(np.exp(logits).sum(-1)) - logits[np.arange(length - 1), ids[1:]]
-    np.testing.assert_allclose(scorer.nats(IDS[:length]), expected, atol=1e-5)
+    np.testing.assert_allclose(scorer.nats_of_each([IDS[:length]])[0], expected, atol=1e-5)
 
 
 def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_vocabulary(model):
@@ -67,18 +67,25 @@ def test_a_perplexity_without_end_is_none_and_no_crash():
 def test_texts_side_by_side_cost_what_each_costs_alone(scorer):
     texts = [IDS[start:end] for start, end in ((0, 45), (100, 102), (7, 300), (50, 71))] * 5  # more than ROWS
     for ids, losses in zip(texts, scorer.nats_of_each(texts), strict=True):
-        np.testing.assert_allclose(losses, scorer.nats(ids), atol=1e-5)
+        np.testing.assert_allclose(losses, scorer.nats_of_each([ids])[0], atol=1e-5)
 
 
 def test_a_measured_text_has_the_score_of_a_pass(scorer):
-    ids = VOCABULARY.encode("truth 真 and 理 words" * 30)
-    measured, scored = scorer.measure(ids, scorer.nats(ids)), scorer.score(ids)
+    text = "truth 真 and 理 words" * 30
+    ids = VOCABULARY.encode(text)
+    measured, scored = scoring.Score.of(text, ids, scorer.nats_of_each([ids])[0]), scorer.score(ids)
     assert measured.nats == pytest.approx(scored.nats)
     assert (measured.words, measured.characters, measured.unknown_characters) == (
         scored.words,
         scored.characters,
         60,
     )
+
+
+def test_words_are_those_of_the_text_whatever_the_vocabulary_knows():
+    assert "\t" not in VOCABULARY.characters
+    text = "a\tb c"
+    assert scoring.Score.of(text, VOCABULARY.encode(text), np.zeros(4)).words == 3
 
 
 def test_scores_add_up():
@@ -92,5 +99,5 @@ def test_windows_are_read_as_texts_of_their_own_and_every_character_once(scorer)
     in_windows = scorer.nats_in_windows(texts, 10)
     assert [len(losses) for losses in in_windows] == [44, 1]
     for start in range(0, 44, 10):
-        expected = scorer.nats(IDS[start : min(start + 11, 45)])
+        expected = scorer.nats_of_each([IDS[start : min(start + 11, 45)]])[0]
         np.testing.assert_allclose(in_windows[0][start : start + 10], expected, atol=1e-5)

@@ -99,7 +99,6 @@ def test_reading_many_at_once_is_stepping(ids, name):
         logits, _ = steps(model, text[None].astype("int32"))
         losses = -tf.nn.log_softmax(logits[0]).numpy()[np.arange(len(text) - 1), text[1:]]
         np.testing.assert_allclose(nats, losses, atol=1e-5)
-        np.testing.assert_allclose(scorer.nats(text), losses, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["concat", "bag", "lstm"])
@@ -201,7 +200,7 @@ def test_an_exported_encoder_writes_scores_and_steps_as_here(tmp_path, ids):
     np.testing.assert_allclose(result["logits"], logits, atol=1e-5)
     np.testing.assert_array_equal(result["new_state_0"], state)
     text = "quick brown fox."
-    nats = scoring.Scorer(model, VOCABULARY).nats(VOCABULARY.encode(text)).mean()
+    nats = scoring.Scorer(model, VOCABULARY).nats_of_each([VOCABULARY.encode(text)])[0].mean()
     scored = loaded.signatures["score"](text=tf.constant([text, "a"]))
     np.testing.assert_allclose(scored["nats_per_char"], [nats, 0], atol=1e-5)
     (pieces,) = sampling.Writer(model, VOCABULARY).write("fox", chars=30, temperatures=[1.0], seeds=[4])

@@ -6,6 +6,7 @@ import gzip
 import lzma
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,10 @@ from pipelines.gutenberg.cleaning import Cleaned, clean, decode
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write the cleaned texts to, in UTF-8.")
 _TEXT_ENCODING = flags.DEFINE_string("text_encoding", None, "Encoding of every file, instead of finding out.")
 
-_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile)
+_UNREADABLE = (
+    *(OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile),
+    *(RuntimeError, NotImplementedError),  # of an archive that is encrypted, or packed in another way
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,9 +29,10 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) < 2:
         raise app.UsageError("name the files to clean: python -m pipelines.gutenberg.cleaning FILE…")
     folder = Path(_OUTPUT.value) if _OUTPUT.value else None
+    sources = list(map(Path, argv[1:]))
     written: set[Path] = set()
     failed = False
-    for path in map(Path, argv[1:]):
+    for path in sources:
         try:
             for name, data in texts(path):
                 called = str(path) if path.name.startswith(name) else f"{path}:{name}"
@@ -35,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
                 cleaned = clean(text)
                 _print_line(cleaned, name=name, encoding=encoding)
                 if folder:
-                    _write(cleaned.text, folder / name, source=path, written=written)
+                    _write(cleaned.text, folder / name, source=path, sources=sources, written=written)
         except UserError as error:
             failed = True
             print(error, file=sys.stderr)
@@ -74,9 +79,10 @@ def _print_line(cleaned: Cleaned, *, name: str, encoding: str) -> None:
     print(name, encoding, rules, cleaned.kept, cleaned.dropped, first, last, sep="\t", flush=True)
 
 
-def _write(text: str, target: Path, *, source: Path, written: set[Path]) -> None:
-    """Writes `text`, unless that would destroy the source or what this run wrote before."""
-    if target in written or (target.exists() and target.samefile(source)):
+def _write(text: str, target: Path, *, source: Path, sources: Sequence[Path], written: set[Path]) -> None:
+    """Writes `text`, unless that would destroy one of the sources or what this run wrote before."""
+    originals = (path for path in sources if path.exists())
+    if target in written or (target.exists() and any(map(target.samefile, originals))):
         raise UserError(
             f"{source}: --output={target.parent} has {target.name} already: choose another folder"
         )
