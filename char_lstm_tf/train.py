@@ -33,7 +33,14 @@ from pipelines.vocabulary import Vocabulary
 
 
 def main() -> None:
-    """Trains, and prints the table of results."""
+    """Trains, and prints the table of results, whether somebody reads it or not."""
+    out, log = map(command_line.Unread, (sys.stdout, sys.stderr))
+    with redirect_stdout(out), redirect_stderr(log):
+        train_and_report()
+
+
+def train_and_report() -> None:
+    """Trains as the flags say, and prints the table of results."""
     asked = command_line.read_flags(TrainingConfig)
     folder = RunFolder.reserve(asked)
     begun = folder.config if asked.resume and folder.begun else None
@@ -64,9 +71,7 @@ def main() -> None:
 
     counted = config.model.architecture == "counts"
     learn = counting.count_and_export if counted else training.fit_and_export
-    out, log = map(command_line.Unread, (sys.stdout, sys.stderr))
-    with redirect_stdout(out), redirect_stderr(log):  # a run goes on, whether somebody reads or not
-        print_results(folder, learn(config, text, folder))
+    print_results(folder, learn(config, text, folder))
 
 
 def print_results(folder: RunFolder, metrics: dict) -> None:

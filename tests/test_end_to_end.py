@@ -1,10 +1,12 @@
 import csv
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
-from conftest import TINY, command, verse
+from conftest import ROOT, TINY, command, verse
 
 from char_lstm_tf.run_folder import RunFolder
 
@@ -84,6 +86,27 @@ def test_a_seed_repeats_a_sample_and_unknown_characters_are_reported(trained):
     two = command("char_lstm_tf.sample", *words, "--num_samples=2").stdout
     assert "━━ seed 5\n" + first.stdout in two
     assert "━━ seed 6\n" in two
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_when_nobody_reads_what_it_prints(tmp_path):
+    (tmp_path / "verse.txt").write_text(verse(60))
+    words = [
+        f"--text={tmp_path}/verse.txt",
+        "--name=x",
+        f"--output_dir={tmp_path}",
+        f"--data_dir={tmp_path}",
+        *TINY,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "char_lstm_tf.train", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    process.stdout.close()
+    assert process.wait(timeout=200) == 0
+    assert (tmp_path / "x" / "metrics.json").is_file()
 
 
 @pytest.mark.slow
