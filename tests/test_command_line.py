@@ -97,6 +97,7 @@ def test_every_recipe_is_a_valid_configuration_with_its_story_in_its_head(name):
     head = path.read_text().split("\n--")[0]
     for word in ("Purpose:", "Command:", "Result:", "Time:"):
         assert word in head
+    assert "not measured" not in head
 
 
 MISTAKES = {
