@@ -42,6 +42,7 @@ def test_without_stops_nothing_is_held_back():
         ({"stop": ("",)}, "--stop=: must not be empty"),
         ({"beam": -1}, "--beam=-1: must be from 1 to 1000"),
         ({"beam": 3, "stop": (".",)}, "--stop=.: --beam finds the likeliest texts of --chars"),
+        ({"beam": 3, "seed": 0}, "--seed=0: --beam finds the likeliest texts"),
         ({"beam": 3, "chars": 0}, "--chars=0: must be at least 1 with --beam"),
         ({"beam": 3, "num_samples": 4}, "--num_samples=4: at most --beam=3"),
     ],
