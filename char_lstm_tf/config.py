@@ -36,6 +36,10 @@ class Checked:
         if not holds:
             raise UserError(f"--{field}={shown(getattr(self, field))}: {remedy}")
 
+    def given(self, field: str) -> bool:
+        """Returns whether a field has another value than its default."""
+        return getattr(self, field) != self.__dataclass_fields__[field].default
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             choices = field.metadata["choices"]
@@ -380,22 +384,41 @@ class Config:
                     f"--{field}={getattr(self.training, field)}: waits for the validation loss, and --split leaves "
                     "nothing to validate on"
                 )
+        self._check_used()
         if self.model.bidirectional or self.model.architecture == "ngram":
             self._check_windows()
         if self.model.architecture == "counts":
             self._check_counts()
 
+    def _check_used(self) -> None:
+        """Refuses what has no effect because of another flag."""
+        data, model, training = self.data, self.model, self.training
+        for part, field, used, other in (
+            (data, "tfds_text_key", data.tfds, "--tfds"),
+            (data, "max_books", data.books, "--books"),
+            (model, "embedding_size", data.encoding == "embedding", "--encoding=embedding"),
+            (model, "order", model.architecture == "counts", "--architecture=counts"),
+            (model, "ngram_inputs", model.architecture == "ngram", "--architecture=ngram"),
+            (model, "cell", model.architecture in ("sequential", "functional"), "recurrent architectures"),
+            (training, "weight_decay", training.optimizer == "adamw", "--optimizer=adamw"),
+            (training, "warmup_steps", training.schedule == "cosine", "--schedule=cosine"),
+            (training, "final_learning_rate", training.schedule != "constant", "a --schedule that falls"),
+            (training, "plateau_factor", training.plateau_patience, "--plateau_patience"),
+            (training, "max_rollbacks", training.on_divergence == "rollback", "--on_divergence=rollback"),
+        ):
+            if not used and part.given(field):
+                raise UserError(
+                    f"--{field}={shown(getattr(part, field))}: goes with {other}; give that, or leave it out"
+                )
+
     def _check_counts(self) -> None:
         """Refuses what a model without training steps and gradients has no use for."""
-        for part, field in (
-            (self.data, "target"),
-            *((self.training, name) for name in ("init_from", "freeze", "max_steps", "gradient_steps")),
-            *((self.training, name) for name in ("patience", "plateau_patience")),
-        ):
-            value = getattr(part, field)
-            if value != part.__dataclass_fields__[field].default:
+        steps = ("init_from", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
+        for part, field in ((self.data, "target"), *((self.training, name) for name in steps)):
+            if part.given(field):
                 raise UserError(
-                    f"--{field}={shown(value)}: --architecture=counts counts every character once; leave it out"
+                    f"--{field}={shown(getattr(part, field))}: --architecture=counts counts every character once; "
+                    "leave it out"
                 )
 
     def _check_windows(self) -> None:

@@ -62,9 +62,8 @@ class SampleConfig(Checked):
         self._require(0 < self.top_p <= 1, "top_p", "must be above 0 and at most 1")
         self._require(0 <= self.beam <= 1000, "beam", "must be from 1 to 1000, or 0 for none")
         for field in ("stop", "greedy", "top_k", "top_p", "seed"):
-            given = getattr(self, field) != self.__dataclass_fields__[field].default
             remedy = "--beam finds the likeliest texts of --chars characters; leave one of the two out"
-            self._require(not (self.beam and given), field, remedy)
+            self._require(not (self.beam and self.given(field)), field, remedy)
         self._require(not self.beam or self.chars, "chars", "must be at least 1 with --beam")
         self._require(self.num_samples >= 1, "num_samples", "must be at least 1")
         self._require(

@@ -126,6 +126,11 @@ MISTAKES = {
     ),
     "books kept as they are": (["--books=84", "--noclean"], "--clean=False: goes with --text alone"),
     "an encoding of books": (["--books=84", "--text_encoding=latin-1"], "--text_encoding=latin-1: goes with"),
+    "what another flag leaves without effect": (["--embedding_size=64"], "goes with --encoding=embedding"),
+    "a cell of a model without any": (
+        ["--architecture=ngram", "--target=next_char", "--cell=gru"],
+        "--cell=gru: goes with recurrent architectures",
+    ),
     "counting in steps": (
         ["--architecture=counts", "--max_steps=9"],
         "--max_steps=9: --architecture=counts counts every character once",
