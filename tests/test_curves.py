@@ -37,5 +37,5 @@ def test_the_lines_are_the_columns(tmp_path, monkeypatch):
     curves.draw(tmp_path / "training.csv", tmp_path / "curves.png")
     assert drawn["training"] == ([1, 2], [3.0, 2.5])
     assert drawn["validation"] == ([1, 2], [2.5, 2.25])
-    assert drawn["of the last batch"] == ([1, 2], [0.006, 0.003])
+    assert drawn["at the end of the epoch"] == ([1, 2], [0.006, 0.003])
     assert drawn["before clipping, mean over batches"] == ([1, 2], [0.5, 0.25])
