@@ -153,8 +153,8 @@ def resumed_config(asked: Config, saved: Config, flag_values: flags.FlagValues =
     return Config(**parts)
 
 
-def replace_files_of_flagfiles(words: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Lets a repeated flag of the command line replace those of its flagfiles, as it is with every other flag.
+def replace_repeated_flags(words: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Lets flags that may be repeated replace what the flagfiles say of them, as all other flags do.
 
     absl appends: `--flagfile=a.flags --text=b.txt` would read the texts of both.
 
@@ -192,14 +192,19 @@ class Unread:
         try:
             return act()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            silence(self._stream)
+
+
+def silence(stream: TextIO) -> None:
+    """Lets go of all that is written to a stream from now on, what waits in its buffer included."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run(main: Callable[[], None], *parts: type) -> None:
     """Parses the command line into the flags of `parts`, calls `main`, and ends the process.
 
     Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 130, 141 and 143: ended by
-    SIGINT, by a reader that left, and by SIGTERM, as a shell reports them. The first two are said in a line on stderr.
+    SIGINT, by a reader that left, and by SIGTERM, as a shell reports them. 1, 3 and 130 are said in a line on stderr.
     """
     command = f"python -m {sys.modules['__main__'].__spec__.name}"
     define_flags(*parts)
@@ -211,14 +216,14 @@ def run(main: Callable[[], None], *parts: type) -> None:
             return
         if rest:
             raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
-        replace_files_of_flagfiles(sys.argv[1:])
+        replace_repeated_flags(sys.argv[1:])
         main()
     except (UserError, flags.Error) as error:
         hint = " (--help explains every flag)" if isinstance(error, flags.Error) else ""
         print(f"{command}: {error}{hint}", file=sys.stderr)
         sys.exit(getattr(error, "status", 1))
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         sys.exit(128 + signal.SIGPIPE)
     except KeyboardInterrupt:
         print(f"{command}: interrupted", file=sys.stderr)

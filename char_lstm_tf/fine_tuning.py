@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from char_lstm_tf import command_line
 from char_lstm_tf.config import Config, shown
 from char_lstm_tf.run_folder import RunFolder
 from pipelines import UserError
@@ -34,8 +33,7 @@ class Origin:
             UserError: there is none, with what to give instead.
         """
         folder = RunFolder.find(path, flag="init_from")
-        config = command_line.config_from_lines(folder.flags.read_text(encoding="utf-8"))
-        return cls(folder, config, Vocabulary.load(folder.vocabulary))
+        return cls(folder, folder.config, Vocabulary.load(folder.vocabulary))
 
     def sizes(self) -> dict[str, Any]:
         """Returns the flags that its weights depend on, by name: another run has to have the same."""

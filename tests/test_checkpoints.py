@@ -209,9 +209,8 @@ def test_a_signal_saves_and_ends_the_run_with_its_status(progress):
 
 
 def test_a_second_signal_ends_the_process_at_once():
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # ignored where tests run in the background
+    # Where tests run in the background, SIGINT comes ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with signals_waiting():
             os.kill(os.getpid(), signal.SIGINT)

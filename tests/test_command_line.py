@@ -23,7 +23,7 @@ def parsed(*words):
     values = flags.FlagValues()
     command_line.define_flags(*Config.parts().values(), flag_values=values)
     values(["train", *words])
-    command_line.replace_files_of_flagfiles(words, values)
+    command_line.replace_repeated_flags(words, values)
     return command_line.read_config(values)
 
 

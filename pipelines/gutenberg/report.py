@@ -18,10 +18,8 @@ from pipelines.gutenberg.cleaning import Cleaned, clean, decode
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write the cleaned texts to, in UTF-8.")
 _TEXT_ENCODING = flags.DEFINE_string("text_encoding", None, "Encoding of every file, instead of finding out.")
 
-_UNREADABLE = (
-    *(OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile),
-    *(RuntimeError, NotImplementedError),  # of an archive that is encrypted, or packed in another way
-)
+# RuntimeError and its NotImplementedError: of a zip archive that is encrypted, or packed in another way.
+_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, RuntimeError)
 
 
 def main(argv: Sequence[str]) -> int:
