@@ -32,7 +32,7 @@ def main() -> None:
     """Measures, and prints a table."""
     asked = command_line.read_flags(CheckpointConfig)
     command_line.load_tensorflow()
-    from char_lstm_tf import training
+    from char_lstm_tf import fitting, training
     from pipelines.batches import training_batches
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a real disk, as runs are
@@ -45,7 +45,7 @@ def main() -> None:
             TrainingConfig(name="x", output_dir=folder, epochs=1000),
         )
         run = training.Run(config, text, RunFolder(Path(folder, "x")))
-        run.model.make_train_function()
+        step = fitting.train_function(run.model)
         iterator = iter(
             training_batches(run.ids, run.batching, **run.form, steps=run.progress.steps).prefetch(8)
         )
@@ -55,7 +55,7 @@ def main() -> None:
             """Returns wall and CPU seconds of a turn."""
             began = time.perf_counter(), time.process_time()
             for _ in range(asked.steps):
-                run.model.train_function(iterator)
+                step(iterator)
                 run.progress.step += 1
             if saves:
                 run.checkpoints.save()

@@ -2,15 +2,18 @@
 
     python -m benchmarks.time_to_loss --text=tinyshakespeare_input.txt [--steps=4000]
 
-The three take a hundred steps each in turns, then all are measured on the last tenth of the text by the same pass with
-carried state, which isn't counted; nor is what comes before the first step and compiling, which training_step leaves
-out too. 2×128 units, 16 windows of 64 characters, the default recipe with its schedule over `--steps`.
+The three, a process each, take a hundred steps in turns, after which each is measured on the last tenth of the text by
+the same pass with carried state. That isn't counted; nor is what comes before the first step and compiling, which
+training_step leaves out too. 2×128 units, 16 windows of 64 characters, the default recipe with its schedule over
+`--steps`.
 """
 
 import dataclasses
 import importlib.util
+import multiprocessing
 import tempfile
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.trainers import KERAS, OURS, TORCH, KerasTrainer, TorchTrainer, keras_model
@@ -40,6 +43,22 @@ def main() -> None:
         race(text, config.steps)
 
 
+def work(
+    pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: list[float], start: list
+) -> None:
+    """Trains on each list of batches that it is sent; sends back the seconds, and the weights after it."""
+    if way == TORCH:
+        this = TorchTrainer(UNITS, **sizes, rates=rates, start=start)
+    else:
+        command_line.load_tensorflow()
+        this = KerasTrainer(UNITS, **sizes, window=WINDOW, steps=steps, fast=way == OURS)
+    while batches := pipe.recv():
+        this.load(batches)
+        began = time.perf_counter()
+        this.train()
+        pipe.send((time.perf_counter() - began, this.weights()))
+
+
 def race(text: corpus.Corpus, steps: int) -> None:
     """Trains all ways until each has passed the lowest loss or taken all steps, and prints when they passed which."""
     from char_lstm_tf import compiling
@@ -49,14 +68,13 @@ def race(text: corpus.Corpus, steps: int) -> None:
     sizes = {"vocabulary_size": len(text.vocabulary), "batch_size": BATCH_SIZE}
     judge = keras_model(UNITS, **sizes | {"batch_size": None}, window=WINDOW, trains=False)
     scorer = Scorer(judge, text.vocabulary)
-    trainers = {
-        way: KerasTrainer(UNITS, **sizes, window=WINDOW, steps=steps, fast=way == OURS)
-        for way in (OURS, KERAS)
-    }
-    if importlib.util.find_spec("torch"):
-        schedule = compiling.learning_rate(TrainingConfig(name="x"), steps=steps)
-        rates = [float(schedule(step)) for step in range(steps)]
-        trainers[TORCH] = TorchTrainer(UNITS, **sizes, rates=rates, start=judge.get_weights())
+    schedule = compiling.learning_rate(TrainingConfig(name="x"), steps=steps)
+    rates = [float(schedule(step)) for step in range(steps)]
+    context, pipes = multiprocessing.get_context("spawn"), {}
+    for way in (OURS, KERAS, TORCH) if importlib.util.find_spec("torch") else (OURS, KERAS):
+        pipes[way], other = context.Pipe()
+        arguments = other, way, sizes, steps, rates, judge.get_weights()
+        context.Process(target=work, args=arguments, daemon=True).start()
     batches = training_batches(
         text.split("train"),
         Batching("stream", BATCH_SIZE, WINDOW),
@@ -65,21 +83,19 @@ def race(text: corpus.Corpus, steps: int) -> None:
         vocabulary_size=len(text.vocabulary),
         steps=steps,
     ).as_numpy_iterator()
-    seconds, passed = dict.fromkeys(trainers, 0.0), {way: {} for way in trainers}
+    seconds, passed = dict.fromkeys(pipes, 0.0), {way: {} for way in pipes}
     print("| way | held-out loss | steps | characters | seconds |\n| --- | --- | --- | --- | --- |")
     for done in range(TURN, steps + 1, TURN):
         turn = [next(batches) for _ in range(TURN)]
-        for way, this in trainers.items():
-            head = 1 if done == TURN else 0  # the first step compiles
+        head = 1 if done == TURN else 0  # the first step compiles
+        for way, pipe in pipes.items():
             if head:
-                this.load(turn[:head])
-                this.train()
-            this.load(turn[head:])
-            began = time.perf_counter()
-            this.train()
-            seconds[way] += time.perf_counter() - began
-        for way, this in trainers.items():
-            judge.set_weights(this.weights())
+                pipe.send(turn[:head])
+                pipe.recv()
+            pipe.send(turn[head:])
+            spent, weights = pipe.recv()
+            seconds[way] += spent
+            judge.set_weights(weights)
             loss = scorer.score(text.split("validation")).report()["nats_per_char"]
             for bound in LOSSES:
                 if loss < bound and bound not in passed[way]:

@@ -42,13 +42,16 @@ class KerasTrainer:
     def __init__(
         self, units: int, *, vocabulary_size: int, batch_size: int, window: int, steps: int, fast: bool
     ) -> None:
-        from char_lstm_tf import compiling
+        from char_lstm_tf import compiling, fitting, recurrent
 
+        if fast:
+            recurrent.share_cores(ModelConfig(units=(units, units)))
         self._model = keras_model(
             units, vocabulary_size=vocabulary_size, batch_size=batch_size, window=window, trains=fast
         )
         compiling.compile_model(self._model, TrainingConfig(name="x"), steps=steps)
         self._model.make_train_function()
+        self._step = fitting.train_function(self._model) if fast else self._model.train_function
 
     def load(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Takes pairs of one-hot inputs and targets, float32 `[B, T, V]`, for `train` to learn from.
@@ -63,7 +66,7 @@ class KerasTrainer:
     def train(self) -> None:
         """Takes a step for each loaded batch."""
         for _ in range(self._count):
-            logs = self._model.train_function(self._data)
+            logs = self._step(self._data)
         float(logs["loss"])  # waits for the last one
 
     def weights(self) -> list[np.ndarray]:

@@ -1,11 +1,21 @@
 """The loop over batches. Keras' `fit` can't begin in the middle of an epoch, so this stands in for it."""
 
 import math
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
 
 from char_lstm_tf.progress import Progress
+
+
+def train_function(model: keras.Model) -> Callable[[Iterator], dict[str, tf.Tensor]]:
+    """Returns what takes a training step with the next batch of an iterator, and returns the logs so far.
+
+    Keras' own asks from Python whether there was a batch, and for the logs, at each step: 1 ms of it, in which nothing
+    else is done.
+    """
+    return tf.function(lambda iterator: model.train_step(iterator.get_next()), autograph=False)
 
 
 def fit(
@@ -25,7 +35,7 @@ def fit(
         progress: of the run.
         steps_per_epoch: batches of an epoch.
     """
-    model.make_train_function()
+    step = train_function(model)
     model.stop_training = False
     chosen = keras.callbacks.CallbackList(
         callbacks, model=model, epochs=math.ceil(progress.steps / steps_per_epoch), steps=steps_per_epoch
@@ -41,7 +51,7 @@ def fit(
             chosen.on_epoch_begin(epoch)
             for batch in range(first, min(steps_per_epoch, progress.steps - epoch * steps_per_epoch)):
                 chosen.on_train_batch_begin(batch)
-                chosen.on_train_batch_end(batch, model.train_function(iterator))
+                chosen.on_train_batch_end(batch, step(iterator))
             logs = model.get_metrics_result()
             chosen.on_epoch_end(epoch, logs)
     finally:

@@ -2,19 +2,28 @@
 
 On a CPU, Keras runs an LSTM as a loop that multiplies input and recurrent kernel at every step, keeps every
 intermediate in lists, and adds up the gradients of the kernels a step at a time. Here a window is computed at a time:
-the input projection before the loop, the gradients of the kernels after it, one product each. XLA compiles the loops.
-It runs them on one core, so the rows of a batch, which know nothing of each other, are dealt out to the cores.
+the input projection before the loop, the gradients of the kernels after it, one product each, and the derivatives of
+all gates between the loops. XLA compiles the loops. It runs them on one core, so the rows of a batch, which know
+nothing of each other, are dealt out to the cores.
+
+XLA puts the operations of a loop into kernels, and if a step has more than eight (`ThunkExecutor`'s
+`execute_sequential_num_thunks_threshold`) it hands each of them to whichever thread is free, which takes longer than
+running them. The loops below have eight at most. That is why neither of them computes what can wait until after it.
 
 Shapes: B rows, T characters in a window, I size of the input, H units. Gates stand in Keras' order: input, forget,
 candidate, output.
 """
 
+import contextlib
 import itertools
 import os
 from functools import partial
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from char_lstm_tf.config import ModelConfig
 
 # Of a group. Its product with a recurrent kernel of 128 units takes one core 31 µs with 16 rows and 28 µs with 8, as
 # most of it goes into reading the kernel: with fewer, another core brings nothing.
@@ -23,6 +32,9 @@ LEAST_ROWS = 8
 # Compiling takes three seconds. Each step of each layer's loop is 0.2 ms faster then, so two layers win that back after
 # so many of them.
 LEAST_LOOP_STEPS = 10_000
+
+# On two cores, 2×128 units were up to 1.4 times as fast with operations of one thread, 2×256 took 1.1 times as long.
+LARGEST_OF_ONE_CORE = 128
 
 compiled = partial(tf.function, jit_compile=True, autograph=False)
 
@@ -44,8 +56,11 @@ class LSTM(keras.layers.LSTM):
         """Returns the last output `[B, H]`, all outputs `[B, T, H]` and the states h and c after the window."""
         if not (training and mask is None and self._is_plain() and only_cpu()):
             return super().inner_loop(sequences, initial_state, mask=mask, training=training)
-        weights = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
-        outputs, h, c = lstm(sequences, *initial_state, *map(tf.convert_to_tensor, weights))
+        values = sequences, *initial_state, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
+        x, h, c, *weights = map(tf.convert_to_tensor, values)
+        deal = partial(split_rows, parts=groups(x.shape[0]))
+        results = [lstm(*rows, *weights) for rows in zip(deal(x), deal(h), deal(c), strict=True)]
+        outputs, h, c = (tf.concat(parts, axis=0) for parts in zip(*results, strict=True))
         return h, outputs, [h, c]
 
     def _is_plain(self) -> bool:
@@ -56,6 +71,19 @@ class LSTM(keras.layers.LSTM):
             and not (self.dropout or self.recurrent_dropout or self.go_backwards or self.unroll)
             and self.compute_dtype == self.variable_dtype == "float32"
         )
+
+
+def share_cores(config: ModelConfig) -> None:
+    """Sets TensorFlow up to train a model with the layer. To be called before TensorFlow's first operation.
+
+    Memory of a batch is kept for the next one: taking it from the system anew was a seventh of the time of a step of
+    2×512 units. And where a group of rows is too little work for more than one core, TensorFlow isn't to try.
+    """
+    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # read when TensorFlow first asks for memory
+    small = config.cell == "lstm" and not config.bidirectional and max(config.units) <= LARGEST_OF_ONE_CORE
+    if small and "TF_NUM_INTRAOP_THREADS" not in os.environ and not tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # too late: somebody has used TensorFlow in this process
+            tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def pays(steps: int, window: int) -> bool:
@@ -70,8 +98,25 @@ def only_cpu() -> bool:
 
 def groups(rows: int | None) -> int:
     """Returns into how many groups to deal out so many rows of a batch; None: not known yet, taken for 32."""
-    cores = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+    cores = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
     return max(1, min(cores, (32 if rows is None else rows) // LEAST_ROWS))
+
+
+def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
+    """Returns the rows of `[B, …]` in so many groups, as even as they come out.
+
+    Of the outputs of another such layer these are its own groups: each then goes on without waiting for the others.
+    """
+    if parts == 1:
+        return [values]
+    rows = values.shape[0] or tf.shape(values)[0]
+    edges = [rows * part // parts for part in range(parts + 1)]
+    sizes = [end - start for start, end in itertools.pairwise(edges)]
+    if not tf.executing_eagerly() and values.op.type == "ConcatV2":
+        *joined, axis = values.op.inputs
+        if tf.get_static_value(axis) == 0 and [part.shape[0] for part in joined] == sizes:
+            return joined
+    return tf.split(values, sizes)
 
 
 @tf.custom_gradient
@@ -91,35 +136,14 @@ def lstm(
     Returns:
         Outputs `[B, T, H]`, and h and c after the window, `[B, H]` each.
     """
-    deal = partial(split_rows, parts=groups(x.shape[0]))
-    starts = list(zip(deal(x), deal(h), deal(c), strict=True))
-    passes = [forward(*start, kernel, recurrent_kernel, bias) for start in starts]
-    outputs, last_h, last_c, gates, cells = zip(*passes, strict=True)
+    outputs, last_h, last_c, *kept = forward(x, h, c, kernel, recurrent_kernel, bias)
 
     def gradient(*above: tf.Tensor) -> list[tf.Tensor]:
-        found = [
-            backward(*start, recurrent_kernel, *kept, *parts)
-            for start, *kept, parts in zip(
-                starts, outputs, gates, cells, zip(*map(deal, above), strict=True), strict=True
-            )
-        ]
-        sums, *of_states, of_kernel, of_recurrent_kernel, of_bias = zip(*found, strict=True)
+        of_sums, *found = backward(x, h, c, recurrent_kernel, outputs, *kept, *above)
         # By itself, so that the gradient of a one-hot input, for which nobody asks, isn't computed.
-        of_x = [input_gradient(part, kernel) for part in sums]
-        return [tf.concat(part, 0) for part in (of_x, *of_states)] + [
-            tf.add_n(part) for part in (of_kernel, of_recurrent_kernel, of_bias)
-        ]
+        return [input_gradient(of_sums, kernel), *found]
 
-    return tuple(tf.concat(part, 0) for part in (outputs, last_h, last_c)), gradient
-
-
-def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
-    """Returns the rows of `[B, …]` in so many groups, as even as they come out."""
-    if parts == 1:
-        return [values]
-    rows = values.shape[0] or tf.shape(values)[0]
-    edges = [rows * part // parts for part in range(parts + 1)]
-    return [values[start:end] for start, end in itertools.pairwise(edges)]
+    return (outputs, last_h, last_c), gradient
 
 
 @compiled
@@ -130,21 +154,23 @@ def forward(
 
     Gates, activated, are `[T, B, 4H]`, cell states `[T, B, H]`. Arguments as for `lstm`.
     """
-    steps, units = tf.shape(x)[1], recurrent_kernel.shape[0]
-    projected = projection(time_first(x), kernel) + bias
+    steps, rows, units = tf.shape(x)[1], x.shape[0], recurrent_kernel.shape[0]
+    # sigmoid(x) = (1 + tanh(x / 2)) / 2: so all gates are one operation.
+    scale = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), units)
+    projected = projection(time_first(x), kernel * scale)
+    recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
 
-    def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *kept: tf.TensorArray) -> tuple:
-        i, f, g, o = tf.split(projected[t] + tf.matmul(h, recurrent_kernel), 4, axis=1)
-        i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+    def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, gates: tf.TensorArray, cells: tf.TensorArray) -> tuple:
+        gate = tf.tanh(gates.read(t) + tf.matmul(h, recurrent_kernel) + bias) * scale + (1 - scale)
+        i, f, g, o = tf.split(gate, 4, axis=1)
         c = f * c + i * g
-        h = o * tf.tanh(c)
-        new = h, tf.concat([i, f, g, o], axis=1), c
-        return t + 1, h, c, *(array.write(t, value) for array, value in zip(kept, new, strict=True))
+        return t + 1, o * tf.tanh(c), c, gates.write(t, gate), cells.write(t, c)
 
-    kept = [tf.TensorArray(tf.float32, steps, element_shape=[x.shape[0], n * units]) for n in (1, 4, 1)]
-    _, h, c, *kept = tf.while_loop(lambda t, *_: t < steps, step, [0, h, c, *kept], maximum_iterations=steps)
-    outputs, gates, cells = (array.stack() for array in kept)
-    return time_first(outputs), h, c, gates, cells
+    cells = tf.TensorArray(tf.float32, steps, element_shape=[rows, units])
+    start = [0, h, c, overwritten(projected), cells]
+    _, h, c, gates, cells = tf.while_loop(lambda t, *_: t < steps, step, start, maximum_iterations=steps)
+    gates, cells = gates.stack(), cells.stack()
+    return time_first(gates[:, :, 3 * units :] * tf.tanh(cells)), h, c, gates, cells
 
 
 @compiled
@@ -178,29 +204,24 @@ def backward(
         of_c: with respect to c after the window.
     """
     steps, of_outputs = tf.shape(x)[1], time_first(of_outputs)
+    i, f, g, o = tf.split(gates, 4, axis=2)
     squashed, earlier = tf.tanh(cells), tf.concat([c[None], cells[:-1]], axis=0)
+    # Of each sum with respect to the cell state it goes into, of the output gate's with respect to h.
+    slopes = [g * i * (1 - i), earlier * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)]
+    slopes = tf.reshape(tf.stack(slopes, axis=2), tf.shape(gates))
+    through_output = o * (1 - squashed * squashed)
+    to_later = tf.concat([f[1:], tf.ones_like(f[:1])], axis=0)
     back = tf.transpose(recurrent_kernel)
 
-    def step(t: tf.Tensor, of_h: tf.Tensor, of_c: tf.Tensor, kept: tf.TensorArray) -> tuple:
-        i, f, g, o = tf.split(gates[t], 4, axis=1)
+    def step(t: tf.Tensor, of_h: tf.Tensor, of_c: tf.Tensor, slopes: tf.TensorArray) -> tuple:
         of_h += of_outputs[t]
-        of_c += of_h * (o * (1 - squashed[t] * squashed[t]))
-        of_sums = tf.concat(
-            [
-                of_c * (g * i * (1 - i)),
-                of_c * (earlier[t] * f * (1 - f)),
-                of_c * (i * (1 - g * g)),
-                of_h * (squashed[t] * o * (1 - o)),
-            ],
-            axis=1,
-        )
-        return t - 1, tf.matmul(of_sums, back), of_c * f, kept.write(t, of_sums)
+        of_c = of_c * to_later[t] + of_h * through_output[t]
+        of_sums = tf.concat([of_c, of_c, of_c, of_h], axis=1) * slopes.read(t)
+        return t - 1, tf.matmul(of_sums, back), of_c, slopes.write(t, of_sums)
 
-    kept = tf.TensorArray(tf.float32, steps, element_shape=gates.shape[1:])
-    _, of_h, of_c, kept = tf.while_loop(
-        lambda t, *_: t >= 0, step, [steps - 1, of_h, of_c, kept], maximum_iterations=steps
-    )
-    of_sums = kept.stack()
+    start = [steps - 1, of_h, of_c, overwritten(slopes)]
+    _, of_h, of_c, of_sums = tf.while_loop(lambda t, *_: t >= 0, step, start, maximum_iterations=steps)
+    of_c, of_sums = of_c * f[0], of_sums.stack()
     before = tf.concat([h[None], time_first(outputs)[:-1]], axis=0)
     return (
         of_sums,
@@ -216,6 +237,14 @@ def backward(
 def input_gradient(of_sums: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Returns the gradient with respect to the inputs, `[B, T, I]`, from that of the sums, `[T, B, 4H]`."""
     return time_first(projection(of_sums, tf.transpose(kernel)))
+
+
+def overwritten(values: tf.Tensor) -> tf.TensorArray:
+    """Returns `[T, …]` as what a loop reads and writes: what it makes of a step takes the place of what it read."""
+    array = tf.TensorArray(
+        tf.float32, tf.shape(values)[0], clear_after_read=False, element_shape=values.shape[1:]
+    )
+    return array.unstack(values)
 
 
 def time_first(values: tf.Tensor) -> tf.Tensor:

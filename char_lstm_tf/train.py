@@ -25,7 +25,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from char_lstm_tf import command_line
-from char_lstm_tf.config import Config, DataConfig, TrainingConfig
+from char_lstm_tf.config import Config, TrainingConfig
 from char_lstm_tf.fine_tuning import Origin
 from char_lstm_tf.run_folder import RunFolder
 from pipelines import corpus, datasets, sources
@@ -57,16 +57,14 @@ def train_and_report() -> None:
             print(f"{folder.path} is finished: nothing to resume", file=sys.stderr)
             print_results(folder, json.loads(folder.metrics.read_text(encoding="utf-8")))
             return
-    text = prepare_text(
-        config.data, known=origin.vocabulary if origin else None, verbose=config.training.verbose
-    )
+    text = prepare_text(config, known=origin.vocabulary if origin else None)
     if not config.training.quiet:
         print(
             f"{text.characters:,} characters, {len(text.split('train')):,} of them to train on, "
             f"{len(text.vocabulary) - 1} different ones",
             file=sys.stderr,
         )
-    command_line.load_tensorflow(verbose=config.training.verbose)
+    load_tensorflow(config)
     from char_lstm_tf import counting, training  # takes seconds, so not before flags and text are checked
 
     counted = config.model.architecture == "counts"
@@ -103,36 +101,41 @@ def python_command() -> str:
     return sys.executable if here.startswith("..") else here
 
 
-def prepare_text(
-    config: DataConfig, *, known: Vocabulary | None = None, verbose: bool = False
-) -> corpus.Corpus:
+def load_tensorflow(config: Config) -> None:
+    """Imports TensorFlow and sets it up to train the model of a configuration."""
+    command_line.load_tensorflow(verbose=config.training.verbose)
+    from char_lstm_tf import recurrent  # imports TensorFlow
+
+    recurrent.share_cores(config.model)
+
+
+def prepare_text(config: Config, *, known: Vocabulary | None = None) -> corpus.Corpus:
     """Returns the text of a configuration, as ids: those of a vocabulary that is known, where it has any.
 
     Raises:
         UserError: it can't be found or read.
     """
-    data_dir = Path(config.data_dir).expanduser()
+    data = config.data
+    data_dir = Path(data.data_dir).expanduser()
     found: list[sources.Source] = [sources.LanguageReference()]
-    if config.text:
-        found = sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)
-    elif config.books or config.tfds:
-        command_line.load_tensorflow(verbose=verbose)  # which TFDS imports
-        if config.books:
+    if data.text:
+        found = sources.text_files(data.text, encoding=data.text_encoding, clean=data.clean)
+    elif data.books or data.tfds:
+        load_tensorflow(config)  # which TFDS imports
+        if data.books:
             found = [
-                datasets.books(
-                    config.books, data_dir=data_dir, mirror=config.mirror, max_books=config.max_books
-                )
+                datasets.books(data.books, data_dir=data_dir, mirror=data.mirror, max_books=data.max_books)
             ]
         else:
             found = [
                 datasets.dataset(
-                    config.tfds, text_key=config.tfds_text_key, data_dir=data_dir, mirror=config.mirror
+                    data.tfds, text_key=data.tfds_text_key, data_dir=data_dir, mirror=data.mirror
                 )
             ]
     return corpus.prepare(
         found,
-        split=config.split,
-        max_vocabulary=config.max_vocabulary,
+        split=data.split,
+        max_vocabulary=data.max_vocabulary,
         folder=data_dir / "corpora",
         known=known,
     )
