@@ -113,8 +113,8 @@ def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
     edges = [rows * part // parts for part in range(parts + 1)]
     sizes = [end - start for start, end in itertools.pairwise(edges)]
     if not tf.executing_eagerly() and values.op.type == "ConcatV2":
-        *joined, axis = values.op.inputs
-        if tf.get_static_value(axis) == 0 and [part.shape[0] for part in joined] == sizes:
+        *joined, _ = values.op.inputs  # the last one is the axis
+        if [part.shape[0] for part in joined] == sizes:
             return joined
     return tf.split(values, sizes)
 

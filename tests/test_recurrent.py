@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import subprocess
 import sys
 
@@ -265,10 +266,10 @@ def test_two_processes_agree_bit_for_bit():
     assert run_python(ONE_RUN) == run_python(ONE_RUN)
 
 
-def run_python(program):
+def run_python(program, *arguments):
     """Returns the lines that a process of its own prints."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -295,6 +296,33 @@ def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
     assert [recurrent.groups(rows) for rows in (16, 64, 128, 1000, None)] == [2, 8, 16, 16, 4]
 
 
+def kernels_of_loops(function, *arguments):
+    """Returns the operations of a step of each loop in a compiled function that are kernels of their own."""
+    text = function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+    bodies = re.findall(r"body=%([\w.-]+)", text)
+    assert bodies
+    for body in bodies:
+        lines = re.search(rf"^%{re.escape(body)} .*?^}}", text, re.DOTALL | re.MULTILINE)[0]
+        operations = re.findall(r" = .*? ([a-z-]+)\(", lines)
+        assert "dot" in operations
+        yield [
+            name
+            for name in operations
+            if name not in ("parameter", "get-tuple-element", "constant", "tuple", "bitcast")
+        ]
+
+
+def test_a_step_of_a_loop_is_eight_kernels_at_most_which_xla_runs_one_after_the_other():
+    rows, steps, inputs, units = 8, 16, 66, 128
+    x, outputs = tf.zeros([rows, steps, inputs]), tf.zeros([rows, steps, units])
+    h, cells = tf.zeros([rows, units]), tf.zeros([steps, rows, units])
+    gates, kernel = tf.zeros([steps, rows, 4 * units]), tf.zeros([units, 4 * units])
+    forward = recurrent.forward, x, h, h, tf.zeros([inputs, 4 * units]), kernel, tf.zeros([4 * units])
+    backward = recurrent.backward, x, h, h, kernel, outputs, gates, cells, outputs, h, h
+    for kernels in (*kernels_of_loops(*forward), *kernels_of_loops(*backward)):
+        assert len(kernels) <= 8, kernels
+
+
 @pytest.mark.parametrize("rows", [1, 2, 7])
 def test_groups_of_rows_are_all_rows_in_their_order(rows):
     values = tf.range(rows)[:, None]
@@ -302,3 +330,70 @@ def test_groups_of_rows_are_all_rows_in_their_order(rows):
     assert len(parts) == 2
     np.testing.assert_array_equal(tf.concat(parts, 0), values)
     assert abs(len(parts[0]) - len(parts[1])) <= 1
+
+
+def test_groups_of_a_layer_below_are_passed_on_as_they_are():
+    @tf.function
+    def run():
+        below = [tf.ones([3, 2]), tf.zeros([4, 2])]
+        for part, group in zip(recurrent.split_rows(tf.concat(below, 0), parts=2), below, strict=True):
+            assert part is group
+        for other in (
+            tf.concat([tf.ones([7, 1]), tf.zeros([7, 1])], 1),  # of features
+            tf.concat([tf.ones([2, 2]), tf.zeros([5, 2])], 0),  # other groups
+            tf.concat([tf.ones([3, 2]), tf.zeros([3, 2]), tf.zeros([1, 2])], 0),
+        ):
+            parts = recurrent.split_rows(other, parts=2)
+            assert [part.shape[0] for part in parts] == [3, 4]
+            tf.debugging.assert_equal(tf.concat(parts, 0), other)
+
+    run()
+
+
+def test_layers_that_pass_on_their_groups_have_the_gradients_of_keras(passes):
+    one_hot = np.eye(11, dtype="float32")[np.random.default_rng(0).integers(0, 11, (5, 5))]
+
+    def gradients(**options):
+        made = model(**options)
+
+        @tf.function
+        def run():
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.sin(made(one_hot, training=True)))
+            return tape.gradient(loss, made.trainable_variables)
+
+        return [gradient.numpy() for gradient in run()]
+
+    ours = gradients(trains=True)
+    assert len(passes) == 4  # two layers, two groups
+    assert_equal_to_rounding(ours, gradients(trains=False))
+
+
+SHARED = """
+import sys
+import tensorflow as tf
+from char_lstm_tf import recurrent
+from char_lstm_tf.config import ModelConfig
+
+if "used" in sys.argv:
+    tf.zeros([2]) + 1
+recurrent.share_cores(eval(sys.argv[1]))
+tf.zeros([2]) + 1
+print(tf.config.threading.get_intra_op_parallelism_threads())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("asked", "threads"),
+    [
+        (["ModelConfig(units=(128, 64))"], "1"),
+        (["ModelConfig(units=(64, 256))"], "0"),
+        (["ModelConfig(cell='gru')"], "0"),
+        (["ModelConfig(bidirectional=True)"], "0"),
+        (["ModelConfig(units=(128,))", "used"], "0"),
+    ],
+    ids=str,
+)
+def test_operations_of_small_models_have_a_thread_each(asked, threads):
+    assert run_python(SHARED, *asked) == [threads]
