@@ -45,7 +45,7 @@ class KerasTrainer:
         from char_lstm_tf import compiling, fitting, recurrent
 
         if fast:
-            recurrent.share_cores(ModelConfig(units=(units, units)))
+            recurrent.prepare(ModelConfig(units=(units, units)), batch_size)
         self._model = keras_model(
             units, vocabulary_size=vocabulary_size, batch_size=batch_size, window=window, trains=fast
         )

@@ -73,15 +73,21 @@ class LSTM(keras.layers.LSTM):
         )
 
 
-def share_cores(config: ModelConfig) -> None:
-    """Sets TensorFlow up to train a model with the layer. To be called before TensorFlow's first operation.
+def prepare(config: ModelConfig, batch_size: int) -> None:
+    """Sets TensorFlow up to train a model on a CPU. To be called before TensorFlow's first operation.
 
     Memory of a batch is kept for the next one: taking it from the system anew was a seventh of the time of a step of
-    2×512 units. And where a group of rows is too little work for more than one core, TensorFlow isn't to try.
+    2×512 units. And where each core has a group of rows, with too little work for more than one, none is to share it.
     """
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # read when TensorFlow first asks for memory
-    small = config.cell == "lstm" and not config.bidirectional and max(config.units) <= LARGEST_OF_ONE_CORE
-    if small and "TF_NUM_INTRAOP_THREADS" not in os.environ and not tf.config.list_physical_devices("GPU"):
+    fast = (
+        config.architecture in ("sequential", "functional")
+        and config.cell == "lstm"
+        and not config.bidirectional
+    )
+    small = max(config.units) <= LARGEST_OF_ONE_CORE and groups(batch_size) >= cores()
+    asked = "TF_NUM_INTRAOP_THREADS" in os.environ
+    if fast and small and not asked and not tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # too late: somebody has used TensorFlow in this process
             tf.config.threading.set_intra_op_parallelism_threads(1)
 
@@ -96,10 +102,14 @@ def only_cpu() -> bool:
     return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
 
 
+def cores() -> int:
+    """Returns how many operations TensorFlow runs side by side."""
+    return tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
+
+
 def groups(rows: int | None) -> int:
     """Returns into how many groups to deal out so many rows of a batch; None: not known yet, taken for 32."""
-    cores = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
-    return max(1, min(cores, (32 if rows is None else rows) // LEAST_ROWS))
+    return max(1, min(cores(), (32 if rows is None else rows) // LEAST_ROWS))
 
 
 def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:

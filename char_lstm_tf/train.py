@@ -106,7 +106,7 @@ def load_tensorflow(config: Config) -> None:
     command_line.load_tensorflow(verbose=config.training.verbose)
     from char_lstm_tf import recurrent  # imports TensorFlow
 
-    recurrent.share_cores(config.model)
+    recurrent.prepare(config.model, config.data.batch_size)
 
 
 def prepare_text(config: Config, *, known: Vocabulary | None = None) -> corpus.Corpus:

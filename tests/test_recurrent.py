@@ -369,15 +369,17 @@ def test_layers_that_pass_on_their_groups_have_the_gradients_of_keras(passes):
     assert_equal_to_rounding(ours, gradients(trains=False))
 
 
-SHARED = """
+PREPARED = """
+import os
 import sys
 import tensorflow as tf
 from char_lstm_tf import recurrent
 from char_lstm_tf.config import ModelConfig
 
+os.cpu_count = lambda: 2
 if "used" in sys.argv:
     tf.zeros([2]) + 1
-recurrent.share_cores(eval(sys.argv[1]))
+recurrent.prepare(eval(sys.argv[1]), batch_size=int(sys.argv[2]))
 tf.zeros([2]) + 1
 print(tf.config.threading.get_intra_op_parallelism_threads())
 """
@@ -387,13 +389,15 @@ print(tf.config.threading.get_intra_op_parallelism_threads())
 @pytest.mark.parametrize(
     ("asked", "threads"),
     [
-        (["ModelConfig(units=(128, 64))"], "1"),
-        (["ModelConfig(units=(64, 256))"], "0"),
-        (["ModelConfig(cell='gru')"], "0"),
-        (["ModelConfig(bidirectional=True)"], "0"),
-        (["ModelConfig(units=(128,))", "used"], "0"),
+        (["ModelConfig(units=(128, 64))", "16"], "1"),
+        (["ModelConfig(units=(128, 64))", "15"], "0"),  # a core would have no group of rows
+        (["ModelConfig(units=(64, 256))", "16"], "0"),
+        (["ModelConfig(cell='gru')", "16"], "0"),
+        (["ModelConfig(bidirectional=True)", "16"], "0"),
+        (["ModelConfig(architecture='ngram')", "16"], "0"),
+        (["ModelConfig(units=(128,))", "16", "used"], "0"),
     ],
     ids=str,
 )
-def test_operations_of_small_models_have_a_thread_each(asked, threads):
-    assert run_python(SHARED, *asked) == [threads]
+def test_operations_of_small_models_have_a_thread_each_if_there_is_one_for_each_core(asked, threads):
+    assert run_python(PREPARED, *asked) == [threads]
