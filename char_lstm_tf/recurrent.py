@@ -33,8 +33,9 @@ LEAST_ROWS = 8
 # so many of them.
 LEAST_LOOP_STEPS = 10_000
 
-# On two cores, 2×128 units were up to 1.4 times as fast with operations of one thread, 2×256 took 1.1 times as long.
-LARGEST_OF_ONE_CORE = 128
+# On two cores, operations of one thread made 2×128 units 1.1 to 1.4 times as fast, 2×256 1.05 to 1.1 times, 2×512 not
+# faster.
+LARGEST_OF_ONE_CORE = 256
 
 compiled = partial(tf.function, jit_compile=True, autograph=False)
 
@@ -167,7 +168,7 @@ def forward(
     steps, rows, units = tf.shape(x)[1], x.shape[0], recurrent_kernel.shape[0]
     # sigmoid(x) = (1 + tanh(x / 2)) / 2: so all gates are one operation.
     scale = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), units)
-    projected = projection(time_first(x), kernel * scale)
+    projected = tf.einsum("bti,in->tbn", x, kernel * scale)
     recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
 
     def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, gates: tf.TensorArray, cells: tf.TensorArray) -> tuple:
@@ -233,12 +234,13 @@ def backward(
     _, of_h, of_c, of_sums = tf.while_loop(lambda t, *_: t >= 0, step, start, maximum_iterations=steps)
     of_c, of_sums = of_c * f[0], of_sums.stack()
     before = tf.concat([h[None], time_first(outputs)[:-1]], axis=0)
+    # XLA takes 1.2 to 1.7 times as long for a product of matrices of which the first is to be read transposed.
     return (
         of_sums,
         of_h,
         of_c,
-        kernel_gradient(time_first(x), of_sums),
-        kernel_gradient(before, of_sums),
+        tf.einsum("bti,tbn->in", x, of_sums),
+        tf.einsum("tbh,tbn->hn", before, of_sums),
         tf.reduce_sum(of_sums, axis=[0, 1]),
     )
 
@@ -246,7 +248,7 @@ def backward(
 @compiled
 def input_gradient(of_sums: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Returns the gradient with respect to the inputs, `[B, T, I]`, from that of the sums, `[T, B, 4H]`."""
-    return time_first(projection(of_sums, tf.transpose(kernel)))
+    return tf.einsum("tbn,in->bti", of_sums, kernel)
 
 
 def overwritten(values: tf.Tensor) -> tf.TensorArray:
@@ -260,15 +262,3 @@ def overwritten(values: tf.Tensor) -> tf.TensorArray:
 def time_first(values: tf.Tensor) -> tf.Tensor:
     """Returns `[T, B, …]` of `[B, T, …]`, and the other way round."""
     return tf.transpose(values, [1, 0, 2])
-
-
-def projection(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Returns `x[t] @ kernel` for all t, as one product."""
-    flat = tf.matmul(tf.reshape(x, [-1, kernel.shape[0]]), kernel)
-    return tf.reshape(flat, tf.concat([tf.shape(x)[:2], kernel.shape[1:]], axis=0))
-
-
-def kernel_gradient(x: tf.Tensor, of_sums: tf.Tensor) -> tf.Tensor:
-    """Returns the sum of `transpose(x[t]) @ of_sums[t]` over all t, as one product."""
-    flat = [tf.reshape(values, [-1, values.shape[2]]) for values in (x, of_sums)]
-    return tf.matmul(*flat, transpose_a=True)

@@ -391,7 +391,7 @@ print(tf.config.threading.get_intra_op_parallelism_threads())
     [
         (["ModelConfig(units=(128, 64))", "16"], "1"),
         (["ModelConfig(units=(128, 64))", "15"], "0"),  # a core would have no group of rows
-        (["ModelConfig(units=(64, 256))", "16"], "0"),
+        (["ModelConfig(units=(64, 512))", "16"], "0"),
         (["ModelConfig(cell='gru')", "16"], "0"),
         (["ModelConfig(bidirectional=True)", "16"], "0"),
         (["ModelConfig(architecture='ngram')", "16"], "0"),
