@@ -106,7 +106,9 @@ def race(text: corpus.Corpus, steps: int) -> None:
                         flush=True,
                     )
         if all(len(bounds) == len(LOSSES) for bounds in passed.values()):
-            return
+            break
+    for pipe in pipes.values():
+        pipe.send([])
 
 
 if __name__ == "__main__":
