@@ -29,9 +29,9 @@ from char_lstm_tf.config import ModelConfig
 # most of it goes into reading the kernel: with fewer, another core brings nothing.
 LEAST_ROWS = 8
 
-# Compiling takes three seconds. Each step of each layer's loop is 0.2 ms faster then, so two layers win that back after
-# so many of them.
-LEAST_LOOP_STEPS = 10_000
+# Compiling takes two seconds. Two layers of 128 units are 0.7 ms faster for each character of a window then, so they
+# win that back after 3,000 of them; smaller ones later.
+LEAST_LOOP_STEPS = 4_000
 
 # On two cores, operations of one thread made 2×128 units 1.1 to 1.4 times as fast, 2×256 1.05 to 1.1 times, 2×512 not
 # faster.

@@ -285,8 +285,8 @@ def literal_lists(line):
 
 
 def test_short_runs_are_left_to_keras():
-    assert [recurrent.pays(steps, window=64) for steps in (1, 100, 1000)] == [False, False, True]
-    assert recurrent.pays(100, window=100)
+    assert [recurrent.pays(steps, window=64) for steps in (1, 62, 63)] == [False, False, True]
+    assert recurrent.pays(40, window=100)
 
 
 def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
@@ -351,7 +351,7 @@ def test_groups_of_a_layer_below_are_passed_on_as_they_are():
 
 
 def test_layers_that_pass_on_their_groups_have_the_gradients_of_keras(passes):
-    one_hot = np.eye(11, dtype="float32")[np.random.default_rng(0).integers(0, 11, (5, 5))]
+    one_hot = np.eye(11, dtype="float32")[np.random.default_rng(0).integers(0, 11, (4, 5))]
 
     def gradients(**options):
         made = model(**options)
