@@ -123,7 +123,7 @@ def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
     rows = values.shape[0] or tf.shape(values)[0]
     edges = [rows * part // parts for part in range(parts + 1)]
     sizes = [end - start for start, end in itertools.pairwise(edges)]
-    if not tf.executing_eagerly() and values.op.type == "ConcatV2":
+    if isinstance(rows, int) and not tf.executing_eagerly() and values.op.type == "ConcatV2":
         *joined, _ = values.op.inputs  # the last one is the axis
         if [part.shape[0] for part in joined] == sizes:
             return joined

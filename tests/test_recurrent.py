@@ -369,6 +369,14 @@ def test_layers_that_pass_on_their_groups_have_the_gradients_of_keras(passes):
     assert_equal_to_rounding(ours, gradients(trains=False))
 
 
+def test_rows_not_known_yet_are_split_also_when_joined_from_some_that_are():
+    @tf.function(input_signature=[tf.TensorSpec([None, 2])])
+    def run(values):
+        return recurrent.split_rows(tf.concat([tf.ones([3, 2]), values], 0), parts=2)
+
+    assert [len(part) for part in run(tf.zeros([4, 2]))] == [3, 4]
+
+
 PREPARED = """
 import os
 import sys
