@@ -14,7 +14,7 @@ from pathlib import Path
 
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Checked, Config, DataConfig, ModelConfig, TrainingConfig, option
-from char_lstm_tf.run_folder import RunFolder
+from char_lstm_tf.runs.folder import RunFolder
 from pipelines import corpus, sources
 
 
@@ -32,7 +32,8 @@ def main() -> None:
     """Measures, and prints a table."""
     asked = command_line.read_flags(CheckpointConfig)
     command_line.load_tensorflow()
-    from char_lstm_tf import fitting, training
+    from char_lstm_tf.training import fitting
+    from char_lstm_tf.training import run as training
     from pipelines.batches import training_batches
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a real disk, as runs are

@@ -71,12 +71,12 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
     import numpy as np
     import tensorflow as tf
 
-    from char_lstm_tf import models
-    from char_lstm_tf.sampling import CHUNK, Writer
+    from char_lstm_tf.inference.sampling import CHUNK, Writer
+    from char_lstm_tf.models import networks
     from pipelines.vocabulary import UNKNOWN, Vocabulary
 
     characters = UNKNOWN + "".join(map(chr, range(32, 31 + VOCABULARY_SIZE)))
-    model = models.build_sequential(ModelConfig(units=(units, units)), vocabulary_size=VOCABULARY_SIZE)
+    model = networks.build_sequential(ModelConfig(units=(units, units)), vocabulary_size=VOCABULARY_SIZE)
     writer = Writer(model, Vocabulary(characters))
     one_hot = np.eye(VOCABULARY_SIZE, dtype=np.float32)
 
@@ -106,11 +106,11 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
 
     @tf.function
     def step(ids: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        logits, states = models.step(model, ids, states)
+        logits, states = networks.step(model, ids, states)
         return tf.random.categorical(logits, 1, dtype=tf.int32)[:, 0], states
 
     def stepwise(rows: int) -> Callable[[], float]:
-        state = [tf.ones([rows], tf.int32), models.zero_states(model, rows)]
+        state = [tf.ones([rows], tf.int32), networks.zero_states(model, rows)]
 
         def write() -> int:
             state[:] = step(*state)

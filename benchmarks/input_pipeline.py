@@ -154,7 +154,8 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     """Returns a function that measures the characters a second that the default model learns from."""
     import keras
 
-    from char_lstm_tf import compiling, training
+    from char_lstm_tf.training import compiling
+    from char_lstm_tf.training import run as training
     from pipelines.batches import Batching, training_batches
 
     data = DataConfig(batch_size=config.batch_size, window=config.window)

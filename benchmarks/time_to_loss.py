@@ -61,8 +61,8 @@ def work(
 
 def race(text: corpus.Corpus, steps: int) -> None:
     """Trains all ways until each has passed the lowest loss or taken all steps, and prints when they passed which."""
-    from char_lstm_tf import compiling
-    from char_lstm_tf.scoring import Scorer
+    from char_lstm_tf.inference.scoring import Scorer
+    from char_lstm_tf.training import compiling
     from pipelines.batches import Batching, training_batches
 
     sizes = {"vocabulary_size": len(text.vocabulary), "batch_size": BATCH_SIZE}

@@ -24,10 +24,10 @@ def keras_model(
     """Returns two layers of so many units, and logits; equal weights each time."""
     import keras
 
-    from char_lstm_tf import models
+    from char_lstm_tf.models import networks
 
     keras.utils.set_random_seed(1)
-    return models.build_sequential(
+    return networks.build_sequential(
         ModelConfig(units=(units, units)),
         vocabulary_size=vocabulary_size,
         window=window,
@@ -42,7 +42,8 @@ class KerasTrainer:
     def __init__(
         self, units: int, *, vocabulary_size: int, batch_size: int, window: int, steps: int, fast: bool
     ) -> None:
-        from char_lstm_tf import compiling, fitting, recurrent
+        from char_lstm_tf.models import recurrent
+        from char_lstm_tf.training import compiling, fitting
 
         if fast:
             recurrent.prepare(ModelConfig(units=(units, units)), batch_size)

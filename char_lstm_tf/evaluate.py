@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Checked, option
-from char_lstm_tf.run_folder import RunFolder
+from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError, sources
 
 if TYPE_CHECKING:
-    from char_lstm_tf.scoring import Score
+    from char_lstm_tf.inference.scoring import Score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +68,11 @@ def main() -> None:
         if len(text) < 2:
             raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
     command_line.load_tensorflow()
-    from char_lstm_tf.scoring import Score, Scorer  # imports TensorFlow: not before the flags are checked
-    from char_lstm_tf.surprise import ScoredText, write_html, write_tsv
+    from char_lstm_tf.inference.scoring import (  # imports TensorFlow: not before the flags are checked
+        Score,
+        Scorer,
+    )
+    from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
 
     model, vocabulary = folder.load()
     scorer = Scorer(model, vocabulary)

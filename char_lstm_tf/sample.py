@@ -17,7 +17,7 @@ from pathlib import Path
 
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Checked, option
-from char_lstm_tf.run_folder import RunFolder
+from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
 from pipelines.vocabulary import UNKNOWN, Vocabulary
 
@@ -132,13 +132,13 @@ def main() -> None:
     model, vocabulary = folder.load()
     _report_unknown(prompt, vocabulary)
     if config.beam:
-        from char_lstm_tf import beam  # imports TensorFlow: not before the flags are checked
+        from char_lstm_tf.inference import beam  # imports TensorFlow: not before the flags are checked
 
         found = beam.likeliest_texts(model, vocabulary, prompt, chars=config.chars, width=config.beam)
         texts, nats = zip(*found[: config.num_samples], strict=True)
         _show(config, prompt, texts, "nats", [round(value, 4) for value in nats])
         return
-    from char_lstm_tf.sampling import Writer  # likewise
+    from char_lstm_tf.inference.sampling import Writer  # likewise
 
     seed = config.seed if config.seed is not None else secrets.randbits(31)
     seeds = [seed + number for number in range(config.num_samples)]

@@ -26,8 +26,8 @@ from pathlib import Path
 
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Config, TrainingConfig
-from char_lstm_tf.fine_tuning import Origin
-from char_lstm_tf.run_folder import RunFolder
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.training.fine_tuning import Origin
 from pipelines import corpus, datasets, sources
 from pipelines.vocabulary import Vocabulary
 
@@ -65,7 +65,8 @@ def train_and_report() -> None:
             file=sys.stderr,
         )
     load_tensorflow(config)
-    from char_lstm_tf import counting, training  # takes seconds, so not before flags and text are checked
+    from char_lstm_tf.training import counting  # takes seconds, so not before flags and text are checked
+    from char_lstm_tf.training import run as training
 
     counted = config.model.architecture == "counts"
     learn = counting.count_and_export if counted else training.fit_and_export
@@ -104,7 +105,7 @@ def python_command() -> str:
 def load_tensorflow(config: Config) -> None:
     """Imports TensorFlow and sets it up to train the model of a configuration."""
     command_line.load_tensorflow(verbose=config.training.verbose)
-    from char_lstm_tf import recurrent  # imports TensorFlow
+    from char_lstm_tf.models import recurrent  # imports TensorFlow
 
     recurrent.prepare(config.model, config.data.batch_size)
 

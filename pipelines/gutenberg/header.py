@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from pipelines.gutenberg.boilerplate import LONGEST_SMALL_PRINT, header_end
 from pipelines.gutenberg.catalogue import Book
+from pipelines.gutenberg.cleaning.boilerplate import LONGEST_SMALL_PRINT, header_end
 
 # "Title: X", and further lines of X, which are indented
 _FIELD = re.compile(

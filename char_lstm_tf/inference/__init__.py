@@ -1,0 +1,1 @@
+"""Loops that write and score text."""

@@ -1,0 +1,80 @@
+"""Beam search: the likeliest text, as far as keeping the best few beginnings finds it."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from char_lstm_tf.inference import sampling
+from char_lstm_tf.models import networks
+from pipelines.vocabulary import Vocabulary
+
+
+def search(
+    step: sampling.Step, ids: tf.Tensor, states: Sequence[tf.Tensor], *, count: int, width: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the `width` likeliest texts found, int32 `[width, count]`, and their nats, float32 `[width]`.
+
+    Keeps, after each character, the `width` beginnings of the lowest loss; likeliest first. The unknown character is
+    never written.
+
+    Args:
+        step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
+        ids: the character before the first one to write, int32 `[1]`.
+        states: before that character is read, float32 `[1, H]` each.
+        count: characters to write, at least 1.
+        width: beginnings to keep.
+    """
+
+    def write(
+        position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor
+    ) -> tuple:
+        logits, states = step(ids, states)
+        size = tf.shape(logits)[1]
+        continued = scores[:, None] + tf.nn.log_softmax(sampling.without_unknown(logits))
+        scores, best = tf.math.top_k(tf.reshape(continued, [-1]), width)
+        rows, ids = best // size, best % size
+        texts = tf.where(tf.range(count) == position, ids[:, None], tf.gather(texts, rows))
+        return position + 1, ids, scores, texts, *(tf.gather(state, rows) for state in states)
+
+    alone = tf.where(
+        tf.range(width) == 0, 0.0, -np.inf
+    )  # so that the first step doesn't keep one text `width` times
+    start = (0, tf.repeat(ids, width), alone, tf.zeros([width, count], tf.int32))
+    _, _, scores, texts, *_ = tf.while_loop(
+        lambda position, *_: position < count,
+        write,
+        (*start, *(tf.repeat(state, width, axis=0) for state in states)),
+    )
+    return texts, -scores
+
+
+def likeliest_texts(
+    model: keras.Model, vocabulary: Vocabulary, prompt: str, *, chars: int, width: int
+) -> list[tuple[str, float]]:
+    """Returns the texts that beam search finds, likeliest first, with their nats; fewer than `width` if there are.
+
+    Args:
+        model: of `networks.BUILD`.
+        vocabulary: its vocabulary.
+        prompt: what the texts continue; empty: a new line.
+        chars: characters of each, at least 1.
+        width: beginnings to keep.
+    """
+
+    def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        return networks.step(model, ids, states)
+
+    @tf.function
+    def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        states = sampling.absorb(step, ids[:, :-1], tf.shape(ids)[1:] - 1, networks.zero_states(model, 1))
+        return search(step, ids[:, -1], states, count=chars, width=width)
+
+    ids = vocabulary.encode(prompt or sampling.START).astype(np.int32)
+    texts, nats = run(tf.constant(ids[None]))
+    return [
+        (vocabulary.decode(text), loss)
+        for text, loss in zip(texts.numpy(), nats.numpy().tolist(), strict=True)
+        if loss < np.inf
+    ]

@@ -1,0 +1,1 @@
+"""Networks, and one step of any of them."""

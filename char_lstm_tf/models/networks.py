@@ -1,0 +1,194 @@
+"""The networks, and one step of any of them with its state in the open.
+
+Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.models import encodings, recurrent, windows
+from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
+from char_lstm_tf.models.ngram import build_ngram
+
+RECURRENT = {
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+    "rnn": keras.layers.SimpleRNN,
+    "peephole": lambda units, *, kernel_initializer, **options: keras.layers.RNN(
+        PeepholeLSTMCell(units, kernel_initializer), **options
+    ),
+    "coupled": lambda units, *, kernel_initializer, **options: keras.layers.RNN(
+        CoupledLSTMCell(units, kernel_initializer), **options
+    ),
+}
+
+# Keras' Glorot kernels count all V inputs of a one-hot vector, of which one is not zero, and take a layer's outputs
+# for unit variance, which those of an LSTM are far from. Signals start so small that a run of 600 steps ended
+# at 2.08 nats on tiny Shakespeare instead of 1.81. So kernels are drawn such that what a gate adds up has this
+# standard deviation, whatever comes in: a character, an embedding or a layer's output.
+GATE_STDDEV = 1.5
+OUTPUT_VARIANCE = {
+    "lstm": 0.1,
+    "gru": 0.26,
+    "rnn": 0.58,
+    "peephole": 0.1,
+    "coupled": 0.05,
+}  # measured at random texts
+
+
+def build_sequential(config: ModelConfig, **interface: Any) -> keras.Model:
+    """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one.
+
+    With `config.bidirectional` the first of them reads its window in both directions, after Schuster and Paliwal,
+    "Bidirectional Recurrent Neural Networks" (1997). Arguments as for `stack`.
+    """
+    inputs, layers = stack(config, **interface)
+    model = keras.Sequential([inputs, *layers], name="sequential")
+    if config.bidirectional:
+        encodings.silence_unknown(layers[0], interface["vocabulary_size"])
+    return model
+
+
+def build_functional(config: ModelConfig, **interface: Any) -> keras.Model:
+    """Returns the stack with skip connections: the last layer reads the outputs of all recurrent layers.
+
+    As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, without his
+    connections from the input. Arguments as for `stack`.
+    """
+    inputs, (*below, logits) = stack(config, **interface)
+    hidden, outputs = inputs, []
+    for layer in below:
+        hidden = layer(hidden)
+        if isinstance(layer, keras.layers.RNN):
+            outputs.append(hidden)
+        elif isinstance(layer, keras.layers.Dropout):
+            outputs[-1] = hidden
+    if len(hidden.shape) == 2:  # the last recurrent layer returns its last output alone, for next_char
+        outputs[:-1] = [output[:, -1] for output in outputs[:-1]]
+    joined = keras.layers.Concatenate(name="skips")(outputs) if len(outputs) > 1 else outputs[0]
+    return keras.Model(inputs, logits(joined), name="functional")
+
+
+BUILD = {"sequential": build_sequential, "functional": build_functional, "ngram": build_ngram}
+
+
+def stack(
+    config: ModelConfig,
+    *,
+    vocabulary_size: int,
+    encoding: str = "one_hot",
+    target: str = "sequence",
+    window: int | None = None,
+    stream_batch_size: int | None = None,
+    trains: bool = False,
+) -> tuple[keras.KerasTensor, list[keras.Layer]]:
+    """Returns the input and the layers in the order in which data passes them, the last one giving the logits.
+
+    Args:
+        config: sizes.
+        vocabulary_size: V.
+        encoding: `one_hot`: the model reads float32 `[B, T, V]`; `embedding`: int32 `[B, T]`.
+        target: `sequence`: it returns logits `[B, T, V]`; `next_char`: `[B, V]`.
+        window: T; None: any.
+        stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
+            None: any B, each window from a zero state.
+        trains: whether it will be trained for long: then `lstm` is `recurrent.LSTM`. What is kept and exported has
+            Keras' own layers, and the weights fit both.
+    """
+    fast = trains and config.cell == "lstm"
+    inputs = encodings.character_input(
+        vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
+    )
+    layers = [encodings.embedding(config, vocabulary_size)] if encoding == "embedding" else []
+    variance = config.embedding_size if encoding == "embedding" else 1.0  # sum over what a gate reads
+    for number, units in enumerate(config.units, start=1):
+        last, both = number == len(config.units), config.bidirectional and number == 1
+        # Bidirectional makes its layers again from their configuration, by names that Keras knows.
+        layer = (recurrent.LSTM if fast and not both else RECURRENT[config.cell])(
+            units,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
+            return_sequences=target == "sequence" or not last,
+            stateful=stream_batch_size is not None,
+            name=f"{config.cell}_{number}",
+        )
+        variance = units * OUTPUT_VARIANCE[config.cell]
+        if both:
+            layer = keras.layers.Bidirectional(layer, name=f"both_directions_{number}")
+            variance *= 2  # the next layer reads the outputs of both
+        layers.append(layer)
+        if config.dropout:
+            layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
+    layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
+    return inputs, layers
+
+
+def state_sizes(model: keras.Model) -> list[int]:
+    """Returns the widths of the states of `step`.
+
+    Layer by layer, h and c of an LSTM and h of other cells; of a model that reads windows the last T ids.
+    """
+    if windows.reads_windows(model):
+        return [model.input_shape[1]]
+    cells = [layer.cell for layer in model.layers if isinstance(layer, keras.layers.RNN)]
+    return [
+        size
+        for cell in cells
+        for size in (cell.state_size if isinstance(cell.state_size, Sequence) else [cell.state_size])
+    ]
+
+
+def carried_states(model: keras.Model) -> list[keras.Variable]:
+    """Returns what a model of a stream carries from batch to batch, float32 `[B, H]` each; else nothing."""
+    return [
+        state
+        for layer in model.layers
+        if isinstance(layer, keras.layers.RNN) and layer.stateful
+        for state in layer.states
+    ]
+
+
+def zero_states(model: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
+    """Returns the states at the beginning of a text, float32 `[B, H]` each."""
+    return [tf.zeros([batch_size, size]) for size in state_sizes(model)]
+
+
+def step(
+    model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Reads a character a row with the weights of `model`, which keeps no trace of it.
+
+    This is what sampling, scoring and export repeat. It calls the cells themselves, so it has no loop
+    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use. Of a
+    model that reads windows (`windows`), a step reads the last T characters again, and their loop is inside.
+
+    Args:
+        model: of `BUILD`, trained for either target.
+        ids: int32 `[B]`.
+        states: as `zero_states` or an earlier step returned them.
+
+    Returns:
+        Logits of the next character, float32 `[B, V]`, and the new states.
+    """
+    if windows.reads_windows(model):
+        logits, state = windows.read(model, ids[:, None], *states)
+        return logits[:, 0], [state]
+    states, new_states, outputs = iter(states), [], []
+    hidden = ids
+    if not any(isinstance(layer, keras.layers.Embedding) for layer in model.layers):
+        hidden = tf.one_hot(ids, model.output_shape[-1])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.RNN):
+            old = [next(states) for _ in tf.nest.flatten(layer.cell.state_size)]
+            hidden, new = layer.cell(hidden, old)
+            new_states += new
+            outputs.append(hidden)
+        elif isinstance(layer, keras.layers.Dense):
+            hidden = layer(tf.concat(outputs, axis=-1) if model.name == "functional" else hidden)
+        elif isinstance(layer, keras.layers.Embedding):
+            hidden = layer(hidden)
+    return hidden, new_states

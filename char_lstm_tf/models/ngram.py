@@ -1,0 +1,62 @@
+"""The neural n-gram model, which recurrent ones are taught against: it sees the last n characters and no more."""
+
+import math
+
+import keras
+
+from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.models import encodings
+
+
+def build_ngram(
+    config: ModelConfig,
+    *,
+    vocabulary_size: int,
+    encoding: str = "one_hot",
+    target: str,
+    window: int,
+    stream_batch_size: None = None,
+    trains: bool = False,
+) -> keras.Model:
+    """Returns the model of Bengio and others, "A Neural Probabilistic Language Model" (2003), uncompiled.
+
+    The vectors of the characters in the window, one after the other or (`config.ngram_inputs` is `bag`) summed up,
+    then tanh layers of `config.units`, then a dense one. Without the paper's direct connections.
+
+    Args:
+        config: sizes.
+        vocabulary_size: V.
+        encoding: `one_hot`: the model reads float32 `[B, T, V]`; `embedding`: int32 `[B, T]`.
+        target: `next_char`, as the model has one answer a window: logits `[B, V]`.
+        window: T, the n of the name.
+        stream_batch_size: None: there is no state to carry.
+        trains: makes no difference here.
+
+    Raises:
+        ValueError: another target, or a stream.
+    """
+    if target != "next_char" or stream_batch_size is not None:
+        raise ValueError("an n-gram model has one answer a window, and no state")
+    inputs = encodings.character_input(vocabulary_size=vocabulary_size, encoding=encoding, window=window)
+    layers = [encodings.embedding(config, vocabulary_size)] if encoding == "embedding" else []
+    if config.ngram_inputs == "concat":
+        layers.append(keras.layers.Flatten(name="concat"))
+    else:
+        layers += [
+            keras.layers.GlobalAveragePooling1D(name="mean"),
+            keras.layers.Rescaling(window, name="sum"),
+        ]
+    # A kernel's first sums have unit variance: characters of one-hot vectors count one each, embeddings their width.
+    variance = window * (config.embedding_size if encoding == "embedding" else 1)
+    for number, units in enumerate(config.units, start=1):
+        initializer = keras.initializers.RandomNormal(stddev=1 / math.sqrt(variance))
+        layers.append(
+            keras.layers.Dense(units, "tanh", kernel_initializer=initializer, name=f"hidden_{number}")
+        )
+        if config.dropout:
+            layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
+        variance = units
+    layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
+    model = keras.Sequential([inputs, *layers], name="ngram")
+    encodings.silence_unknown(next(layer for layer in model.layers if layer.weights), vocabulary_size)
+    return model

@@ -1,0 +1,1 @@
+"""What lies in saved_models/NAME."""

@@ -1,0 +1,50 @@
+"""A trained model as a SavedModel with signatures, for any TensorFlow runtime and without a line of ours."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from char_lstm_tf.models import networks
+from char_lstm_tf.serving import warmup
+from char_lstm_tf.serving.signatures import Signatures
+from pipelines.vocabulary import Vocabulary
+
+
+def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
+    """Writes a SavedModel with the signatures of `Signatures`.
+
+    It holds the weights once and nothing of the training model, the vocabulary as an asset, and no
+    operation of one kind of device only.
+
+    Args:
+        model: any model of `networks.BUILD`.
+        vocabulary: its vocabulary.
+        path: the folder to write; it doesn't exist yet.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        module = tf.Module()
+        module.weights = [weight.value for weight in model.weights]
+        module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
+        module.ids = id_table(module.vocabulary.asset_path)
+        tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids).all())
+    warmup.write(path, networks.state_sizes(model))
+
+
+def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
+    """Writes a line for each id, in their order: the character's code point, and the character as JSON."""
+    path = folder / "vocabulary.tsv"
+    path.write_text(
+        "".join(f"{ord(character)}\t{json.dumps(character)}\n" for character in vocabulary.characters)
+    )
+    return path
+
+
+def id_table(vocabulary_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
+    """Returns the table from code points to ids, int64 both; a code point that isn't in the file has id 0."""
+    lines = tf.lookup.TextFileInitializer(
+        vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+    )
+    return tf.lookup.StaticHashTable(lines, 0)

@@ -1,0 +1,235 @@
+"""What the SavedModel offers: functions of rows, each row as if it were alone.
+
+All inputs have one batch dimension, so that a server may join the rows of several requests. Shapes: B rows,
+K candidates, V vocabulary size. A value out of range is an InvalidArgument error with a sentence.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from char_lstm_tf.inference import sampling, scoring
+from char_lstm_tf.models import networks
+from pipelines.vocabulary import Vocabulary
+
+Signature = tf.types.experimental.PolymorphicFunction
+
+SERVING_CHARS = 200  # what serving_default writes
+SERVING_TEMPERATURE = 0.8
+MAX_CHARS = 100_000  # of one generate: with 2×128 units 40 seconds at one row, two minutes at 64
+
+
+def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the ids of UTF-8 strings in the graph, int32 `[B, T]` padded with 0, and their lengths, int32 `[B]`.
+
+    Bytes that aren't UTF-8 read as the unknown character, and an empty string as a newline.
+
+    Args:
+        text: string `[B]`.
+        table: from code points to ids, both int64.
+    """
+    text = tf.where(text == "", sampling.START, text)
+    ids = table.lookup(tf.cast(tf.strings.unicode_decode(text, "UTF-8"), tf.int64))
+    return tf.cast(ids.to_tensor(), tf.int32), tf.cast(ids.row_lengths(), tf.int32)
+
+
+def require(holds: tf.Tensor, sentence: str, values: tf.Tensor) -> tf.Operation:
+    """Returns the operation that fails with `sentence` and the values unless all of `holds` is true."""
+    return tf.debugging.Assert(tf.reduce_all(holds), [f"{sentence}; given:", values], summarize=8)
+
+
+def require_rows(prompt: tf.Tensor, **inputs: tf.Tensor) -> list[tf.Operation]:
+    """Returns the operations that fail unless each input has as many rows as `prompt`."""
+    return [
+        require(
+            tf.shape(values) == tf.shape(prompt), f"{name} must have as many rows as prompt", tf.shape(values)
+        )
+        for name, values in inputs.items()
+    ]
+
+
+class Signatures:
+    """The signatures of a model, by the name of the method that returns each.
+
+    Args:
+        model: of `networks.BUILD`.
+        vocabulary: its vocabulary.
+        table: from code points to ids, int64 both.
+    """
+
+    def __init__(self, model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable) -> None:
+        self._model, self._table, self._size = model, table, len(vocabulary)
+        self._code_points = tf.constant([ord(character) for character in vocabulary.characters])
+        self._characters = tf.constant([character.encode() for character in vocabulary.characters])
+
+    def all(self) -> dict[str, Signature]:
+        """Returns every signature by its name."""
+        return {
+            "serving_default": self.serving_default(),
+            "generate": self.generate(),
+            "next_char": self.next_char(),
+            "score": self.score(),
+            "step": self.step(),
+        }
+
+    def _step(self, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        return networks.step(self._model, ids, states)
+
+    def _read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Returns the last id of each prompt, int32 `[B]`, and the states before it is read."""
+        ids, lengths = encode(prompt, self._table)
+        states = networks.zero_states(self._model, tf.shape(prompt)[0])
+        states = sampling.absorb(self._step, ids, lengths - 1, states)
+        return tf.gather(ids, lengths - 1, batch_dims=1), states
+
+    def _write(self, prompt: tf.Tensor, num_chars: tf.Tensor, **options: tf.Tensor) -> tf.Tensor:
+        """Returns `num_chars` characters that follow each prompt, string `[B]`; options as for `sampling.generate`."""
+        ids, states = self._read(prompt)
+        count = tf.reduce_max(
+            tf.concat([num_chars, [1]], axis=0)
+        )  # TensorFlow can't stack what a loop of 0 wrote
+        first = tf.constant(0, tf.int64)
+        written, _ = sampling.generate(self._step, ids, states, count=count, first=first, **options)
+        rows = tf.RaggedTensor.from_tensor(tf.gather(self._code_points, written), lengths=num_chars)
+        return tf.strings.unicode_encode(rows, "UTF-8")
+
+    def serving_default(self) -> Signature:
+        """Returns `prompt string[B]` → `text string[B]`."""
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt")])
+        def serving_default(prompt: tf.Tensor) -> dict[str, tf.Tensor]:
+            """`SERVING_CHARS` characters that follow each prompt; other ones at each call."""
+            rows = tf.shape(prompt)[0]
+            # Seeds of zero in the operation itself: else the training run's seed would be part of the export, and
+            # every server that loads it would write the same.
+            seeds = tf.raw_ops.RandomUniformInt(
+                shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0
+            )
+            text = self._write(
+                prompt,
+                tf.fill([rows], SERVING_CHARS),
+                temperature=tf.fill([rows], SERVING_TEMPERATURE),
+                top_k=tf.fill([rows], 0),
+                top_p=tf.fill([rows], 1.0),
+                seeds=seeds,
+            )
+            return {"text": text}
+
+        return serving_default
+
+    def generate(self) -> Signature:
+        """Returns `prompt, num_chars, temperature, top_k, top_p, seed` → `text string[B]`."""
+        types = {
+            "prompt": tf.string,
+            "num_chars": tf.int32,
+            "temperature": tf.float32,
+            "top_k": tf.int32,
+            "top_p": tf.float32,
+            "seed": tf.int64,
+        }
+
+        @tf.function(input_signature=[tf.TensorSpec([None], kind, name) for name, kind in types.items()])
+        def generate(
+            prompt: tf.Tensor,
+            num_chars: tf.Tensor,
+            temperature: tf.Tensor,
+            top_k: tf.Tensor,
+            top_p: tf.Tensor,
+            seed: tf.Tensor,
+        ) -> dict[str, tf.Tensor]:
+            """What follows each prompt; the same for the same seed, whatever the other rows are."""
+            options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+            checks = require_rows(prompt, num_chars=num_chars, seed=seed, **options)
+            checks += self._require_ranges(num_chars=num_chars, **options)
+            with tf.control_dependencies(checks):
+                text = self._write(tf.identity(prompt), num_chars, seeds=seed, **options)
+            return {"text": text}
+
+        return generate
+
+    def _require_ranges(
+        self, *, num_chars: tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
+    ) -> list[tf.Operation]:
+        return [
+            require(
+                (num_chars >= 0) & (num_chars <= MAX_CHARS),
+                f"num_chars must be from 0 to {MAX_CHARS}",
+                num_chars,
+            ),
+            require(
+                (temperature >= 0) & tf.math.is_finite(temperature),
+                "temperature must be a number of at least 0 (0: the likeliest character every time)",
+                temperature,
+            ),
+            self._require_candidates("top_k", top_k),
+            require((top_p > 0) & (top_p <= 1), "top_p must be above 0 and at most 1 (off)", top_p),
+        ]
+
+    def _require_candidates(self, name: str, values: tf.Tensor) -> tf.Operation:
+        sentence = f"{name} must be from 0 to {self._size}, the size of the vocabulary"
+        return require((values >= 0) & (values <= self._size), sentence, values)
+
+    def next_char(self) -> Signature:
+        """Returns `prompt string[B], k int32[B]` → `chars string[B,K], probabilities float32[B,K]`."""
+
+        @tf.function(
+            input_signature=[tf.TensorSpec([None], tf.string, "prompt"), tf.TensorSpec([None], tf.int32, "k")]
+        )
+        def next_char(prompt: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+            """The k likeliest next characters, likeliest first: the distribution that `generate` draws from.
+
+            K is the largest k of the batch; a row that asked for fewer is filled up with "" and 0. The unknown
+            character is never among them, so a row has at most V - 1.
+            """
+            checks = [*require_rows(prompt, k=k), self._require_candidates("k", k)]
+            with tf.control_dependencies(checks):
+                logits, _ = self._step(*self._read(tf.identity(prompt)))
+                columns = tf.reduce_max(tf.concat([k, [0]], axis=0))
+                likeliest, ids = tf.math.top_k(tf.nn.softmax(sampling.without_unknown(logits)), columns)
+                asked = (tf.range(columns) < k[:, None]) & (ids > 0)
+            return {
+                "chars": tf.where(asked, tf.gather(self._characters, ids), ""),
+                "probabilities": tf.where(asked, likeliest, 0.0),
+            }
+
+        return next_char
+
+    def score(self) -> Signature:
+        """Returns `text string[B]` → `nats_per_char float32[B], characters int32[B]`."""
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
+            """The mean loss of all characters but the first, and their number; 0 where there is none."""
+            ids, lengths = encode(text, self._table)
+            ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack what a loop of 0 wrote
+            states = networks.zero_states(self._model, tf.shape(text)[0])
+            losses, _ = scoring.losses(self._step, ids[:, :-1], ids[:, 1:], states)
+            scored = tf.sequence_mask(lengths - 1, tf.shape(losses)[1])
+            # float64: 100,000 float32 losses added up one by one would lose the fourth digit.
+            total = tf.reduce_sum(tf.cast(tf.where(scored, losses, 0.0), tf.float64), axis=1)
+            nats = total / tf.cast(tf.maximum(lengths - 1, 1), tf.float64)
+            return {"nats_per_char": tf.cast(nats, tf.float32), "characters": lengths - 1}
+
+        return score
+
+    def step(self) -> Signature:
+        """Returns `ids int32[B], state_0 float32[B,H] …` → `logits float32[B,V], new_state_0 …`.
+
+        Numbers alone, for runtimes without strings. States in and out have different names, because in ONNX
+        a name means one value.
+        """
+        states = [
+            tf.TensorSpec([None, size], tf.float32, f"state_{number}")
+            for number, size in enumerate(networks.state_sizes(self._model))
+        ]
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "ids"), *states])
+        def step(ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
+            """One id a row and the states → logits and the new states, all under their names."""
+            logits, new_states = self._step(ids, states)
+            return {"logits": logits} | {
+                f"new_state_{number}": state for number, state in enumerate(new_states)
+            }
+
+        return step

@@ -1,0 +1,163 @@
+"""What volunteers added inside a book: credits, transcriber's notes, markers of illustrations.
+
+Every function yields spans (start, end) of the text to leave out; `spans.remove` does so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipelines.gutenberg.cleaning.spans import Span, has_own_lines
+
+_PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
+_TWO_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")  # what stands between sections
+
+# Titles of notes. Their first letter is a capital, which the same words inside a sentence lack.
+_NOTE_TITLE = (
+    r"(?-i:(?=[A-ZÀ-Þ]))(?:(?:original |pg )?transcri(?:ber|ption(?:ist)?)['’]?s?['’]? *(?:end|foot)?notes?"
+    r"|(?:preparer|redactor|scanner|e-?book editor|e-?text editor)['’]?s['’]? notes?"
+    r"|anmerkung(?:en)? (?:zur|der|des) (?:transkription|transkriptor|bearbeiter)\w*"
+    r"|notes? (?:du|de la|des|sur la|au lecteur de) transcript\w+|notas? (?:del?|do) transcriptor\w*"
+    r"|note? del trascrittore|opmerkingen van de bewerker"
+    r"|(?:paliwanag|talâ|paalala) ng (?:tagapagsalin|nagsalin)"
+    r"|(?:original )?(?:comments|notes?) on the (?:preparation of the )?e-?text"
+    r"|(?:preface|introduction|notes?) to the project gutenberg (?:e-?text|e-?book|edition)"
+    r"|note from the original file|typographical errors corrected"
+    r"|im folgenden werden alle geänderten text\w+)\b"
+)
+_BRACKETED_NOTE = re.compile(r"\[[ \n_=*]*" + _NOTE_TITLE, re.IGNORECASE)
+_TITLED_NOTE = re.compile(
+    r"(?:[ \t]*[|+*=~_-][|+*=~_ \t-]*\n)*"  # the upper edge of a box
+    r"[ \t|*=_~]*(?P<title>" + _NOTE_TITLE + r"[^\n.:|]{0,40}(?:[:.|]|$))(?P<words>[^\n]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MORE_OF_THE_NOTE = re.compile(
+    r"typograph|hyphenat|italic|underscore|misprint|punctuation|transcri|e-?text|spelling|printer['’]s error"
+    r"|footnotes (?:have|were)|retained|as printed",
+    re.IGNORECASE,
+)
+_NOTE_ZONE = 30_000  # characters at either end of a book in which a title may begin a note
+_LONGEST_NOTE = 10_000  # the longest between a title and a book has 3,800 (Leviathan)
+_LONGEST_LIST = 60_000  # of corrections, in brackets; 19,000 in Josefine Mutzenbacher
+_END_NOTES = 0.8  # from here on, as a share of the book, a note goes on to the end
+
+_CREDIT = re.compile(
+    r"[\W_]*(?:(?:this|the) )?(?:(?:project gutenberg )?(?:e-?text|e-?book|file|text|edition) )?"
+    r"(?:(?:was|is|has been) )?(?:first |originally |kindly )?(?:produced|prepared|created|transcribed"
+    r"|scanned|digiti[sz]ed|typed|keyed|proofread|proofed|reformatted) (?:and [\w-]+ )?(?:by|from)\b"
+    r"|[\W_]*(?:credits:|an anonymous volunteer|html (?:version|file) by)",
+    re.IGNORECASE,
+)
+_PROJECT = re.compile(
+    r"project\s+gutenberg|gutenberg\.(?:org|net|aol)|pg ebook ?#|\bebook #\d|pgdp|distributed\s+proofread"
+    r"|pglaf|[78][- ]bit (?:ascii|version)|internet archive",
+    re.IGNORECASE,
+)
+_SIGNED_CREDIT = re.compile(r"e-?text|e-?book|[\w.]+@\w+\.\w|digiti[sz]ed by|html version by", re.IGNORECASE)
+_TITLE_PAGE = 5_000  # characters at either end of a book where volunteers speak of their project
+LONGEST_REMARK = 3_000
+
+_PICTURE = re.compile(r"\[[ _]*(?:illustrations?|picture:|larawan)(?![a-z])", re.IGNORECASE)
+_BRACKET = re.compile(r"[\[\]]")
+_LONGEST_CAPTION = 3_000
+_IMAGE_FILE = re.compile(
+    r"^[ \t]*(?:[\w-]+\.(?:jpe?g|png|gif)(?: \(\d+K\))?\s+Full Size|\d{4}m)[ \t]*$", re.MULTILINE
+)
+_ELECTRONIC_VERSION = "<<THIS ELECTRONIC VERSION OF"  # the licence between the plays of old Shakespeares
+
+
+def pictures(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
+    """Yields the markers of illustrations: "[Illustration: A cat\\n  and a dog]".
+
+    Where nothing else says that the text is from Gutenberg, only those that have lines of their own.
+    """
+    for start, end in _brackets(text, _PICTURE, longest=_LONGEST_CAPTION):
+        if from_gutenberg or has_own_lines(text, start, end):
+            yield start, end
+    if from_gutenberg and _IMAGE_FILE.search(text, 0, _TITLE_PAGE):
+        yield from (match.span() for match in _IMAGE_FILE.finditer(text))
+
+
+def licences(text: str) -> Iterator[Span]:
+    """Yields licences inside a book: "<<THIS ELECTRONIC VERSION OF … FOR MEMBERSHIP.>>"."""
+    start = text.find(_ELECTRONIC_VERSION)
+    while start >= 0:
+        end = text.find(">>", start, start + LONGEST_REMARK)
+        if end > 0:
+            yield start, end + 2
+        start = text.find(_ELECTRONIC_VERSION, start + 1)
+
+
+def transcribers_notes(text: str) -> Iterator[Span]:
+    """Yields notes in brackets anywhere, and titled ones near either end of the book."""
+    yield from _brackets(text, _BRACKETED_NOTE, longest=_LONGEST_LIST)
+    for zone in _ends(text, size=_NOTE_ZONE):
+        for paragraph in _PARAGRAPH.finditer(text, *zone):
+            if titled := _TITLED_NOTE.match(text, paragraph.start(), paragraph.end()):
+                yield from _titled_note(text, titled, paragraph.end())
+
+
+def credits(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
+    """Yields the paragraphs at either end that say who made the file, and of what project.
+
+    Below a header "Produced by Ann Other" is enough; a text from elsewhere has to name the project.
+    """
+    at_top = True
+    for zone in _ends(text, size=_TITLE_PAGE):
+        for paragraph in _PARAGRAPH.finditer(text, *zone):
+            words = paragraph.group()
+            credit = bool(_CREDIT.match(words))
+            project = bool(_PROJECT.search(words))
+            if len(words) < LONGEST_REMARK and (
+                (project and (credit or from_gutenberg))
+                or (credit and from_gutenberg and (at_top or _SIGNED_CREDIT.search(words)))
+            ):
+                yield paragraph.span()
+            elif not words.lstrip().startswith("["):
+                at_top = False
+
+
+def _ends(text: str, *, size: int) -> list[Span]:
+    """Returns the first and the last `size` characters as spans, one span if they meet."""
+    if len(text) <= 2 * size:
+        return [(0, len(text))]
+    return [(0, size), (len(text) - size, len(text))]
+
+
+def _brackets(text: str, opening: re.Pattern[str], *, longest: int) -> Iterator[Span]:
+    """Yields from each `opening` to the bracket that closes it: "[Illustration: [_Copyright_]]"."""
+    position = 0
+    while opened := opening.search(text, position):
+        start, depth, position = opened.start(), 0, opened.end()
+        for bracket in _BRACKET.finditer(text, start, start + longest):
+            depth += 1 if bracket.group() == "[" else -1
+            if depth == 0:
+                position = bracket.end()
+                yield start, position
+                break
+
+
+def _titled_note(text: str, titled: re.Match[str], paragraph_end: int) -> Iterator[Span]:
+    """Yields the note that `titled` begins, and the line of a table of contents that announces it."""
+    start = titled.start()
+    same_line = re.compile(rf"^[ \t]*{re.escape(titled['title'])}[ \t]*$", re.MULTILINE)
+    in_a_list = titled.end() < paragraph_end and not titled["title"].endswith((":", "."))
+    if in_a_list and same_line.search(text, titled.end(), start + _NOTE_ZONE):
+        return  # a line of the table of contents; it goes when the note itself comes by
+    yield from (match.span() for match in same_line.finditer(text, 0, start))
+    if titled["words"].strip(" |_=*") or titled.end() < paragraph_end:  # the note is in the paragraph
+        following = _PARAGRAPH.search(text, paragraph_end)
+        while following and text.count("\n", paragraph_end, following.start()) == 2:
+            if not _MORE_OF_THE_NOTE.search(following.group()):
+                break
+            paragraph_end = following.end()
+            following = _PARAGRAPH.search(text, paragraph_end)
+        yield start, paragraph_end
+        return
+    if start > max(_END_NOTES * len(text), _TITLE_PAGE):
+        yield start, len(text)
+        return
+    if following := _PARAGRAPH.search(text, paragraph_end):
+        apart = _TWO_BLANK_LINES.search(text, following.end(), start + _LONGEST_NOTE)
+        yield start, apart.start() if apart else following.end()

@@ -1,0 +1,294 @@
+"""Real training processes, killed and faulted, end as the one that was left alone."""
+
+import dataclasses
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, verse
+
+from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.training import callbacks
+from char_lstm_tf.training import run as training
+from pipelines import UserError, corpus, sources
+
+FLAGS = ["--units=16", "--dropout=0.2", "--batch_size=4", "--window=16", "--sample_chars=40"]
+SAME = ["training.csv", "samples.txt", "vocabulary.json", "1/variables/variables.data-00000-of-00001"]
+
+
+@dataclasses.dataclass
+class Run:
+    """A training process, as often as it is started."""
+
+    text: Path
+    folder: Path
+    flags: list[str]
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def start(self, *flags: str) -> subprocess.Popen:
+        words = [
+            f"--text={self.text}",
+            f"--name={self.folder.name}",
+            f"--output_dir={self.folder.parent}",
+            f"--data_dir={self.text.parent}/data",
+            *FLAGS,
+            *self.flags,
+            *flags,
+        ]
+        return subprocess.Popen(
+            [sys.executable, "-m", "char_lstm_tf.train", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.text.parent,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+
+    def end(self, *flags: str) -> None:
+        process = self.start(*flags)
+        _, stderr = process.communicate(timeout=200)
+        assert process.returncode == 0, stderr
+
+    def step(self) -> int:
+        """Returns the step of the newest checkpoint, -1 before the first one."""
+        return max((int(path.name[5:]) for path in self.checkpoints.glob("step-*")), default=-1)
+
+    def kill(self, process: subprocess.Popen, number: signal.Signals) -> tuple[int, str]:
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=60)
+        return process.returncode, stderr
+
+
+def wait_for(condition, process, seconds=100.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.0005)
+
+
+def assert_same(run: Run, other: Run) -> None:
+    for name in SAME:
+        assert (run.folder / name).read_bytes() == (other.folder / name).read_bytes(), name
+
+
+def undisturbed(folder: Path, *, lines: int, epochs: int) -> Run:
+    """Returns a run of `lines` / 2 steps an epoch, finished."""
+    (folder / "verse.txt").write_text(verse(lines))
+    flags = [f"--epochs={epochs}", "--checkpoint_steps=50", "--keep=3"]
+    run = Run(folder / "verse.txt", folder / "runs" / "alone", flags)
+    run.end()
+    return run
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Run:
+    return undisturbed(tmp_path_factory.mktemp("resume"), lines=600, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def long_alone(tmp_path_factory) -> Run:
+    return undisturbed(tmp_path_factory.mktemp("resume"), lines=2500, epochs=5)
+
+
+@pytest.fixture
+def run(alone, tmp_path) -> Run:
+    return dataclasses.replace(alone, folder=tmp_path / "runs" / "killed")
+
+
+def test_killed_while_it_saves_and_asked_to_end_it_ends_as_if_nothing_had_happened(alone, run):
+    process = run.start()
+    wait_for(lambda: run.step() >= 100, process)
+    second = run.start("--overwrite")
+    assert second.wait(timeout=60) == 1
+    assert "another process trains" in second.communicate()[1]
+    wait_for(lambda: list(run.checkpoints.glob(".aside-*")), process)
+    assert run.kill(process, signal.SIGKILL)[0] == -signal.SIGKILL
+    killed_at = run.step()
+
+    process = run.start("--resume")
+    wait_for(lambda: run.step() > killed_at, process)
+    status, stderr = run.kill(process, signal.SIGTERM)
+    assert status == 143
+    assert f"going on after step {killed_at}" in stderr
+    assert f"SIGTERM: stopped after step {run.step():,}; go on with --resume" in stderr
+    assert RunFolder(run.folder).state == "interrupted"
+
+    run.end("--resume")
+    assert_same(run, alone)
+    assert not run.checkpoints.exists()
+    assert not list(run.folder.glob(".*"))
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_it_ends_as_if_nothing_had_happened(long_alone, tmp_path, capsys):
+    run = dataclasses.replace(long_alone, folder=tmp_path / "runs" / "killed")
+    chance = random.Random(5)
+    repeated = []
+    for kill in range(20):
+        before = run.step()
+        process = run.start("--resume")
+        if kill % 2:
+            time.sleep(chance.uniform(0, 14))
+        else:
+            wait_for(lambda before=before: run.step() > before + chance.randrange(60), process)
+            wait_for(lambda: list(run.checkpoints.glob(".aside-*")), process)
+        assert process.poll() is None  # else the run is too short for so many kills
+        run.kill(process, signal.SIGKILL)
+        repeated.append((run.step(), kill))
+    run.end("--resume")
+    assert_same(run, long_alone)
+    with capsys.disabled():
+        print(f"\n{len(repeated)} kills, newest checkpoint at each: {[step for step, _ in repeated]}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["truncated", "a bit flipped"])
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(alone, run, how):
+    process = run.start()
+    wait_for(lambda: run.step() >= 200, process)
+    run.kill(process, signal.SIGKILL)
+    damaged = run.checkpoints / f"step-{run.step():09d}" / "tensors.data-00000-of-00001"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 4
+    damaged.write_bytes(content if how == "a bit flipped" else content[:-1])
+    run.end("--resume")
+    assert_same(run, alone)
+
+
+@pytest.mark.slow
+def test_a_full_disk_costs_nothing_but_the_wait_for_room(alone, run):
+    script = (
+        "mkdir -p {0} && mount -t tmpfs -o size=400k tmpfs {0} && {{ {1}; echo status $?; "
+        "mount -o remount,size=50m {0}; {1} --resume; echo status $?; cp -r {0}/killed {2}; }}"
+    )
+    words = [sys.executable, "-m", "char_lstm_tf.train", f"--text={run.text}", "--name=killed"]
+    words += [f"--output_dir={run.folder.parent}", f"--data_dir={run.text.parent}/data", *FLAGS, *run.flags]
+    copy = run.folder.parent.parent / "copy"
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script.format(run.folder.parent, " ".join(words), copy)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=300,
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no file system of a given size here: {done.stderr.splitlines()[0]}")
+    assert "No space left on device; the checkpoint before it is kept: make room" in done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("status")] == [
+        "status 1",
+        "status 0",
+    ]
+    assert_same(dataclasses.replace(run, folder=copy), alone)
+
+
+@pytest.mark.slow
+def test_a_text_that_has_changed_is_refused(alone, run, tmp_path):
+    run.text = Path(shutil.copy(alone.text, tmp_path / "verse.txt"))
+    process = run.start()
+    wait_for(lambda: run.step() >= 0, process)
+    run.kill(process, signal.SIGKILL)
+    run.text.write_text(verse(1201))
+    process = run.start("--resume")
+    assert "the text has changed since the run began" in process.communicate()[1]
+    assert process.returncode == 1
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A short run in this process, whose weights can be spoiled: configuration, text and folder."""
+    (tmp_path / "verse.txt").write_text(verse(60))
+    text = corpus.prepare(
+        sources.text_files([str(tmp_path / "verse.txt")]), split=(0.9, 0.1, 0), folder=tmp_path / "data"
+    )
+    monkeypatch.setattr(training.export, "export", lambda model, vocabulary, path: path.mkdir())
+    monkeypatch.setattr(training.curves.DrawCurves, "on_epoch_end", lambda self, epoch, logs=None: None)
+
+    def configured(**options):
+        config = Config(
+            DataConfig(split=(0.9, 0.1, 0.0), batch_size=4, window=16),
+            ModelConfig(units=(8,)),
+            TrainingConfig(
+                name="x",
+                output_dir=str(tmp_path),
+                epochs=3,
+                schedule="constant",
+                sample_chars=0,
+                quiet=True,
+                **options,
+            ),
+        )
+        return config, text, RunFolder(tmp_path / "x")
+
+    return configured
+
+
+def spoil(monkeypatch, *, epoch, times):
+    """Makes a weight NaN at the beginning of an epoch, the first `times` times that it begins."""
+    left = [times]
+
+    def on_epoch_begin(self, number, logs=None):
+        if number == epoch and left[0]:
+            left[0] -= 1
+            self.model.layers[-1].bias.assign(np.full(self.model.layers[-1].bias.shape, np.nan))
+
+    monkeypatch.setattr(callbacks.CheckLoss, "on_epoch_begin", on_epoch_begin, raising=False)
+
+
+def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkeypatch, capsys):
+    spoil(monkeypatch, epoch=1, times=2)
+    config, text, folder = tiny(
+        on_divergence="rollback", max_rollbacks=2, checkpoint_steps=7, learning_rate=0.01
+    )
+    metrics = training.fit_and_export(config, text, folder)
+    assert metrics["validation"]["nats_per_char"] < np.log(30)
+    assert "with 0.5 times the learning rate" in (stderr := capsys.readouterr().err)
+    assert "with 0.25 times the learning rate" in stderr
+    rows = [line.split(",") for line in folder.training_log.read_text().splitlines()]
+    rates = [float(row[rows[0].index("learning_rate")]) for row in rows[1:]]
+    assert rates == pytest.approx([0.01, 0.0025, 0.0025])
+    assert [row[0] for row in rows[1:]] == ["0", "1", "2"]
+
+
+def test_a_run_that_may_not_go_back_stops_with_its_last_good_checkpoint(tiny, monkeypatch):
+    spoil(monkeypatch, epoch=1, times=3)
+    config, text, folder = tiny(on_divergence="rollback", max_rollbacks=2, checkpoint_steps=10)
+    with pytest.raises(callbacks.DivergedError, match="isn't a number"):
+        training.fit_and_export(config, text, folder)
+    assert folder.state == "diverged"
+    assert folder.checkpoint_folders()
+    assert not folder.metrics.exists()
+    resumed = dataclasses.replace(config, training=dataclasses.replace(config.training, resume=True))
+    training.fit_and_export(resumed, text, folder)
+    assert folder.state == "finished"
+
+
+def test_a_run_goes_on_only_with_the_flags_it_began_with(tmp_path):
+    from absl import flags
+
+    from char_lstm_tf import command_line
+
+    def resumed(*words):
+        flag_values = flags.FlagValues()
+        command_line.define_flags(*Config.parts().values(), flag_values=flag_values)
+        flag_values(["train", "--name=x", "--resume", *words])
+        return command_line.resumed_config(command_line.read_config(flag_values), saved, flag_values)
+
+    saved = Config(DataConfig(window=40), ModelConfig(units=(5, 6)), TrainingConfig(name="x", seed=9))
+    assert resumed() == dataclasses.replace(saved, training=dataclasses.replace(saved.training, resume=True))
+    assert resumed("--window=40", "--units=5,6", "--keep=7").training.keep == 7
+    with pytest.raises(UserError, match=r"--seed=3: the run to --resume began with 9"):
+        resumed("--seed=3")
+    with pytest.raises(UserError, match=r"--units=.*began with"):
+        resumed("--units=5")

@@ -1,0 +1,40 @@
+import html
+import math
+import re
+
+import numpy as np
+
+from char_lstm_tf.inference.surprise import BITS, COLOURS, ScoredText, write_html, write_tsv
+
+NATS = np.float32(np.array([0.5, 1.5, 0, 3, 20, 20]) * math.log(2))  # by bits
+SCORED = ScoredText("a<b.txt", '\n<&"\t\nx', NATS)
+
+
+def test_a_line_a_scored_character(tmp_path):
+    write_tsv(tmp_path / "x.tsv", [ScoredText("f.txt", "t\t\n", np.float32([2.5, 0.125]))])
+    assert (tmp_path / "x.tsv").read_text().splitlines() == [
+        "file\tposition\tcharacter\tnats",
+        'f.txt\t1\t"\\t"\t2.500000',
+        'f.txt\t2\t"\\n"\t0.125000',
+    ]
+
+
+def test_the_page_has_the_text_and_a_colour_for_each_character(tmp_path):
+    write_html(tmp_path / "x.html", [SCORED])
+    page = (tmp_path / "x.html").read_text()
+    text = page.split("<pre>")[1].split("</pre>")[0]
+    assert html.unescape(re.sub("<[^>]*>", "", text)).replace("↵", "") == "\n" + SCORED.text
+    levels = re.findall(r'class="c(\d)">([^<]*)<', text)
+    assert levels == [("0", "&lt;"), ("1", "&amp;"), ("0", "&quot;"), ("2", "\t"), ("6", "↵\nx")]
+    assert "a&lt;b.txt: 7.500 bits a character" in page
+
+
+def test_black_is_readable_on_every_colour():
+    assert len(BITS) == len(COLOURS)
+    for colour in COLOURS:
+        channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        linear = [value / 12.92 if value <= 0.04 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+        luminance = (
+            0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        )  # WCAG 2.1, "relative luminance"
+        assert (luminance + 0.05) / 0.05 >= 7

@@ -1,0 +1,124 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.models import networks
+
+V = 11
+SMALL = {"units": (8, 6, 4), "embedding_size": 5, "dropout": 0.5}
+STACKS = ["sequential", "functional"]
+KINDS = list(itertools.product(STACKS, networks.RECURRENT, ["one_hot", "embedding"]))
+
+
+def build(architecture, cell="lstm", encoding="one_hot", **options):
+    keras.utils.set_random_seed(1)
+    model = networks.BUILD[architecture](
+        ModelConfig(architecture=architecture, cell=cell, **SMALL),
+        vocabulary_size=V,
+        encoding=encoding,
+        **options,
+    )
+    for weight in model.weights:  # biases of zero would hide a gate that reads the wrong one
+        weight.assign(weight + np.random.default_rng(len(weight.shape)).normal(0, 0.3, weight.shape))
+    return model
+
+
+def full_pass(model, ids):
+    inputs = ids if model.inputs[0].dtype == "int32" else np.eye(V, dtype="float32")[ids]
+    return model(inputs, training=False).numpy()
+
+
+def step_by_step(model, ids):
+    states, logits = networks.zero_states(model, len(ids)), []
+    for column in ids.T:
+        output, states = networks.step(model, tf.constant(column), states)
+        logits.append(output.numpy())
+    return np.stack(logits, axis=1)
+
+
+@pytest.fixture
+def ids():
+    return np.random.default_rng(0).integers(0, V, (3, 10)).astype("int32")
+
+
+@pytest.mark.parametrize("target", ["sequence", "next_char"])
+@pytest.mark.parametrize(("architecture", "cell", "encoding"), KINDS)
+def test_steps_give_the_logits_of_one_full_pass(ids, architecture, cell, encoding, target):
+    model = build(architecture, cell, encoding, target=target)
+    logits = step_by_step(model, ids)
+    np.testing.assert_allclose(
+        logits if target == "sequence" else logits[:, -1], full_pass(model, ids), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(("architecture", "cell"), list(itertools.product(STACKS, networks.RECURRENT)))
+def test_a_stream_equals_one_long_pass_and_steps_leave_it_alone(ids, architecture, cell):
+    model = build(architecture, cell, stream_batch_size=3, window=5)
+    plain = build(architecture, cell)
+    plain.set_weights(model.get_weights())
+    whole = full_pass(plain, ids)
+    for start in range(0, 10, 5):
+        np.testing.assert_allclose(
+            full_pass(model, ids[:, start : start + 5]), whole[:, start : start + 5], atol=1e-5
+        )
+        step_by_step(model, ids)
+
+
+@pytest.mark.parametrize("architecture", STACKS)
+def test_dropout_is_between_layers_and_off_outside_training(ids, architecture):
+    model = build(architecture)
+    inputs = np.eye(V, dtype="float32")[ids]
+    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [0.5] * 3
+    np.testing.assert_array_equal(full_pass(model, ids), full_pass(model, ids))
+    assert np.abs(model(inputs, training=True) - model(inputs, training=True)).max() > 0.01
+
+
+@pytest.mark.parametrize("cell", networks.RECURRENT)
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_gates_of_every_layer_start_with_sums_of_the_same_size(cell, encoding):
+    keras.utils.set_random_seed(0)
+    model = networks.build_sequential(
+        ModelConfig(units=(64, 96, 64), cell=cell), vocabulary_size=50, encoding=encoding
+    )
+    ids = np.random.default_rng(0).integers(0, 50, (32, 60))
+    hidden = np.eye(50, dtype="float32")[ids] if encoding == "one_hot" else model.layers[0](ids)
+    for layer in model.layers[-4:-1]:
+        assert np.std(hidden[:, 20:] @ layer.cell.kernel.numpy()) == pytest.approx(1.5, rel=0.25)
+        hidden = layer(hidden).numpy()
+
+
+def test_the_tutorials_model_has_their_parameters():
+    model = networks.build_sequential(
+        ModelConfig(units=(128,)), vocabulary_size=36, target="next_char", window=40
+    )
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert [layer.count_params() for layer in model.layers] == [84_480, 4_644]
+    assert model.count_params() == 89_124
+    assert "89,124" in "\n".join(lines)
+
+
+def test_only_functional_reads_the_first_layer_at_the_output(ids):
+    for architecture, differs in (("sequential", False), ("functional", True)):
+        model = build(architecture)
+        before = full_pass(model, ids)
+        second = model.get_layer("lstm_2")
+        second.set_weights(
+            [np.zeros_like(weight) for weight in second.get_weights()]
+        )  # cuts the way through the stack
+        cut = full_pass(model, ids)
+        assert np.abs(cut - before).max() > 1e-3
+        varies = np.abs(cut - cut[:1]).max() > 1e-6  # do outputs still depend on the input?
+        assert varies == differs
+
+
+@pytest.mark.parametrize("architecture", STACKS)
+def test_the_saved_model_opens_in_keras_without_our_code(tmp_path, ids, architecture):
+    model = build(architecture)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(full_pass(loaded, ids), full_pass(model, ids))

@@ -1,0 +1,211 @@
+"""The dataset: records of books we wrote, from files, from a server on this machine, through Apache Beam."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import tensorflow_datasets as tfds
+from test_gutenberg_mirror import good, serving
+
+from pipelines import UserError
+from pipelines.gutenberg import builder as gutenberg
+
+# TFDS 4.9.10 under protobuf 6, which is the newest that Apache Beam takes
+pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
+
+CATALOGUE = """\
+Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves
+1,Text,1971-12-01,The Lamp,en,"Quill, Ada, 1801-1850",,,
+2,Text,1999-05-02,The Ladder,en,"Quill, Ada, 1801-1850",,,
+4,Sound,2004-01-31,The Lamp (reading),en,"Quill, Ada",,,
+"""
+
+
+def served(number: int, title: str) -> bytes:
+    """Returns a book as a mirror sends it."""
+    text = f"""\
+The Project Gutenberg eBook of {title}
+
+Title: {title}
+
+Author: Ada Quill
+
+Release date: May {number}, 2004 [eBook #{number}]
+
+Language: French
+
+*** START OF THE PROJECT GUTENBERG EBOOK {title.upper()} ***
+
+Produced by Ann Other
+
+
+{title.upper()}
+
+Où est-il ?
+
+*** END OF THE PROJECT GUTENBERG EBOOK {title.upper()} ***
+"""
+    return text.replace("\n", "\r\n").encode()
+
+
+def text_of(title: str) -> str:
+    return f"{title.upper()}\n\nOù est-il ?\n"
+
+
+class GutenbergTest(tfds.testing.DatasetBuilderTestCase):
+    """What TFDS asks of every builder, on files in its download folder."""
+
+    DATASET_CLASS = gutenberg.Gutenberg
+    SPLITS = {"train": 2}  # noqa: RUF012 (the base class's way)
+    BUILDER_CONFIG_NAMES_TO_TEST = [gutenberg.GutenbergConfig(books=(2, 1))]  # noqa: RUF012
+
+    @classmethod
+    def setUpClass(cls):
+        cls.downloads = tempfile.TemporaryDirectory()
+        cls.EXAMPLE_DIR = cls.downloads.name
+        folder = Path(cls.downloads.name) / "gutenberg"
+        folder.mkdir()
+        for number, title in ((1, "La lampe"), (2, "L'échelle")):
+            (folder / f"pg{number}.txt").write_bytes(served(number, title))
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.downloads.cleanup()
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        for number, title in enumerate(("La lampe", "L'échelle", "L'île", "Le mur", "L'eau"), start=1):
+            running.answers[f"/cache/epub/{number}/pg{number}.txt"] = [good(served(number, title))]
+        yield running
+
+
+def records(builder):
+    return list(builder.as_data_source("train"))
+
+
+def decoded(record):
+    return {key: value.decode() if isinstance(value, bytes) else value for key, value in record.items()}
+
+
+def test_records_in_the_order_asked_for_with_random_access(server, tmp_path):
+    asked = [5, 2, "1", 2, 4]
+    builder = gutenberg.prepare(asked, data_dir=tmp_path, mirror=server.mirror())
+    source = builder.as_data_source("train")
+    assert [record["id"] for record in source] == [5, 2, 1, 4]
+    assert decoded(source[2]) == {
+        "id": 1,
+        "title": "La lampe",
+        "author": "Ada Quill",
+        "language": "fr",
+        "release_date": "2004-05-01",
+        "text": text_of("La lampe"),
+    }
+    assert list(Path(builder.data_dir).glob("*.array_record*"))
+
+
+def test_tensorflow_reads_the_same_records(server, tmp_path):
+    builder = gutenberg.prepare([1, 2], data_dir=tmp_path, mirror=server.mirror())
+    texts = [record["text"].decode() for record in tfds.as_numpy(builder.as_dataset(split="train"))]
+    assert texts == [text_of("La lampe"), text_of("L'échelle")]
+    first = builder.as_dataset(split="train[:1]")
+    assert [int(record["id"]) for record in tfds.as_numpy(first)] == [1]
+
+
+def test_second_run_asks_nobody_and_a_new_list_only_for_what_is_new(server, tmp_path):
+    for _ in range(2):
+        gutenberg.prepare([1], data_dir=tmp_path, mirror=server.mirror())
+    assert len(server.requests) == 1
+    gutenberg.prepare([1, 2], data_dir=tmp_path, mirror=server.mirror())
+    assert server.paths == ["/cache/epub/1/pg1.txt", "/cache/epub/2/pg2.txt"]
+
+
+def test_catalogue_comes_before_the_header_where_it_is_there(server, tmp_path):
+    folder = tmp_path / "downloads" / "gutenberg"
+    folder.mkdir(parents=True)
+    (folder / "pg_catalog.csv").write_text(CATALOGUE)
+    (record,) = records(gutenberg.prepare([1], data_dir=tmp_path, mirror=server.mirror()))
+    assert record["title"] == b"The Lamp"
+    assert record["author"] == b"Quill, Ada, 1801-1850"
+    assert (record["language"], record["release_date"]) == (b"en", b"1971-12-01")
+
+
+def test_missing_book_is_a_users_error_and_leaves_no_dataset(server, tmp_path):
+    with pytest.raises(UserError, match=r"book 6: http.*HTTP status 404"):
+        gutenberg.prepare([1, 6], data_dir=tmp_path, mirror=server.mirror())
+    server.answers["/cache/epub/6/pg6.txt"] = [good(served(6, "La porte"))]
+    assert len(records(gutenberg.prepare([1, 6], data_dir=tmp_path, mirror=server.mirror()))) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [("cookbook", "war_and_peace"), ("everything", "--beam_options=")]
+)
+def test_configuration_that_cannot_be(tmp_path, wrong, said):
+    with pytest.raises(UserError, match=f"gutenberg/{wrong}.*{said}"):
+        gutenberg.prepare(wrong, data_dir=tmp_path, mirror=gutenberg.Mirror())
+
+
+def test_configurations():
+    by_name = gutenberg.Gutenberg.builder_configs
+    assert by_name["war_and_peace"].books == (2600,)
+    assert by_name["shakespeare"].books == (100,)
+    assert by_name["anna_karenina"].books == (1399,)
+    assert by_name["frankenstein"].books == (84,)
+    assert len(by_name["classics"].books) == 20
+
+
+def test_lists_have_names_of_their_own():
+    def name(*books):
+        return gutenberg.GutenbergConfig(books=books).name
+
+    assert name(2600, 84) == "books_2600_84"
+    assert name(84, 2600) != name(2600, 84)
+    assert len(name(*range(1, 2000))) < 40
+    assert name(*range(1, 2000)) != name(*range(2, 2001))
+    with pytest.raises(UserError, match="no number of a book"):
+        name("../84")
+
+
+def test_beam_makes_the_same_records_and_leaves_out_what_is_missing(server, tmp_path):
+    options = pytest.importorskip(
+        "apache_beam.options.pipeline_options", reason="needs requirements-beam.txt"
+    )
+    beam = gutenberg.prepare(
+        [5, 2, 6, 1], data_dir=tmp_path, mirror=server.mirror(), beam_options=options.PipelineOptions()
+    )
+    plain = gutenberg.prepare([5, 2, 1], data_dir=tmp_path, mirror=server.mirror())
+    assert records(beam) == records(plain)
+
+
+def run(*arguments):
+    """Returns what the command did with `arguments`."""
+    command = [sys.executable, "-m", "pipelines.gutenberg.prepare", *arguments]
+    root = Path(__file__).parents[3]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=root, check=False, timeout=100)
+
+
+def test_command_prints_where_the_records_lie(server, tmp_path):
+    done = run(
+        "--books=2,1", f"--mirror={server.mirror().url}", "--pause_seconds=0", f"--data_dir={tmp_path}"
+    )
+    assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/1.0.0\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--books=author:"], "--books=author:: nothing follows author:"),
+        (["--books=84", "--mirror=gutenberg"], "--mirror=gutenberg is no http address"),
+        (["--books=0"], "--books='0': no number of a book"),
+    ],
+)
+def test_command_ends_in_one_line_where_the_user_is_wrong(tmp_path, arguments, said):
+    done = run(*arguments, f"--data_dir={tmp_path}")
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1

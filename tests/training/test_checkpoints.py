@@ -1,0 +1,221 @@
+import math
+import os
+import resource
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training.callbacks import DivergedError
+from char_lstm_tf.training.checkpoints import Checkpoints, SaveCheckpoint, StoppedError, signals_waiting
+from pipelines import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture
+def weights():
+    return keras.Variable(np.arange(1000, dtype="float32"))
+
+
+@pytest.fixture
+def progress():
+    return Progress(corpus="c", steps=100)
+
+
+@pytest.fixture
+def checkpoints(folder, weights, progress):
+    return Checkpoints(folder, {"model": [weights]}, progress, keep=2)
+
+
+def saved(checkpoints, weights, progress, *, step):
+    progress.step = step
+    weights.assign(np.full(1000, step, "float32"))
+    checkpoints.save()
+
+
+def names(folder):
+    return [path.name for path in folder.checkpoint_folders()]
+
+
+def test_tensors_and_progress_come_back(checkpoints, weights, progress):
+    progress.best_loss, progress.rollbacks = 1.25, 3
+    saved(checkpoints, weights, progress, step=7)
+    weights.assign(np.zeros(1000))
+    progress.step, progress.best_loss, progress.rollbacks = 9, math.inf, 0
+    assert checkpoints.restore()
+    assert weights.numpy().tolist() == [7.0] * 1000
+    assert (progress.step, progress.best_loss, progress.rollbacks) == (7, 1.25, 3)
+
+
+def test_the_newest_stay_and_nothing_else(folder, checkpoints, weights, progress):
+    for step in (5, 50, 500, 5000):
+        saved(checkpoints, weights, progress, step=step)
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["step-000000500", "step-000005000"]
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "missing":
+        path.unlink()
+    else:
+        place = len(content) // 2
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+
+
+@pytest.mark.parametrize("how", ["truncated", "missing", "a bit flipped"])
+@pytest.mark.parametrize(
+    "file", ["tensors.index", "tensors.data-00000-of-00001", "progress.json", "SHA256SUMS"]
+)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    folder, checkpoints, weights, progress, capsys, file, how
+):
+    saved(checkpoints, weights, progress, step=1)
+    saved(checkpoints, weights, progress, step=2)
+    damage(folder.checkpoints / "step-000000002" / file, how)
+    assert checkpoints.restore()
+    assert progress.step == 1
+    assert weights.numpy()[0] == 1
+    assert "step-000000002: damaged, so removed" in capsys.readouterr().err
+    saved(checkpoints, weights, progress, step=2)  # its place is free again
+    assert names(folder) == ["step-000000001", "step-000000002"]
+
+
+def test_without_a_readable_checkpoint_nothing_is_restored(folder, checkpoints, weights, progress):
+    assert not checkpoints.restore()
+    saved(checkpoints, weights, progress, step=1)
+    damage(folder.checkpoints / "step-000000001" / "progress.json", "truncated")
+    progress.step = 0
+    assert not checkpoints.restore()
+    assert progress.step == 0
+
+
+def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before_it(folder, checkpoints, weights, progress):
+    saved(checkpoints, weights, progress, step=1)
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))  # bytes a file; the tensors need 4,000
+    try:
+        with pytest.raises(
+            UserError, match=r"step-000000002: .*; the checkpoint before it is kept: make room"
+        ):
+            saved(checkpoints, weights, progress, step=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    assert [path.name for path in folder.checkpoints.iterdir()] == ["step-000000001"]
+    assert checkpoints.restore()
+    assert weights.numpy()[0] == 1
+
+
+def test_what_was_appended_after_the_checkpoint_is_taken_back(folder, checkpoints, weights, progress):
+    folder.path.mkdir()
+    folder.training_log.write_text("epoch\n0\n")
+    saved(checkpoints, weights, progress, step=1)
+    folder.training_log.write_text("epoch\n0\n1\n")
+    folder.samples.write_text("after epoch 1")
+    checkpoints.restore()
+    assert folder.training_log.read_text() == "epoch\n0\n"
+    assert not folder.samples.exists()
+    folder.training_log.write_text("epoch\n")
+    with pytest.raises(UserError, match=r"training.csv: shorter than .*6 of 8 bytes"):
+        checkpoints.restore()
+
+
+def test_a_checkpoint_of_another_text_is_refused_before_anything_changes(
+    folder, checkpoints, weights, progress
+):
+    saved(checkpoints, weights, progress, step=1)
+    weights.assign(np.zeros(1000))
+    other = Checkpoints(folder, {"model": [weights]}, Progress(corpus="d", steps=100), keep=2)
+    with pytest.raises(UserError, match="the text has changed since the run began"):
+        other.restore()
+    assert not weights.numpy().any()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_weight_that_is_no_number_is_never_saved(folder, checkpoints, weights, progress, value):
+    weights.assign(np.full(1000, value))
+    with pytest.raises(FloatingPointError):
+        checkpoints.save()
+    assert names(folder) == []
+    save = SaveCheckpoint(
+        checkpoints.save,
+        progress,
+        steps_per_epoch=10,
+        every_steps=1,
+        every_seconds=0,
+        asked_to_end=lambda: None,
+    )
+    progress.step = 1
+    with pytest.raises(DivergedError, match="after step 1"):
+        save.on_train_batch_end(0)
+
+
+def test_sums_of_the_logs_may_overflow(folder, weights, progress):
+    norm = keras.Variable(math.inf)
+    Checkpoints(folder, {"model": [weights], "sums": [norm]}, progress, keep=2).save()
+    assert names(folder) == ["step-000000000"]
+
+
+def steps_saved(progress, *, steps=20, steps_per_epoch=8, **options):
+    """Goes through a run as `fit` does, and returns the steps at which a checkpoint was asked for."""
+    found, progress.step, progress.steps = [], 0, steps
+    save = SaveCheckpoint(
+        lambda: found.append(progress.step),
+        progress,
+        steps_per_epoch=steps_per_epoch,
+        **{"every_steps": 0, "every_seconds": 0, "asked_to_end": lambda: None} | options,
+    )
+    for step in range(1, steps + 1):
+        progress.step = step
+        save.on_train_batch_end(step)
+        if step % steps_per_epoch == 0 or step == steps:
+            save.on_epoch_end(0)
+    return found
+
+
+def test_checkpoints_come_when_due_and_at_the_end(progress):
+    assert steps_saved(progress, every_steps=6) == [6, 12, 18, 20]
+    assert steps_saved(progress, every_steps=4, steps=16) == [4, 8, 12, 16]
+    assert steps_saved(progress, every_seconds=1000) == [20]
+    assert steps_saved(progress, every_seconds=1e-9, steps=3) == [1, 2, 3]
+
+
+def test_a_signal_saves_and_ends_the_run_with_its_status(progress):
+    found = []
+    with signals_waiting() as asked_to_end:
+        assert asked_to_end() is None
+        save = SaveCheckpoint(
+            lambda: found.append(progress.step),
+            progress,
+            steps_per_epoch=8,
+            every_steps=0,
+            every_seconds=0,
+            asked_to_end=asked_to_end,
+        )
+        os.kill(os.getpid(), signal.SIGTERM)
+        progress.step = 3
+        with pytest.raises(StoppedError, match="SIGTERM: stopped after step 3") as caught:
+            save.on_train_batch_end(2)
+    assert caught.value.status == 143
+    assert found == [3]
+
+
+def test_a_second_signal_ends_the_process_at_once():
+    # Where tests run in the background, SIGINT comes ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with signals_waiting():
+            os.kill(os.getpid(), signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,186 @@
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+from absl import flags
+from conftest import command, verse
+
+from char_lstm_tf import command_line
+from char_lstm_tf.config import Config, ModelConfig, TrainingConfig
+from char_lstm_tf.inference.scoring import Scorer
+from char_lstm_tf.models import networks
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.training import compiling, fine_tuning
+from char_lstm_tf.training import run as training
+from char_lstm_tf.training.fine_tuning import Origin, grown
+from pipelines import UserError, corpus
+from pipelines.vocabulary import Vocabulary
+
+
+def test_old_ids_keep_their_weights_and_new_ones_stay_fresh():
+    kernel = grown(np.ones((2, 3)), np.full((4, 3), 9.0), known=2, vocabulary_size=4)
+    assert kernel.tolist() == [[1] * 3, [1] * 3, [9] * 3, [9] * 3]
+    logits = grown(np.ones((3, 2)), np.full((3, 4), 9.0), known=2, vocabulary_size=4)
+    assert logits.tolist() == [[1, 1, 9, 9]] * 3
+    assert grown(np.ones(2), np.full(3, 9.0), known=2, vocabulary_size=3).tolist() == [1, 1, 9]
+    assert grown(np.ones((2, 2)), np.full((2, 2), 9.0), known=2, vocabulary_size=3).tolist() == [[1, 1]] * 2
+
+
+def test_each_of_several_characters_read_at_once_has_its_own_block():
+    kernel = grown(np.array([[1], [2], [3], [4]]), np.full((6, 1), 9), known=2, vocabulary_size=3)
+    assert kernel.ravel().tolist() == [1, 2, 9, 3, 4, 9]
+
+
+@pytest.mark.parametrize("old", [(5, 3), (2, 4), (6, 3)])
+def test_weights_that_differ_by_more_than_characters_are_refused(old):
+    with pytest.raises(ValueError, match=r"grow|reshape"):
+        grown(np.ones(old), np.ones((4, 3)), known=2, vocabulary_size=4)
+
+
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_frozen_layers_are_the_first_ones(encoding):
+    def frozen(count):
+        model = networks.build_functional(
+            ModelConfig(units=(3, 4), dropout=0.1), vocabulary_size=5, encoding=encoding
+        )
+        fine_tuning.freeze(model, count)
+        return [layer.name for layer in model.layers if layer.weights and not layer.trainable]
+
+    embedding = ["embedding"] if encoding == "embedding" else []
+    assert frozen(0) == []
+    assert frozen(1) == [*embedding, "lstm_1"]
+    assert frozen(2) == [*embedding, "lstm_1", "lstm_2"]
+    with pytest.raises(UserError, match="--freeze=3: at most 2"):
+        frozen(3)
+
+
+def test_a_run_that_starts_from_another_begins_at_its_loss(trained, tmp_path):
+    """Also when the vocabulary has grown: what the new characters add to each softmax is taken out again."""
+    origin = Origin.find(str(trained))
+    old, vocabulary = RunFolder(trained).load()
+    ids = vocabulary.encode(verse(20))
+    loss = Scorer(old, vocabulary).score(ids).nats
+    same = training.build(origin.config, len(vocabulary), stream=True)
+    origin.give_weights(same, vocabulary)
+    assert Scorer(same, vocabulary).score(ids).nats == pytest.approx(loss, rel=1e-5)
+
+    larger = vocabulary.extended("é☃")
+    model = training.build(origin.config, len(larger))
+    fresh = model.layers[-1].get_weights()[0][:, -2:]
+    origin.give_weights(model, larger)
+    np.testing.assert_array_equal(model.layers[-1].get_weights()[0][:, -2:], fresh)
+    kernel, bias = model.layers[-1].get_weights()
+    bias[-2:] = -50
+    model.layers[-1].set_weights([kernel, bias])
+    assert Scorer(model, larger).score(ids).nats == pytest.approx(loss, rel=1e-5)
+
+
+def test_new_characters_get_ids_after_the_old_ones(tmp_path):
+    class Source:
+        name = "text"
+
+        def fingerprint(self):
+            return "text"
+
+        def documents(self):
+            yield "zebra" * 4 + "aaa"
+
+    def prepare(**options):
+        return corpus.prepare([Source()], split=(1, 0, 0), folder=tmp_path, **options)
+
+    known = Vocabulary.fit("bear!")
+    extended = prepare(known=known)
+    assert extended.vocabulary.characters == "\ufffd!aber" + "z"
+    assert extended.split("train")[:5].tolist() == [6, 4, 3, 5, 2]
+    assert prepare().vocabulary.characters == "\ufffdaberz"
+    assert prepare(known=Vocabulary.fit("!"), max_vocabulary=4).vocabulary.characters == "\ufffd!ab"
+    with pytest.raises(UserError, match="--max_vocabulary=3: fewer than the 6 ids of --init_from"):
+        prepare(known=known, max_vocabulary=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--units=16,17"], "--units=16,17: {run} has 16,16; leave the flag out"),
+        (["--encoding=embedding"], "--encoding=embedding: {run} has one_hot; leave the flag out"),
+        (["--init_from=nowhere"], "--init_from=nowhere: no such folder"),
+    ],
+)
+def test_what_cannot_start_says_which_flag_to_change(trained, given, message):
+    done = command("char_lstm_tf.train", "--name=x", f"--init_from={trained}", *given)
+    assert done.returncode == 1
+    assert message.format(run=trained) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_freeze_alone_is_an_error():
+    with pytest.raises(UserError, match="--freeze=1: keeps layers of --init_from; name a run there"):
+        TrainingConfig(name="x", freeze=1)
+
+
+def test_sizes_come_from_the_run_and_the_rest_from_the_flags(trained):
+    origin = Origin.find(str(trained))
+    values = flags.FlagValues()
+    command_line.define_flags(*Config.parts().values(), flag_values=values)
+    values(["train", "--name=x", "--dropout=0.5", "--batch_size=7"])
+    command_line.set_defaults(origin.defaults(), values)
+    config = command_line.read_config(values)
+    origin.require_sizes(config)
+    assert config.model == dataclasses.replace(origin.config.model, dropout=0.5)
+    assert (config.data.window, config.data.batch_size) == (16, 7)
+    assert "--units=16,16\n" in command_line.flag_lines(config)
+
+
+def test_a_frozen_layer_stays_and_the_others_learn(trained):
+    origin = Origin.find(str(trained))
+    vocabulary = origin.vocabulary.extended("☃")
+    model = training.build(origin.config, len(vocabulary))
+    origin.give_weights(model, vocabulary)
+    fine_tuning.freeze(model, 1)
+    compiling.compile_model(model, origin.config.training, steps=4)
+    before = [layer.get_weights() for layer in model.layers]
+    batch = np.eye(len(vocabulary), dtype="float32")[np.arange(64).reshape(4, 16) % len(vocabulary)]
+    for _ in range(2):  # the first step of a warm-up has a learning rate of 0
+        model.train_on_batch(batch, batch)
+    moved = [
+        max(np.abs(new - old).max() for new, old in zip(layer.get_weights(), weights, strict=True))
+        for layer, weights in zip(model.layers, before, strict=True)
+    ]
+    assert moved[0] == 0
+    assert min(moved[1:]) > 1e-4
+
+
+@pytest.mark.slow
+def test_a_fine_tuned_run_keeps_sizes_and_frozen_layers_and_its_flags_repeat_it(trained, tmp_path):
+    (tmp_path / "new.txt").write_text(verse(60, seed=8).replace("river", "rivière"))
+    done = command(
+        "char_lstm_tf.train",
+        f"--text={tmp_path}/new.txt",
+        "--name=tuned",
+        f"--output_dir={tmp_path}",
+        f"--data_dir={tmp_path}/data",
+        f"--init_from={trained}",
+        "--freeze=1",
+        "--batch_size=4",
+        "--epochs=1",
+        "--max_steps=10",
+        "--sample_chars=0",
+    )
+    assert done.returncode == 0, done.stderr
+    resolved = (tmp_path / "tuned" / "flags.txt").read_text().splitlines()
+    assert {"--units=16,16", "--window=16", f"--init_from={trained}", "--freeze=1"} <= set(resolved)
+    (old, before), (new, after) = (RunFolder(path).load() for path in (trained, tmp_path / "tuned"))
+    assert after.characters == before.characters + "è"
+    first = [model.layers[0].get_weights() for model in (old, new)]
+    np.testing.assert_array_equal(first[1][0][:-1], first[0][0])
+    np.testing.assert_array_equal(first[1][1], first[0][1])
+    assert np.abs(new.layers[1].get_weights()[0] - old.layers[1].get_weights()[0]).max() > 1e-4
+    loss = json.loads((tmp_path / "tuned" / "metrics.json").read_text())["validation"]["nats_per_char"]
+
+    shutil.move(tmp_path / "tuned", tmp_path / "first")
+    again = command("char_lstm_tf.train", f"--flagfile={tmp_path}/first/flags.txt")
+    assert again.returncode == 0, again.stderr
+    metrics = json.loads((tmp_path / "tuned" / "metrics.json").read_text())
+    assert metrics["validation"]["nats_per_char"] == pytest.approx(loss, abs=1e-6)
