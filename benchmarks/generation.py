@@ -72,7 +72,7 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
     import tensorflow as tf
 
     from char_lstm_tf.inference.sampling import CHUNK, Writer
-    from char_lstm_tf.models import networks
+    from char_lstm_tf.models import networks, stepping
     from pipelines.vocabulary import UNKNOWN, Vocabulary
 
     characters = UNKNOWN + "".join(map(chr, range(32, 31 + VOCABULARY_SIZE)))
@@ -106,11 +106,11 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
 
     @tf.function
     def step(ids: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        logits, states = networks.step(model, ids, states)
+        logits, states = stepping.step(model, ids, states)
         return tf.random.categorical(logits, 1, dtype=tf.int32)[:, 0], states
 
     def stepwise(rows: int) -> Callable[[], float]:
-        state = [tf.ones([rows], tf.int32), networks.zero_states(model, rows)]
+        state = [tf.ones([rows], tf.int32), stepping.zero_states(model, rows)]
 
         def write() -> int:
             state[:] = step(*state)

@@ -154,13 +154,13 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     """Returns a function that measures the characters a second that the default model learns from."""
     import keras
 
+    from char_lstm_tf.models import build
     from char_lstm_tf.training import compiling
-    from char_lstm_tf.training import run as training
     from pipelines.batches import Batching, training_batches
 
     data = DataConfig(batch_size=config.batch_size, window=config.window)
     run = Config(data, ModelConfig(), TrainingConfig(name="benchmark"))
-    model = training.build(run, len(text.vocabulary), stream=True)
+    model = build.build(run, len(text.vocabulary), stream=True)
     compiling.compile_model(model, run.training, steps=1000)
     batches = training_batches(
         text.split("train"),

@@ -73,8 +73,9 @@ def main() -> None:
         Scorer,
     )
     from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
+    from char_lstm_tf.models import build
 
-    model, vocabulary = folder.load()
+    model, vocabulary = build.load(folder)
     scorer = Scorer(model, vocabulary)
     ids = [vocabulary.encode(text) for text in texts]
     began = time.perf_counter()

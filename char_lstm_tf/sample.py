@@ -129,7 +129,9 @@ def main() -> None:
     folder = RunFolder.find(config.model)
     prompt = config.read_prompt()
     command_line.load_tensorflow()
-    model, vocabulary = folder.load()
+    from char_lstm_tf.models import build  # imports TensorFlow: not before the flags are checked
+
+    model, vocabulary = build.load(folder)
     _report_unknown(prompt, vocabulary)
     if config.beam:
         from char_lstm_tf.inference import beam  # imports TensorFlow: not before the flags are checked

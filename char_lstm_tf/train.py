@@ -27,7 +27,7 @@ from pathlib import Path
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Config, TrainingConfig
 from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.training.fine_tuning import Origin
+from char_lstm_tf.runs.origin import Origin
 from pipelines import corpus, datasets, sources
 from pipelines.vocabulary import Vocabulary
 

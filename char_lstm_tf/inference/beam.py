@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.inference import sampling
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import stepping
 from pipelines.vocabulary import Vocabulary
 
 
@@ -56,7 +56,7 @@ def likeliest_texts(
     """Returns the texts that beam search finds, likeliest first, with their nats; fewer than `width` if there are.
 
     Args:
-        model: of `networks.BUILD`.
+        model: of `models.build`.
         vocabulary: its vocabulary.
         prompt: what the texts continue; empty: a new line.
         chars: characters of each, at least 1.
@@ -64,11 +64,11 @@ def likeliest_texts(
     """
 
     def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return networks.step(model, ids, states)
+        return stepping.step(model, ids, states)
 
     @tf.function
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        states = sampling.absorb(step, ids[:, :-1], tf.shape(ids)[1:] - 1, networks.zero_states(model, 1))
+        states = sampling.absorb(step, ids[:, :-1], tf.shape(ids)[1:] - 1, stepping.zero_states(model, 1))
         return search(step, ids[:, -1], states, count=chars, width=width)
 
     ids = vocabulary.encode(prompt or sampling.START).astype(np.int32)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.inference.noise import uniform_noise
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import stepping
 from pipelines.vocabulary import Vocabulary
 
 Step = Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
@@ -143,7 +143,7 @@ class Writer:
         self._vocabulary = vocabulary
 
         def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            return networks.step(model, ids, states)
+            return stepping.step(model, ids, states)
 
         @tf.function(jit_compile=True)
         def absorb_chunk(ids: tf.Tensor, lengths: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -176,7 +176,7 @@ class Writer:
         """
         rows = len(seeds)
         ids = self._vocabulary.encode(prompt or START).astype(np.int32)
-        states = networks.zero_states(self._model, rows)
+        states = stepping.zero_states(self._model, rows)
         for start in range(0, len(ids) - 1, PROMPT_CHUNK):
             chunk = ids[:-1][start : start + PROMPT_CHUNK]
             padded = np.tile(np.pad(chunk, (0, PROMPT_CHUNK - len(chunk))), (rows, 1))

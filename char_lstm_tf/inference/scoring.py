@@ -10,7 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf.inference.sampling import Step
-from char_lstm_tf.models import networks, windows
+from char_lstm_tf.models import stepping, windows
 from pipelines.corpus import IdRange
 from pipelines.vocabulary import Vocabulary
 
@@ -91,7 +91,7 @@ class Scorer:
     """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it.
 
     Args:
-        model: of `networks.BUILD`.
+        model: of `models.build`.
         vocabulary: its vocabulary.
         chunk: characters of a call of the compiled loop; the result doesn't depend on it.
     """
@@ -108,7 +108,7 @@ class Scorer:
         if windows.reads_windows(self._model):  # none waits for another, so they are read all at once
             logits, state = windows.read(self._model, ids, *states)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
-        return losses(lambda ids, states: networks.step(self._model, ids, states), ids, targets, states)
+        return losses(lambda ids, states: stepping.step(self._model, ids, states), ids, targets, states)
 
     def nats_of_each(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns the loss of each character but the first, in nats, float32 `[N - 1]`, of several texts.
@@ -125,7 +125,7 @@ class Scorer:
             total=sum(map(len, losses)), desc="scoring", unit=" chars", delay=2, disable=None
         ) as progress:
             for group in (longest_first[start : start + rows] for start in range(0, len(texts), rows)):
-                states = networks.zero_states(self._model, rows)
+                states = stepping.zero_states(self._model, rows)
                 for start in range(0, len(losses[group[0]]), size):
                     ids = np.zeros([rows, size + 1], np.int32)  # of one shape, for one compilation
                     for row, number in enumerate(group):
@@ -162,7 +162,7 @@ class Scorer:
 
     def _chunks(self, ids: np.ndarray | IdRange) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields ids, the one before each chunk included, with the losses of those after it."""
-        states = networks.zero_states(self._model, 1)
+        states = stepping.zero_states(self._model, 1)
         with tqdm(
             total=len(ids) - 1, desc="scoring", unit=" chars", delay=2, leave=False, disable=None
         ) as progress:

@@ -1,17 +1,15 @@
-"""The networks, and one step of any of them with its state in the open.
+"""The recurrent networks: the classic stack, and the one with skip connections.
 
 Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import encodings, recurrent, windows
+from char_lstm_tf.models import encodings, recurrent
 from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.models.ngram import build_ngram
 
@@ -125,70 +123,3 @@ def stack(
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
     layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
     return inputs, layers
-
-
-def state_sizes(model: keras.Model) -> list[int]:
-    """Returns the widths of the states of `step`.
-
-    Layer by layer, h and c of an LSTM and h of other cells; of a model that reads windows the last T ids.
-    """
-    if windows.reads_windows(model):
-        return [model.input_shape[1]]
-    cells = [layer.cell for layer in model.layers if isinstance(layer, keras.layers.RNN)]
-    return [
-        size
-        for cell in cells
-        for size in (cell.state_size if isinstance(cell.state_size, Sequence) else [cell.state_size])
-    ]
-
-
-def carried_states(model: keras.Model) -> list[keras.Variable]:
-    """Returns what a model of a stream carries from batch to batch, float32 `[B, H]` each; else nothing."""
-    return [
-        state
-        for layer in model.layers
-        if isinstance(layer, keras.layers.RNN) and layer.stateful
-        for state in layer.states
-    ]
-
-
-def zero_states(model: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
-    """Returns the states at the beginning of a text, float32 `[B, H]` each."""
-    return [tf.zeros([batch_size, size]) for size in state_sizes(model)]
-
-
-def step(
-    model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Reads a character a row with the weights of `model`, which keeps no trace of it.
-
-    This is what sampling, scoring and export repeat. It calls the cells themselves, so it has no loop
-    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use. Of a
-    model that reads windows (`windows`), a step reads the last T characters again, and their loop is inside.
-
-    Args:
-        model: of `BUILD`, trained for either target.
-        ids: int32 `[B]`.
-        states: as `zero_states` or an earlier step returned them.
-
-    Returns:
-        Logits of the next character, float32 `[B, V]`, and the new states.
-    """
-    if windows.reads_windows(model):
-        logits, state = windows.read(model, ids[:, None], *states)
-        return logits[:, 0], [state]
-    states, new_states, outputs = iter(states), [], []
-    hidden = ids
-    if not any(isinstance(layer, keras.layers.Embedding) for layer in model.layers):
-        hidden = tf.one_hot(ids, model.output_shape[-1])
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.RNN):
-            old = [next(states) for _ in tf.nest.flatten(layer.cell.state_size)]
-            hidden, new = layer.cell(hidden, old)
-            new_states += new
-            outputs.append(hidden)
-        elif isinstance(layer, keras.layers.Dense):
-            hidden = layer(tf.concat(outputs, axis=-1) if model.name == "functional" else hidden)
-        elif isinstance(layer, keras.layers.Embedding):
-            hidden = layer(hidden)
-    return hidden, new_states

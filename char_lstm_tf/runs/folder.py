@@ -4,24 +4,20 @@ import errno
 import fcntl
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Config, TrainingConfig
 from pipelines import UserError
+from pipelines.files import ASIDE, remove, written_aside
 from pipelines.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import keras
-
-ASIDE = ".aside-*"  # what is being written, or was when the process was killed
 
 
 @dataclass(frozen=True)
@@ -109,13 +105,13 @@ class RunFolder:
                     raise UserError(f"--name={self.path.name}: another process has finished {self.path}")
                 if config.training.resume and self.begun:
                     for aside in [*self.path.glob(ASIDE), *self.checkpoints.glob(ASIDE)]:
-                        _remove(aside)  # what a killed process had begun to write
+                        remove(aside)  # what a killed process had begun to write
                     self.diverged.unlink(missing_ok=True)
                 else:
                     # flags.txt goes last: with it, what is left is a run that --overwrite takes. And it comes
                     # last: with it, --resume has all that it needs.
                     for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.flags):
-                        _remove(entry)
+                        remove(entry)
                     with written_aside(self.vocabulary) as path:
                         vocabulary.save(path)
                     with written_aside(self.flags) as path:
@@ -196,56 +192,3 @@ class RunFolder:
             if not file.is_file():
                 raise UserError(f"--{flag}={path}: no trained run, it has no {file.name}")
         return folder
-
-    def load(self) -> tuple["keras.Model", Vocabulary]:
-        """Returns the run's best model, rebuilt from its flags, and its vocabulary.
-
-        The file of the model gives weights alone, so nothing that it holds is run.
-
-        Raises:
-            UserError: files of the folder don't fit each other.
-        """
-        from char_lstm_tf.models import counted  # imports TensorFlow: not before the flags are parsed
-        from char_lstm_tf.training import run as training
-
-        vocabulary = Vocabulary.load(self.vocabulary)
-        config = self.config
-        try:
-            if config.model.architecture == "counts":
-                model = counted.empty_like(self.model)
-            else:
-                model = training.build(config, len(vocabulary))
-            model.load_weights(self.model)
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{self.model}: not the weights of this run ({reason})") from error
-        return model, vocabulary
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Gives a path beside `path` to write a file or folder to, then syncs it and renames it into place."""
-    aside = path.with_name(f".aside-{uuid.uuid4().hex[:8]}-{path.name}")  # the same ending: Keras looks at it
-    try:
-        yield aside
-        for written in [aside, *aside.rglob("*")]:
-            _sync(written)
-        aside.rename(path) if aside.is_dir() else aside.replace(path)
-        _sync(path.parent)
-    finally:
-        _remove(aside)
-
-
-def _sync(path: Path) -> None:
-    """Waits until a file, or the list of a folder's entries, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    """Removes a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import stepping
 from char_lstm_tf.serving import warmup
 from char_lstm_tf.serving.signatures import Signatures
 from pipelines.vocabulary import Vocabulary
@@ -20,7 +20,7 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
     operation of one kind of device only.
 
     Args:
-        model: any model of `networks.BUILD`.
+        model: any model of `models.build`.
         vocabulary: its vocabulary.
         path: the folder to write; it doesn't exist yet.
     """
@@ -30,7 +30,7 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
         tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids).all())
-    warmup.write(path, networks.state_sizes(model))
+    warmup.write(path, stepping.state_sizes(model))
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:

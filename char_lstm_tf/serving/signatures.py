@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.inference import sampling, scoring
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import stepping
 from pipelines.vocabulary import Vocabulary
 
 Signature = tf.types.experimental.PolymorphicFunction
@@ -53,7 +53,7 @@ class Signatures:
     """The signatures of a model, by the name of the method that returns each.
 
     Args:
-        model: of `networks.BUILD`.
+        model: of `models.build`.
         vocabulary: its vocabulary.
         table: from code points to ids, int64 both.
     """
@@ -74,12 +74,12 @@ class Signatures:
         }
 
     def _step(self, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return networks.step(self._model, ids, states)
+        return stepping.step(self._model, ids, states)
 
     def _read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns the last id of each prompt, int32 `[B]`, and the states before it is read."""
         ids, lengths = encode(prompt, self._table)
-        states = networks.zero_states(self._model, tf.shape(prompt)[0])
+        states = stepping.zero_states(self._model, tf.shape(prompt)[0])
         states = sampling.absorb(self._step, ids, lengths - 1, states)
         return tf.gather(ids, lengths - 1, batch_dims=1), states
 
@@ -203,7 +203,7 @@ class Signatures:
             """The mean loss of all characters but the first, and their number; 0 where there is none."""
             ids, lengths = encode(text, self._table)
             ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack what a loop of 0 wrote
-            states = networks.zero_states(self._model, tf.shape(text)[0])
+            states = stepping.zero_states(self._model, tf.shape(text)[0])
             losses, _ = scoring.losses(self._step, ids[:, :-1], ids[:, 1:], states)
             scored = tf.sequence_mask(lengths - 1, tf.shape(losses)[1])
             # float64: 100,000 float32 losses added up one by one would lose the fourth digit.
@@ -221,7 +221,7 @@ class Signatures:
         """
         states = [
             tf.TensorSpec([None, size], tf.float32, f"state_{number}")
-            for number, size in enumerate(networks.state_sizes(self._model))
+            for number, size in enumerate(stepping.state_sizes(self._model))
         ]
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "ids"), *states])

@@ -17,10 +17,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from char_lstm_tf.runs.folder import RunFolder, written_aside
+from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks import DivergedError
 from pipelines import UserError
+from pipelines.files import written_aside
 
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads them
 

@@ -69,7 +69,7 @@ class Compiled:
 
 
 def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int) -> Compiled:
-    """Compiles a model of `networks.BUILD` for a run of so many batches.
+    """Compiles a model of `models.build` for a run of so many batches.
 
     The loss is categorical cross-entropy of logits against one-hot targets: nats a character. The logs
     have its mean over the epoch so far, `accuracy` (share of characters that were the likeliest one) and

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from char_lstm_tf.runs.folder import written_aside
+from pipelines.files import written_aside
 
 PANELS = {  # what each part of the picture shows: columns of training.csv, and how they are called
     "nats a character": {"loss": "training", "val_loss": "validation"},

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import stepping
 from char_lstm_tf.plot_gradients import COLUMNS, draw
-from char_lstm_tf.runs.folder import written_aside
+from pipelines.files import written_aside
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
@@ -43,7 +43,7 @@ class GradientProbe:
     """Computes the gradients that a model's next training step will have, and leaves no trace in the model.
 
     Args:
-        model: of `networks.BUILD`, compiled.
+        model: of `models.build`, compiled.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -94,7 +94,7 @@ def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], keras.
 
 def _disturbed(model: keras.Model) -> list[keras.Variable]:
     """Returns what a call in training changes: the carried states, and the seeds of dropout."""
-    return [*networks.carried_states(model), *model.non_trainable_variables]
+    return [*stepping.carried_states(model), *model.non_trainable_variables]
 
 
 def clipped(optimizer: keras.Optimizer, norms: np.ndarray, largest: np.ndarray) -> np.ndarray:

@@ -12,8 +12,9 @@ import keras
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
-from char_lstm_tf.models import networks, recurrent
+from char_lstm_tf.models import build, recurrent, stepping
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.origin import Origin
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.serving import export
 from char_lstm_tf.training import callbacks, compiling, curves, fine_tuning
@@ -25,19 +26,6 @@ from char_lstm_tf.training.gradients import LogGradients
 from char_lstm_tf.training.provenance import peak_memory_bytes, provenance
 from pipelines.batches import Batching, training_batch, training_batches
 from pipelines.corpus import Corpus
-
-
-def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False) -> keras.Model:
-    """Returns the model of a configuration, uncompiled; with `stream`, the one that carries state between batches."""
-    return networks.BUILD[config.model.architecture](
-        config.model,
-        vocabulary_size=vocabulary_size,
-        encoding=config.data.encoding,
-        target=config.data.target,
-        window=config.data.window,
-        stream_batch_size=config.data.batch_size if stream else None,
-        trains=trains,
-    )
 
 
 def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
@@ -92,23 +80,25 @@ class Run:
         self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
         self.held_out = text.held_out()
 
-        self.model = build(
+        self.model = build.build(
             config,
             len(text.vocabulary),
             stream=self.batching.order == "stream",
             trains=recurrent.pays(self.progress.steps, self.batching.window),
         )
         if config.training.init_from and not (config.training.resume and folder.newest_progress()):
-            fine_tuning.Origin.find(config.training.init_from).give_weights(self.model, text.vocabulary)
+            fine_tuning.give_weights(Origin.find(config.training.init_from), self.model, text.vocabulary)
         fine_tuning.freeze(self.model, config.training.freeze)
-        self.best = build(config, len(text.vocabulary))  # without carried state: what is kept and exported
+        self.best = build.build(
+            config, len(text.vocabulary)
+        )  # without carried state: what is kept and exported
         self.scorer = Scorer(self.model, text.vocabulary)
         self.compiled = compiling.compile_model(self.model, config.training, steps=self.progress.steps)
         self.checkpoints = Checkpoints(
             folder,
             {
                 "model": self.model.variables,
-                "carried": networks.carried_states(self.model),
+                "carried": stepping.carried_states(self.model),
                 "training": self.compiled.variables,
                 "sums": self.compiled.sums,
                 "best": self.best.weights,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference import beam
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import networks, stepping
 from pipelines.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.fit("abc")
@@ -21,10 +21,10 @@ def model():
 
 def nats(model, prompt, text):
     """Returns the loss of `text` after `prompt` when the unknown character can't be."""
-    states, ids = networks.zero_states(model, 1), VOCABULARY.encode(prompt + text)
+    states, ids = stepping.zero_states(model, 1), VOCABULARY.encode(prompt + text)
     total = 0.0
     for position, (id, following) in enumerate(itertools.pairwise(ids), start=1):
-        logits, states = networks.step(model, tf.constant([id], tf.int32), states)
+        logits, states = stepping.step(model, tf.constant([id], tf.int32), states)
         if position >= len(prompt):
             total -= tf.nn.log_softmax(logits[0, 1:]).numpy()[following - 1]
     return total

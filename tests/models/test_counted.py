@@ -9,7 +9,7 @@ from conftest import verse
 
 from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
 from char_lstm_tf.inference import scoring
-from char_lstm_tf.models import counted, kneser_ney, networks
+from char_lstm_tf.models import build, counted, kneser_ney, stepping
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.training import counting
 from pipelines import UserError, corpus, sources
@@ -124,9 +124,9 @@ def test_what_cannot_be_counted_is_refused(monkeypatch):
 def test_a_step_knows_the_last_characters():
     model = model_of(IDS, 4)
     expected = by_dictionaries(IDS, 4, V)
-    states = networks.zero_states(model, 1)
+    states = stepping.zero_states(model, 1)
     for position, id in enumerate(IDS[:9].tolist()):
-        logits, states = networks.step(model, tf.constant([id]), states)
+        logits, states = stepping.step(model, tf.constant([id]), states)
         context = (0, 0, *IDS[: position + 1].tolist())[-3:]
         np.testing.assert_allclose(np.exp(logits[0]), expected(context), atol=2e-6)
 
@@ -157,7 +157,7 @@ def test_a_run_is_measured_saved_and_exported_like_any_other(tmp_path):
     assert metrics["characters_seen"] == len(text.split("train"))
     assert metrics["test"]["nats_per_char"] < 2.2 < np.log(len(text.vocabulary))
     assert "prompt" in folder.samples.read_text()
-    model, vocabulary = folder.load()
+    model, vocabulary = build.load(folder)
     assert model.count_params() == metrics["parameters"]
     again = scoring.Scorer(model, vocabulary).score(text.split("test")).report()
     assert again == pytest.approx(metrics["test"])

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import networks, stepping
 
 V = 11
 SMALL = {"units": (8, 6, 4), "embedding_size": 5, "dropout": 0.5}
@@ -33,9 +33,9 @@ def full_pass(model, ids):
 
 
 def step_by_step(model, ids):
-    states, logits = networks.zero_states(model, len(ids)), []
+    states, logits = stepping.zero_states(model, len(ids)), []
     for column in ids.T:
-        output, states = networks.step(model, tf.constant(column), states)
+        output, states = stepping.step(model, tf.constant(column), states)
         logits.append(output.numpy())
     return np.stack(logits, axis=1)
 

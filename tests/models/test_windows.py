@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
 from char_lstm_tf.inference import sampling, scoring
-from char_lstm_tf.models import networks, windows
+from char_lstm_tf.models import networks, stepping, windows
 from char_lstm_tf.serving import export
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
@@ -42,9 +42,9 @@ def called(model, ids):
 
 
 def steps(model, ids):
-    states, logits = networks.zero_states(model, len(ids)), []
+    states, logits = stepping.zero_states(model, len(ids)), []
     for column in ids.T:
-        output, states = networks.step(model, tf.constant(column), states)
+        output, states = stepping.step(model, tf.constant(column), states)
         logits.append(output.numpy())
     return np.stack(logits, axis=1), states
 
@@ -74,7 +74,7 @@ def test_a_step_answers_for_the_last_characters_and_unknown_ones_before_the_text
         expected = called(model, before[:, position : position + T])
         np.testing.assert_allclose(logits[:, position], expected, atol=1e-5)
     np.testing.assert_array_equal(state, ids[:, -T:])
-    assert networks.state_sizes(model) == [T]
+    assert stepping.state_sizes(model) == [T]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -91,7 +91,7 @@ def test_the_model_that_trains_gives_what_the_kept_one_gives(ids, name):
 def test_reading_many_at_once_is_stepping(ids, name):
     model = build(name)
     stepped, (state,) = steps(model, ids)
-    first, between = windows.read(model, tf.constant(ids[:, :2]), *networks.zero_states(model, 3))
+    first, between = windows.read(model, tf.constant(ids[:, :2]), *stepping.zero_states(model, 3))
     rest, end = windows.read(model, tf.constant(ids[:, 2:]), between)
     np.testing.assert_allclose(np.concatenate([first, rest], axis=1), stepped, atol=1e-5)
     np.testing.assert_array_equal(end, state)
@@ -198,7 +198,7 @@ def test_an_exported_encoder_writes_scores_and_steps_as_here(tmp_path, ids):
     export.export(model, VOCABULARY, tmp_path / "1")
     loaded = tf.saved_model.load(str(tmp_path / "1"))
     result = loaded.signatures["step"](ids=tf.constant(ids[:, 0]), state_0=tf.zeros([3, T]))
-    logits, (state,) = networks.step(model, tf.constant(ids[:, 0]), networks.zero_states(model, 3))
+    logits, (state,) = stepping.step(model, tf.constant(ids[:, 0]), stepping.zero_states(model, 3))
     np.testing.assert_allclose(result["logits"], logits, atol=1e-5)
     np.testing.assert_array_equal(result["new_state_0"], state)
     text = "quick brown fox."

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import networks, stepping
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.serving import export, signatures
 from pipelines.vocabulary import UNKNOWN, Vocabulary
@@ -54,7 +54,7 @@ def test_step_gives_the_models_logits_and_states(exported, loaded):
     ids = tf.constant([1, 4, 0])
     states = [tf.random.stateless_normal([3, size], [1, size]) for size in (6, 6, 5, 5)]
     result = loaded.signatures["step"](ids=ids, **{f"state_{n}": state for n, state in enumerate(states)})
-    logits, new_states = networks.step(model, ids, states)
+    logits, new_states = stepping.step(model, ids, states)
     np.testing.assert_allclose(result["logits"], logits, atol=1e-6)
     for number, state in enumerate(new_states):
         np.testing.assert_allclose(result[f"new_state_{number}"], state, atol=1e-6)

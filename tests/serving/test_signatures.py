@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference import sampling, scoring
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import networks, stepping
 from char_lstm_tf.serving import export
 from pipelines.vocabulary import Vocabulary
 
@@ -172,9 +172,9 @@ def test_next_char_gives_the_distribution_without_the_unknown_likeliest_first(mo
     )
     chars = [[char.decode() for char in row] for row in result["chars"].numpy()]
     probabilities = result["probabilities"].numpy()
-    states = networks.zero_states(model, 1)
+    states = stepping.zero_states(model, 1)
     for id in VOCABULARY.encode("the r"):
-        logits, states = networks.step(model, tf.constant([id], tf.int32), states)
+        logits, states = stepping.step(model, tf.constant([id], tf.int32), states)
     expected = tf.nn.softmax(logits[0, 1:]).numpy()
     for char, probability in zip(chars[0][:-1], probabilities[0], strict=False):
         assert probability == pytest.approx(expected[VOCABULARY.encode(char)[0] - 1], rel=1e-4)

@@ -10,33 +10,36 @@ from conftest import command, verse
 from char_lstm_tf import command_line
 from char_lstm_tf.config import Config, ModelConfig, TrainingConfig
 from char_lstm_tf.inference.scoring import Scorer
-from char_lstm_tf.models import networks
+from char_lstm_tf.models import build, networks
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.origin import Origin
 from char_lstm_tf.training import compiling, fine_tuning
-from char_lstm_tf.training import run as training
-from char_lstm_tf.training.fine_tuning import Origin, grown
+from char_lstm_tf.training.fine_tuning import extend_weights
 from pipelines import UserError, corpus
 from pipelines.vocabulary import Vocabulary
 
 
 def test_old_ids_keep_their_weights_and_new_ones_stay_fresh():
-    kernel = grown(np.ones((2, 3)), np.full((4, 3), 9.0), known=2, vocabulary_size=4)
+    kernel = extend_weights(np.ones((2, 3)), np.full((4, 3), 9.0), known=2, vocabulary_size=4)
     assert kernel.tolist() == [[1] * 3, [1] * 3, [9] * 3, [9] * 3]
-    logits = grown(np.ones((3, 2)), np.full((3, 4), 9.0), known=2, vocabulary_size=4)
+    logits = extend_weights(np.ones((3, 2)), np.full((3, 4), 9.0), known=2, vocabulary_size=4)
     assert logits.tolist() == [[1, 1, 9, 9]] * 3
-    assert grown(np.ones(2), np.full(3, 9.0), known=2, vocabulary_size=3).tolist() == [1, 1, 9]
-    assert grown(np.ones((2, 2)), np.full((2, 2), 9.0), known=2, vocabulary_size=3).tolist() == [[1, 1]] * 2
+    assert extend_weights(np.ones(2), np.full(3, 9.0), known=2, vocabulary_size=3).tolist() == [1, 1, 9]
+    assert (
+        extend_weights(np.ones((2, 2)), np.full((2, 2), 9.0), known=2, vocabulary_size=3).tolist()
+        == [[1, 1]] * 2
+    )
 
 
 def test_each_of_several_characters_read_at_once_has_its_own_block():
-    kernel = grown(np.array([[1], [2], [3], [4]]), np.full((6, 1), 9), known=2, vocabulary_size=3)
+    kernel = extend_weights(np.array([[1], [2], [3], [4]]), np.full((6, 1), 9), known=2, vocabulary_size=3)
     assert kernel.ravel().tolist() == [1, 2, 9, 3, 4, 9]
 
 
 @pytest.mark.parametrize("old", [(5, 3), (2, 4), (6, 3)])
 def test_weights_that_differ_by_more_than_characters_are_refused(old):
     with pytest.raises(ValueError, match=r"grow|reshape"):
-        grown(np.ones(old), np.ones((4, 3)), known=2, vocabulary_size=4)
+        extend_weights(np.ones(old), np.ones((4, 3)), known=2, vocabulary_size=4)
 
 
 @pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
@@ -59,17 +62,17 @@ def test_frozen_layers_are_the_first_ones(encoding):
 def test_a_run_that_starts_from_another_begins_at_its_loss(trained, tmp_path):
     """Also when the vocabulary has grown: what the new characters add to each softmax is taken out again."""
     origin = Origin.find(str(trained))
-    old, vocabulary = RunFolder(trained).load()
+    old, vocabulary = build.load(RunFolder(trained))
     ids = vocabulary.encode(verse(20))
     loss = Scorer(old, vocabulary).score(ids).nats
-    same = training.build(origin.config, len(vocabulary), stream=True)
-    origin.give_weights(same, vocabulary)
+    same = build.build(origin.config, len(vocabulary), stream=True)
+    fine_tuning.give_weights(origin, same, vocabulary)
     assert Scorer(same, vocabulary).score(ids).nats == pytest.approx(loss, rel=1e-5)
 
     larger = vocabulary.extended("é☃")
-    model = training.build(origin.config, len(larger))
+    model = build.build(origin.config, len(larger))
     fresh = model.layers[-1].get_weights()[0][:, -2:]
-    origin.give_weights(model, larger)
+    fine_tuning.give_weights(origin, model, larger)
     np.testing.assert_array_equal(model.layers[-1].get_weights()[0][:, -2:], fresh)
     kernel, bias = model.layers[-1].get_weights()
     bias[-2:] = -50
@@ -136,8 +139,8 @@ def test_sizes_come_from_the_run_and_the_rest_from_the_flags(trained):
 def test_a_frozen_layer_stays_and_the_others_learn(trained):
     origin = Origin.find(str(trained))
     vocabulary = origin.vocabulary.extended("☃")
-    model = training.build(origin.config, len(vocabulary))
-    origin.give_weights(model, vocabulary)
+    model = build.build(origin.config, len(vocabulary))
+    fine_tuning.give_weights(origin, model, vocabulary)
     fine_tuning.freeze(model, 1)
     compiling.compile_model(model, origin.config.training, steps=4)
     before = [layer.get_weights() for layer in model.layers]
@@ -171,7 +174,7 @@ def test_a_fine_tuned_run_keeps_sizes_and_frozen_layers_and_its_flags_repeat_it(
     assert done.returncode == 0, done.stderr
     resolved = (tmp_path / "tuned" / "flags.txt").read_text().splitlines()
     assert {"--units=16,16", "--window=16", f"--init_from={trained}", "--freeze=1"} <= set(resolved)
-    (old, before), (new, after) = (RunFolder(path).load() for path in (trained, tmp_path / "tuned"))
+    (old, before), (new, after) = (build.load(RunFolder(path)) for path in (trained, tmp_path / "tuned"))
     assert after.characters == before.characters + "è"
     first = [model.layers[0].get_weights() for model in (old, new)]
     np.testing.assert_array_equal(first[1][0][:-1], first[0][0])

@@ -1,0 +1,203 @@
+"""Command line → options, and how a command ends.
+
+Flags are the fields of `Options`, so a default and its explanation stand in one place.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import shutil
+import signal
+import sys
+import textwrap
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TextIO
+
+from absl import flags
+
+from pipelines import UserError
+from pipelines.options import Options, field_types, format_flag
+
+
+def define_flags(options: type[Options], flag_values: flags.FlagValues) -> None:
+    """Defines a flag for each field."""
+    for field in dataclasses.fields(options):
+        if not field.metadata["positional"]:
+            define = _definition(field_types(options)[field.name], field.metadata["choices"])
+            define(field.name, field.default, field.metadata["help"], flag_values=flag_values)
+
+
+def _definition(kind: Any, choices: Sequence[str]) -> Callable[..., Any]:
+    """Returns the absl function that defines a flag of type `kind`."""
+    if choices:
+        return lambda name, default, help, **rest: flags.DEFINE_enum(name, default, choices, help, **rest)
+    if kind == tuple[str, ...]:
+        return flags.DEFINE_multi_string
+    if typing.get_origin(kind) is tuple:
+        return lambda name, default, help, **rest: flags.DEFINE_list(
+            name, [str(value) for value in default], help, **rest
+        )
+    kind = next(iter(typing.get_args(kind)), kind)  # of `int | None`
+    return {
+        bool: flags.DEFINE_bool,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }[kind]
+
+
+def given_flags(
+    options: type[Options], words: Sequence[str], flag_values: flags.FlagValues | None = None
+) -> dict[str, Any]:
+    """Returns what a command line gives: the values of its flags, those of its flagfiles included, by field.
+
+    Args:
+        options: what the flags are.
+        words: the command line, without the name of the program.
+        flag_values: other flags that may be given too, none by default.
+
+    Raises:
+        UserError: a flag is unknown or has a value of another type, or a word is no flag.
+    """
+    flag_values = flags.FlagValues() if flag_values is None else flag_values
+    define_flags(options, flag_values)
+    try:
+        rest = flag_values(["", *words])[1:]
+    except flags.Error as error:
+        raise UserError(f"{error} (--help explains every flag)") from None
+    _replace_repeated_flags(words, flag_values)
+    given = {}
+    for field in dataclasses.fields(options):
+        if field.metadata["positional"]:
+            given[field.name], rest = tuple(rest), []
+        elif flag_values[field.name].present:
+            value = flag_values[field.name].value
+            given[field.name] = _as_tuple(field.name, value, field_types(options)[field.name])
+    if rest:
+        raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
+    return given
+
+
+def _as_tuple(name: str, value: Any, kind: Any) -> Any:
+    """Returns the value of a flag; the list of one that takes several as a tuple of their type."""
+    if typing.get_origin(kind) is not tuple:
+        return value
+    element = typing.get_args(kind)[0]
+    try:
+        return tuple(element(item) for item in value or () if item)  # `--text=` gives nothing
+    except ValueError:
+        what = "whole numbers" if element is int else "numbers"
+        raise UserError(f"--{name}={','.join(value)}: must be {what}, separated by commas") from None
+
+
+def _replace_repeated_flags(words: Sequence[str], flag_values: flags.FlagValues) -> None:
+    """Lets flags that may be repeated replace what the flagfiles say of them, as all other flags do.
+
+    absl appends: `--flagfile=a.flags --text=b.txt` would read the texts of both.
+    """
+    given: dict[str, list[str]] = {}
+    for word, following in itertools.zip_longest(words, words[1:]):
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and name in flag_values and isinstance(flag_values[name], flags.MultiFlag):
+            given.setdefault(name, []).append(value if equals else following)
+    for name, values in given.items():
+        flag_values[name].value = values
+
+
+def run(
+    main: Callable[[Any], int | None], options: type[Options], *, read: Callable[..., Any] | None = None
+) -> None:
+    """Reads the command line, calls `main` with what it says, and ends the process.
+
+    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 130, 141 and 143: ended by
+    SIGINT, by a reader that left, and by SIGTERM, as a shell reports them. 1, 3 and 130 are said in a line on stderr.
+
+    Args:
+        main: the command. What it returns is the exit status, None being 0.
+        options: what the flags are.
+        read: makes the argument of `main` of the flags that were given, by name; `options` itself unless told.
+    """
+    module = sys.modules["__main__"]
+    command = f"python -m {module.__spec__.name.removesuffix('.__main__')}"
+    try:
+        if {"--help", "-help", "-?"} & set(sys.argv[1:]):
+            print(module.__doc__, help_text(options), sep="\n", flush=True)
+            return
+        status = main((read or options)(**given_flags(options, sys.argv[1:])))
+    except UserError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        _silence(sys.stdout)
+        sys.exit(128 + signal.SIGPIPE)
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    sys.exit(status)
+
+
+def help_text(options: type[Options]) -> str:
+    """Returns what `--help` says of the flags, in groups."""
+    width = min(shutil.get_terminal_size().columns, 110)
+    lines = []
+    for group in options.groups():
+        lines.append((group.__doc__ or "").splitlines()[0])
+        for field in dataclasses.fields(group):
+            if not field.metadata["positional"]:
+                lines += _help_lines(field, field_types(group)[field.name], width)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _help_lines(field: dataclasses.Field, kind: Any, width: int) -> list[str]:
+    """Returns a flag with its choices and its default, and its help below."""
+    name = f"--[no]{field.name}" if kind is bool else f"--{field.name}"
+    facts = []
+    if choices := list(filter(None, field.metadata["choices"])):
+        facts.append(", ".join(choices))
+    if field.default not in (None, "", ()):
+        facts.append(f"default: {format_flag(field.default)}")
+    indent = " " * 6
+    return [
+        f"  {name}" + (f"  ({'; '.join(facts)})" if facts else ""),
+        *textwrap.wrap(field.metadata["help"], width, initial_indent=indent, subsequent_indent=indent),
+    ]
+
+
+class TolerantStream:
+    """A stream that goes silent when its reader has left: `train … | head` shows a head and doesn't end the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes as a stream does."""
+        return self._unless_closed(lambda: self._stream.write(text)) or len(text)
+
+    def flush(self) -> None:
+        """Flushes as a stream does."""
+        self._unless_closed(self._stream.flush)
+
+    def _unless_closed(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except BrokenPipeError:
+            _silence(self._stream)
+
+
+@contextlib.contextmanager
+def tolerant_output() -> Iterator[None]:
+    """Lets nothing end that prints to stdout or stderr when their readers have left."""
+    out, log = map(TolerantStream, (sys.stdout, sys.stderr))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(log):
+        yield
+
+
+def _silence(stream: TextIO) -> None:
+    """Discards all that is written to a stream from now on, and what waits in its buffer."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

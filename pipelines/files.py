@@ -1,0 +1,42 @@
+"""Files and folders that appear whole or not at all."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ASIDE = ".aside-*"  # what is being written, or was when a process was killed
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Gives a path beside `path` to write a file or folder to, then syncs it and renames it into place.
+
+    If the body raises, what it wrote is removed and `path` stays as it was.
+    """
+    aside = path.with_name(f".aside-{uuid.uuid4().hex[:8]}-{path.name}")  # Keras wants the same ending
+    try:
+        yield aside
+        for written in [aside, *aside.rglob("*")]:
+            _sync(written)
+        aside.rename(path) if aside.is_dir() else aside.replace(path)
+        _sync(path.parent)
+    finally:
+        remove(aside)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file, or the list of a folder's entries, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
