@@ -12,14 +12,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, Config, DataConfig, ModelConfig, TrainingConfig, option
+from char_lstm_tf.config import Config
 from char_lstm_tf.runs.folder import RunFolder
-from pipelines import corpus, sources
+from char_lstm_tf.runs.plan import Plan
+from pipelines import command_line, corpus, sources
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
 
 
-@dataclasses.dataclass(frozen=True)
-class CheckpointConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CheckpointConfig(Options):
     """What to measure."""
 
     text: tuple[str, ...] = option((), "Text to train on.")
@@ -28,29 +30,23 @@ class CheckpointConfig(Checked):
     steps: int = option(200, "Steps of a turn, some eight seconds for the default recipe.")
 
 
-def main() -> None:
+def main(asked: CheckpointConfig) -> None:
     """Measures, and prints a table."""
-    asked = command_line.read_flags(CheckpointConfig)
-    command_line.load_tensorflow()
+    import_tensorflow()
     from char_lstm_tf.training import fitting
-    from char_lstm_tf.training import run as training
-    from pipelines.batches import training_batches
+    from char_lstm_tf.training.run import Run
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a real disk, as runs are
         text = corpus.prepare(
             sources.text_files(asked.text), split=(0.9, 0.1, 0.0), folder=Path(folder, "data")
         )
         config = Config(
-            DataConfig(split=(0.9, 0.1, 0.0)),
-            ModelConfig(units=asked.units, architecture="functional"),
-            TrainingConfig(name="x", output_dir=folder, epochs=1000),
+            name="x", output_dir=folder, units=asked.units, architecture="functional", epochs=1000
         )
-        run = training.Run(config, text, RunFolder(Path(folder, "x")))
+        run = Run(Plan(config, RunFolder(Path(folder, "x")), None), text)
         step = fitting.train_function(run.model)
-        iterator = iter(
-            training_batches(run.ids, run.batching, **run.form, steps=run.progress.steps).prefetch(8)
-        )
-        run.folder.path.mkdir()
+        iterator = iter(run.batches(steps=run.progress.steps).prefetch(8))
+        Path(folder, "x").mkdir()
 
         def turn(*, saves: bool) -> tuple[float, float]:
             """Returns wall and CPU seconds of a turn."""
@@ -73,7 +69,9 @@ def main() -> None:
             began = time.perf_counter()
             run.checkpoints.save()
             saving.append(time.perf_counter() - began)
-        size = sum(file.stat().st_size for file in run.folder.checkpoint_folders()[-1].iterdir())
+        size = sum(
+            file.stat().st_size for file in RunFolder(Path(folder, "x")).checkpoint_folders()[-1].iterdir()
+        )
     print(f"| turns of {asked.steps} steps | seconds | CPU seconds |\n| --- | --- | --- |")
     for name, turns in (("with a checkpoint at the end", with_one), ("without", without)):
         wall, cpu = ([taken[part] for taken in turns] for part in (0, 1))

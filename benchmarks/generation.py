@@ -16,8 +16,10 @@ import sys
 import time
 from collections.abc import Callable
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, ModelConfig, option
+from char_lstm_tf.config import ModelConfig
+from pipelines import command_line
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
 
 SECONDS = 0.6  # of each measurement
 VOCABULARY_SIZE = 80
@@ -27,8 +29,8 @@ FLOOR, OURS, PREDICT = "floor", "ours: compiled loop", "model.predict a characte
 KERAS, TORCH = "tf.function a character", "torch.nn.LSTM a character"
 
 
-@dataclasses.dataclass(frozen=True)
-class GenerationConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GenerationConfig(Options):
     """What to measure."""
 
     units: tuple[int, ...] = option((128, 512), "Units of both layers, a model each.")
@@ -84,7 +86,7 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
         chars = CHUNK * (5 if rows == 1 else 1)
 
         def write() -> int:
-            for _ in writer.write("a", chars=chars, seeds=range(rows), temperatures=[1.0] * rows):
+            for _ in writer.write(["a"] * rows, chars=chars, seeds=range(rows), temperatures=[1.0] * rows):
                 pass
             return chars * rows
 
@@ -159,10 +161,9 @@ def torch_ways(units: int, threads: tuple[int, ...]) -> dict[tuple[str, int], Ca
     return {(TORCH, rows): loop(rows) for rows in ROWS}
 
 
-def main() -> None:
+def main(config: GenerationConfig) -> None:
     """Measures and prints a table, in Markdown."""
-    config = command_line.read_flags(GenerationConfig)
-    command_line.load_tensorflow()
+    import_tensorflow()
     ways = {
         (units, *key): measure
         for units in config.units

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, Config, DataConfig, ModelConfig, TrainingConfig, option
-from pipelines import corpus, sources
+from char_lstm_tf.config import Config
+from pipelines import command_line, corpus, sources
 from pipelines.gutenberg import cleaning
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -28,8 +29,8 @@ SECONDS = 0.7  # of each measurement: enough batches that the first ones don't c
 NAIVE_WINDOWS = 20_000  # of the array that holds all windows one-hot; more would fill the memory
 
 
-@dataclasses.dataclass(frozen=True)
-class BenchmarkConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig(Options):
     """What to measure on."""
 
     text: tuple[str, ...] = option((), "Files to measure on; several follow each other.")
@@ -158,13 +159,12 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     from char_lstm_tf.training import compiling
     from pipelines.batches import Batching, training_batches
 
-    data = DataConfig(batch_size=config.batch_size, window=config.window)
-    run = Config(data, ModelConfig(), TrainingConfig(name="benchmark"))
+    run = Config(name="benchmark", batch_size=config.batch_size, window=config.window)
     model = build.build(run, len(text.vocabulary), stream=True)
-    compiling.compile_model(model, run.training, steps=1000)
+    compiling.compile_model(model, run, steps=1000)
     batches = training_batches(
         text.split("train"),
-        Batching("stream", data.batch_size, data.window),
+        Batching("stream", run.batch_size, run.window),
         encoding="one_hot",
         target="sequence",
         vocabulary_size=len(text.vocabulary),
@@ -175,17 +175,16 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     def measure() -> float:
         began = time.perf_counter()
         model.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
-        return steps * data.batch_size * data.window / (time.perf_counter() - began)
+        return steps * run.batch_size * run.window / (time.perf_counter() - began)
 
     measure()  # compiles
     keras.backend.clear_session(free_memory=False)
     return measure
 
 
-def main() -> None:
+def main(config: BenchmarkConfig) -> None:
     """Measures and prints the table."""
-    config = command_line.read_flags(BenchmarkConfig)
-    command_line.load_tensorflow()
+    import_tensorflow()
     found = sources.text_files(config.text) or [sources.LanguageReference()]
     raw_bytes = [s.path.read_bytes() if config.text else "".join(s.documents()).encode() for s in found]
     with tempfile.TemporaryDirectory() as folder:

@@ -16,13 +16,12 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, option
-from pipelines import UserError, sources
+from pipelines import UserError, command_line, sources
+from pipelines.options import Options, option
 
 
-@dataclasses.dataclass(frozen=True)
-class MemoryConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MemoryConfig(Options):
     """What to measure."""
 
     text: tuple[str, ...] = option((), "Files, folders or globs to make the texts from.")
@@ -60,9 +59,8 @@ def write_text(found: list[sources.TextFile], megabytes: int, folder: Path) -> l
     return [f"--text={folder}"]
 
 
-def main() -> None:
+def main(config: MemoryConfig) -> None:
     """Measures and prints a table, in Markdown."""
-    config = command_line.read_flags(MemoryConfig)
     found = sources.text_files(config.text)
     if not found:
         raise UserError("--text: name the files to make the texts from")

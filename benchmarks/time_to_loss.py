@@ -17,29 +17,29 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.trainers import KERAS, OURS, TORCH, KerasTrainer, TorchTrainer, keras_model
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, TrainingConfig, option
-from pipelines import corpus, sources
+from char_lstm_tf.config import TrainingConfig
+from pipelines import command_line, corpus, sources
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
 
 UNITS, BATCH_SIZE, WINDOW, TURN = 128, 16, 64, 100
 LOSSES = (2.0, 1.8, 1.7, 1.6)
 
 
-@dataclasses.dataclass(frozen=True)
-class LossConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LossConfig(Options):
     """What to learn, and for how long."""
 
     text: tuple[str, ...] = option((), "The text.")
     steps: int = option(4000, "Steps of the schedule.")
 
 
-def main() -> None:
+def main(config: LossConfig) -> None:
     """Trains, and prints a table, in Markdown."""
-    config = command_line.read_flags(LossConfig)
     found = sources.text_files(config.text, encoding="", clean=True)
     with tempfile.TemporaryDirectory() as folder:
         text = corpus.prepare(found, split=(0.9, 0.1, 0.0), max_vocabulary=0, folder=Path(folder))
-        command_line.load_tensorflow()
+        import_tensorflow()
         race(text, config.steps)
 
 
@@ -50,7 +50,7 @@ def work(
     if way == TORCH:
         this = TorchTrainer(UNITS, **sizes, rates=rates, start=start)
     else:
-        command_line.load_tensorflow()
+        import_tensorflow()
         this = KerasTrainer(UNITS, **sizes, window=WINDOW, steps=steps, fast=way == OURS)
     while batches := pipe.recv():
         this.load(batches)
@@ -68,7 +68,7 @@ def race(text: corpus.Corpus, steps: int) -> None:
     sizes = {"vocabulary_size": len(text.vocabulary), "batch_size": BATCH_SIZE}
     judge = keras_model(UNITS, **sizes | {"batch_size": None}, window=WINDOW, trains=False)
     scorer = Scorer(judge, text.vocabulary)
-    schedule = compiling.learning_rate(TrainingConfig(name="x"), steps=steps)
+    schedule = compiling.learning_rate(TrainingConfig(), steps=steps)
     rates = [float(schedule(step)) for step in range(steps)]
     context, pipes = multiprocessing.get_context("spawn"), {}
     for way in (OURS, KERAS, TORCH) if importlib.util.find_spec("torch") else (OURS, KERAS):

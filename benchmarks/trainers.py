@@ -50,7 +50,7 @@ class KerasTrainer:
         self._model = keras_model(
             units, vocabulary_size=vocabulary_size, batch_size=batch_size, window=window, trains=fast
         )
-        compiling.compile_model(self._model, TrainingConfig(name="x"), steps=steps)
+        compiling.compile_model(self._model, TrainingConfig(), steps=steps)
         self._model.make_train_function()
         self._step = fitting.train_function(self._model) if fast else self._model.train_function
 
@@ -105,7 +105,7 @@ class TorchTrainer:
             for layer in range(2):  # Keras has one bias
                 getattr(self._lstm, f"bias_hh_l{layer}").zero_().requires_grad_(False)
         self._rates = iter(rates)
-        decay = TrainingConfig(name="x").weight_decay
+        decay = TrainingConfig().weight_decay
         self._optimizer = torch.optim.AdamW(self._learned, eps=1e-7, weight_decay=decay, fused=True)
         self._states = tuple(torch.zeros(2, batch_size, units) for _ in "hc")
 

@@ -22,8 +22,9 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from benchmarks.trainers import KERAS, OURS, TORCH, KerasTrainer, TorchTrainer
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, option
+from pipelines import command_line
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
 
 VOCABULARY_SIZE = 66
 BATCH_AND_WINDOW = {128: [(16, 64), (64, 100)], 256: [(64, 100)], 512: [(128, 100)]}
@@ -31,8 +32,8 @@ FLOPS_A_TURN = 15e9  # some 0.2 s: enough steps to even out the scheduler
 SETTLE_SECONDS = 0.3  # in which PyTorch's threads stop looking for work
 
 
-@dataclasses.dataclass(frozen=True)
-class StepConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepConfig(Options):
     """What to measure."""
 
     units: tuple[int, ...] = option((128, 256, 512), "Units of both layers: 128, 256 or 512.")
@@ -56,7 +57,7 @@ def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -
     if way == TORCH:
         this = TorchTrainer(units, **sizes, rates=itertools.repeat(1e-3))
     else:
-        command_line.load_tensorflow()
+        import_tensorflow()
         this = KerasTrainer(units, **sizes, window=window, steps=1_000_000, fast=way == OURS)
     ids = np.random.default_rng(0).integers(0, VOCABULARY_SIZE, [batch_size, window + 1])
     one_hot = np.eye(VOCABULARY_SIZE, dtype=np.float32)[ids]
@@ -123,9 +124,8 @@ def report(way: str, results: dict, size: tuple[int, int, int], peak_flops: floa
     )
 
 
-def main() -> None:
+def main(config: StepConfig) -> None:
     """Measures and prints a table, in Markdown."""
-    config = command_line.read_flags(StepConfig)
     ways = [OURS, KERAS]
     if importlib.util.find_spec("torch"):
         ways.append(TORCH)

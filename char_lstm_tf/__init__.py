@@ -1,1 +1,60 @@
-"""Character-level language models: models in, text out. `pipelines` feeds it."""
+"""Character-level language models with LSTMs, in Keras 3 on TensorFlow.
+
+    config = char_lstm_tf.Config(text=("book.txt",), name="book")
+    metrics = char_lstm_tf.train(config)
+    model = char_lstm_tf.load("saved_models/book")
+    model.generate(["Once upon"], chars=200)
+
+TensorFlow is imported by `train` and `load`, not before.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from char_lstm_tf.config import Config
+from pipelines import UserError
+
+if TYPE_CHECKING:
+    from char_lstm_tf.inference.language_model import LanguageModel
+
+__all__ = ["Config", "UserError", "__version__", "load", "train"]
+__version__ = "1.0.0"
+
+
+def train(config: Config) -> dict:
+    """Trains, measures and exports a model, as `python -m char_lstm_tf.train` does.
+
+    Samples and progress are printed unless `config.quiet`.
+
+    Args:
+        config: the flags. One that equals its default counts as not given: a resumed run, or one with `init_from`, has
+            it from there.
+
+    Returns:
+        What metrics.json in the run's folder holds: `validation` and `test` losses, `parameters`, `seconds` and more.
+
+    Raises:
+        UserError: something is wrong with the configuration, the text or the folder.
+    """
+    # Imported here, so that importing the package takes no time.
+    from char_lstm_tf.runs.plan import plan_run
+    from char_lstm_tf.training.train import train
+
+    return train(plan_run(**config.given()))
+
+
+def load(path: str | Path) -> "LanguageModel":
+    """Returns the best model of a run, to write and score text with.
+
+    Args:
+        path: the run's folder, such as saved_models/quickstart.
+
+    Raises:
+        UserError: there is no trained run.
+    """
+    from pipelines.tensorflow_import import import_tensorflow
+
+    import_tensorflow()
+    from char_lstm_tf.inference.language_model import LanguageModel
+
+    return LanguageModel.load(path)

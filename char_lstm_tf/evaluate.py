@@ -1,14 +1,15 @@
-"""Measures how well a trained model predicts texts: one pass over all of each, the state carried from start to end.
+"""Measures how well a trained model predicts texts.
 
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=book.txt
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=books --html=surprise.html
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=book.txt --json
 
-Nats a character is the mean of -ln p(character | all before it); bits = nats / ln 2; perplexity = exp(nats); perplexity
-a word = exp(nats × characters / words), words being runs of characters that aren't white space. The first character
-of a file has nothing before it and isn't scored. A character that the model doesn't know is scored as the unknown one.
---window reads the text in pieces instead, each from a fresh state, as models without a memory are measured.
-With several files, a row (--json: a line) for each comes first, and the totals last.
+Each file is read once, from a fresh state that is carried from its first character to its last. The loss in nats a
+character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a word
+= exp(nats × characters / words), where words are separated by white space. The first character of a file has nothing
+before it and isn't scored. A character that the model doesn't know is scored as the unknown character. --window reads
+the text in pieces instead, each from a fresh state, which is how models without a memory are measured.
+With several files, there is a row (--json: a line) for each, and the totals come last.
 """
 
 import dataclasses
@@ -21,45 +22,67 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, option
+from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.folder import RunFolder
-from pipelines import UserError, sources
+from pipelines import UserError, command_line, sources
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from char_lstm_tf.inference.scoring import Score
 
 
-@dataclasses.dataclass(frozen=True)
-class EvaluateConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(Options):
     """What to measure."""
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
     text: tuple[str, ...] = option(
-        (), "Files, folders (their *.txt) or globs; each file is read from a fresh state."
+        (), "Files, folders (their *.txt files) or globs. Each file is read from a fresh state."
     )
-    text_encoding: str = option("", "Encoding of --text files, such as latin-1; detected when not given.")
+    text_encoding: str = option("", "Encoding of the --text files, such as latin-1. Detected by default.")
     clean: bool = option(
-        True, "Remove Project Gutenberg's headers, footers and licence; --noclean keeps files as they are."
+        True, "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are."
     )
     window: int = option(
         0,
-        "Forget everything after so many characters, and begin anew: the measure of models that see a window. "
+        "Forget everything after this many characters and start again, as models that see a window are measured. "
         "0: one pass with carried state.",
+        at_least=0,
     )
-    json: bool = option(False, "Print JSON instead of a table: an object a line, the totals on the last.")
-    tsv: str = option("", "File to write, a line a character: file, position, character, nats.")
+    json: bool = option(
+        False, "Print JSON instead of a table: an object a line, the totals on the last line."
+    )
+    tsv: str = option("", "File to write, with a line for each character: file, position, character, nats.")
     html: str = option("", "Page to write: the texts, coloured by surprise.")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._require(self.window >= 0, "window", "must be at least 1, or 0 for one pass")
+
+def main(config: EvaluateConfig) -> None:
+    """Loads the run and the texts, scores, and prints."""
+    RunFolder.find(config.model)
+    names, texts = read_texts(config)
+    import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
+    from char_lstm_tf.inference.language_model import LanguageModel
+
+    model = LanguageModel.load(config.model)
+    started = time.perf_counter()
+    scores, losses = zip(*model.losses(texts, window=config.window), strict=True)
+    seconds = time.perf_counter() - started
+    scored = list(map(ScoredText, names, texts, losses))
+    for flag, write in (("tsv", write_tsv), ("html", write_html)):
+        _write(flag, getattr(config, flag), write, scored)
+    total = functools.reduce(operator.add, scores)
+    print_scores = print_json if config.json else print_table
+    print_scores(dict(zip(names, scores, strict=True)), total)
+    print(f"{total.characters / seconds:,.0f} characters a second, compilation included", file=sys.stderr)
 
 
-def main() -> None:
-    """Loads run and texts, scores, and prints."""
-    config = command_line.read_flags(EvaluateConfig)
-    folder = RunFolder.find(config.model)
+def read_texts(config: EvaluateConfig) -> tuple[list[str], list[str]]:
+    """Returns the names and the texts of the files.
+
+    Raises:
+        UserError: there is no file, or one can't be read or has nothing to score.
+    """
     found = sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)
     if not found:
         raise UserError("--text: name the files to measure on, such as --text=book.txt")
@@ -67,28 +90,7 @@ def main() -> None:
     for source, text in zip(found, texts, strict=True):
         if len(text) < 2:
             raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
-    command_line.load_tensorflow()
-    from char_lstm_tf.inference.scoring import (  # imports TensorFlow: not before the flags are checked
-        Score,
-        Scorer,
-    )
-    from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
-    from char_lstm_tf.models import build
-
-    model, vocabulary = build.load(folder)
-    scorer = Scorer(model, vocabulary)
-    ids = [vocabulary.encode(text) for text in texts]
-    began = time.perf_counter()
-    losses = scorer.nats_in_windows(ids, config.window) if config.window else scorer.nats_of_each(ids)
-    seconds = time.perf_counter() - began
-    names = [source.name for source in found]
-    scores = dict(zip(names, map(Score.of, texts, ids, losses), strict=True))
-    scored = list(map(ScoredText, names, texts, losses))
-    for flag, write in (("tsv", write_tsv), ("html", write_html)):
-        _write(flag, getattr(config, flag), write, scored)
-    total = functools.reduce(operator.add, scores.values())
-    _print_json(scores, total) if config.json else _print_table(scores, total)
-    print(f"{total.characters / seconds:,.0f} characters a second, compilation included", file=sys.stderr)
+    return [source.name for source in found], texts
 
 
 def _write(flag: str, name: str, write: Callable[[Path, Sequence], None], scored: Sequence) -> None:
@@ -99,14 +101,16 @@ def _write(flag: str, name: str, write: Callable[[Path, Sequence], None], scored
             raise UserError(f"--{flag}={name}: {error.strerror}; name a file that can be written") from error
 
 
-def _print_json(scores: "dict[str, Score]", total: "Score") -> None:
+def print_json(scores: "dict[str, Score]", total: "Score") -> None:
+    """Prints an object for each of several files, and the totals."""
     if len(scores) > 1:
         for name, score in scores.items():
             print(json.dumps({"file": name} | score.report(), ensure_ascii=False))
     print(json.dumps(total.report()))
 
 
-def _print_table(scores: "dict[str, Score]", total: "Score") -> None:
+def print_table(scores: "dict[str, Score]", total: "Score") -> None:
+    """Prints a row for each of several files, and the totals."""
     if len(scores) > 1:
         width = max(map(len, scores))
         print(f"{'file':<{width}}{'characters':>14}{'nats/char':>11}{'bits/char':>11}{'unknown':>9}")

@@ -1,10 +1,10 @@
-"""Writes text with a trained model, as it comes, to stdout.
+"""Writes text with a trained model to stdout, as it comes.
 
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt="The " --chars=500 --temperature=0.8
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt_file=chapter.txt --stop=. --json
 
-The same seed writes the same text, and so does `generate` of the SavedModel. Temperature 0, or --greedy, takes the
-likeliest character every time; --top_k and --top_p keep the model from its least likely ideas; --beam looks for the
+The same seed writes the same text, here and with `generate` of the SavedModel. Temperature 0, or --greedy, takes the
+likeliest character every time. --top_k and --top_p leave out the least likely characters. --beam searches for the
 likeliest text as a whole, without chance.
 """
 
@@ -12,71 +12,77 @@ import dataclasses
 import json
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Checked, option
 from char_lstm_tf.runs.folder import RunFolder
-from pipelines import UserError
+from pipelines import UserError, command_line
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import UNKNOWN, Vocabulary
 
 
-@dataclasses.dataclass(frozen=True)
-class SampleConfig(Checked):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SampleConfig(Options):
     """What to write."""
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
-    prompt: str = option("", "What the text continues; empty: a new line.")
+    prompt: str = option("", "What the text continues. Empty: a new line.")
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
-    chars: int = option(500, "Characters to write.")
+    chars: int = option(500, "Characters to write.", at_least=0)
     stop: tuple[str, ...] = option(
-        (), "End before this text; repeat it for others. --chars still ends it, too."
+        (), "End before this text. Repeat it for others. --chars ends the text too."
     )
     temperature: float = option(
-        0.8, "Below 1: safer; above 1: wilder; 0: the likeliest character every time."
+        0.8,
+        "Below 1: safer. Above 1: wilder. 0: the likeliest character every time.",
+        at_least=0,
+        below=float("inf"),
     )
-    greedy: bool = option(False, "The likeliest character every time, whatever --temperature is.")
-    top_k: int = option(0, "Choose among so many of the likeliest characters; 0: among all.")
+    greedy: bool = option(False, "Take the likeliest character every time, whatever --temperature is.")
+    top_k: int = option(0, "Choose among this many of the likeliest characters. 0: among all.", at_least=0)
     top_p: float = option(
-        1.0, "Choose among the likeliest characters that have this probability together; 1: all."
+        1.0,
+        "Choose among the likeliest characters that together have this probability. 1: among all.",
+        above=0,
+        at_most=1,
     )
     beam: int = option(
         0,
-        "Beam search of this width instead: no chance, and nothing is shown before the end. "
-        "--num_samples are the likeliest texts found.",
+        "Use a beam search of this width instead: no chance, and nothing is shown before the end. --num_samples are "
+        "the likeliest texts found. 0: no beam search.",
+        at_least=0,
+        at_most=1000,
     )
-    seed: int | None = option(None, "Whole number that repeats a text; another one each time when not given.")
-    num_samples: int = option(1, "Texts to write, side by side, with the seeds --seed, --seed + 1 and so on.")
+    seed: int | None = option(
+        None, "Whole number that repeats a text. Default: another one each time.", at_least=-(2**63)
+    )
+    num_samples: int = option(
+        1, "Texts to write side by side, with the seeds --seed, --seed + 1 and so on.", at_least=1
+    )
     json: bool = option(
         False, "Print a JSON object a line for each text: prompt, text, and seed or (--beam) nats."
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._require(not (self.prompt and self.prompt_file), "prompt_file", "give it or --prompt, not both")
-        self._require(self.chars >= 0, "chars", "must not be negative")
-        self._require(all(self.stop), "stop", "must not be empty")
-        self._require(0 <= self.temperature < float("inf"), "temperature", "must be a number of at least 0")
-        self._require(self.top_k >= 0, "top_k", "must be at least 1, or 0 for no limit")
-        self._require(0 < self.top_p <= 1, "top_p", "must be above 0 and at most 1")
-        self._require(0 <= self.beam <= 1000, "beam", "must be from 1 to 1000, or 0 for none")
-        for field in ("stop", "greedy", "top_k", "top_p", "seed"):
+    def check(self) -> None:
+        """Checks what goes together."""
+        super().check()
+        self.require(not (self.prompt and self.prompt_file), "prompt_file", "give it or --prompt, not both")
+        self.require(all(self.stop), "stop", "must not be empty")
+        for name in ("stop", "greedy", "top_k", "top_p", "seed") if self.beam else ():
             remedy = "--beam finds the likeliest texts of --chars characters; leave one of the two out"
-            self._require(not (self.beam and self.given(field)), field, remedy)
-        self._require(not self.beam or self.chars, "chars", "must be at least 1 with --beam")
-        self._require(self.num_samples >= 1, "num_samples", "must be at least 1")
-        self._require(
-            not self.beam or self.num_samples <= self.beam, "num_samples", f"at most --beam={self.beam}"
+            self.require(not self.is_given(name), name, remedy)
+        self.require(not self.beam or self.chars > 0, "chars", "must be at least 1 with --beam")
+        self.require(
+            not self.beam or self.num_samples <= self.beam,
+            "num_samples",
+            f"must be at most --beam={self.beam}",
         )
-        self._require(
-            self.seed is None or -(2**63) <= self.seed < 2**63 - self.num_samples,
-            "seed",
-            "must fit in 64 bits",
-        )
+        last_seed = (self.seed or 0) + self.num_samples - 1
+        self.require(last_seed < 2**63, "seed", "must fit in 64 bits, with --num_samples")
 
     def read_prompt(self) -> str:
-        """Returns the prompt, from wherever it comes.
+        """Returns the prompt.
 
         Raises:
             UserError: --prompt_file can't be read.
@@ -95,77 +101,43 @@ class SampleConfig(Checked):
             ) from error
 
 
-def stopped(pieces: Iterator[list[str]], stops: Sequence[str]) -> Iterator[list[str]]:
-    """Yields the pieces of each row up to the stop that is complete first, and ends when all rows have ended.
-
-    Before: `["ab."], ["cd"]` with the stop `".c"`; after: `["ab"], [""], …`: what may become a stop is held back.
-
-    Args:
-        pieces: the next characters of each row, again and again.
-        stops: texts of at least one character; none: the pieces come as they are.
-    """
-    held_back = max(map(len, stops), default=1) - 1
-    held: dict[int, str] = {}
-    done: set[int] = set()
-    for piece in pieces:
-        shown = [""] * len(piece)
-        for row in set(range(len(piece))) - done:
-            text = held.get(row, "") + piece[row]
-            ends = [(text.index(stop) + len(stop), text.index(stop)) for stop in stops if stop in text]
-            if ends:
-                done.add(row)
-            cut = min(ends)[1] if ends else max(len(text) - held_back, 0)
-            shown[row], held[row] = text[:cut], "" if ends else text[cut:]
-        yield shown
-        if len(done) == len(piece):
-            return
-    if held:
-        yield [held[row] for row in sorted(held)]
-
-
-def main() -> None:
+def main(config: SampleConfig) -> None:
     """Loads the run and writes."""
-    config = command_line.read_flags(SampleConfig)
-    folder = RunFolder.find(config.model)
+    RunFolder.find(config.model)
     prompt = config.read_prompt()
-    command_line.load_tensorflow()
-    from char_lstm_tf.models import build  # imports TensorFlow: not before the flags are checked
+    import_tensorflow()  # not before the flags are checked, since it takes seconds
+    from char_lstm_tf.inference.language_model import LanguageModel
 
-    model, vocabulary = build.load(folder)
-    _report_unknown(prompt, vocabulary)
+    model = LanguageModel.load(config.model)
+    report_unknown(prompt, model.vocabulary)
     if config.beam:
-        from char_lstm_tf.inference import beam  # imports TensorFlow: not before the flags are checked
-
-        found = beam.likeliest_texts(model, vocabulary, prompt, chars=config.chars, width=config.beam)
-        texts, nats = zip(*found[: config.num_samples], strict=True)
-        _show(config, prompt, texts, "nats", [round(value, 4) for value in nats])
+        found = model.likeliest(prompt, chars=config.chars, width=config.beam)[: config.num_samples]
+        texts, nats = zip(*found, strict=True)
+        print_texts(config, prompt, texts, "nats", [round(value, 4) for value in nats])
         return
-    from char_lstm_tf.inference.sampling import Writer  # likewise
-
     seed = config.seed if config.seed is not None else secrets.randbits(31)
-    seeds = [seed + number for number in range(config.num_samples)]
-    pieces = Writer(model, vocabulary).write(
-        prompt,
-        chars=config.chars,
-        seeds=seeds,
-        temperatures=[0.0 if config.greedy else config.temperature] * len(seeds),
-        top_k=config.top_k,
-        top_p=config.top_p,
-    )
-    pieces = stopped(pieces, config.stop)
+    options = {
+        "chars": config.chars,
+        "temperature": 0.0 if config.greedy else config.temperature,
+        "top_k": config.top_k,
+        "top_p": config.top_p,
+        "seed": seed,
+        "stop": config.stop,
+    }
     if config.num_samples == 1 and not config.json:
         print(prompt, end="", flush=True)
-        for piece in pieces:
-            print(piece[0], end="", flush=True)
+        for (piece,) in model.stream([prompt], **options):
+            print(piece, end="", flush=True)
         print()
     else:
-        texts = ["".join(row) for row in zip(*pieces, strict=True)] or [""] * len(seeds)
-        _show(config, prompt, texts, "seed", seeds)
+        texts = model.generate([prompt] * config.num_samples, **options)
+        print_texts(config, prompt, texts, "seed", range(seed, seed + config.num_samples))
     if config.seed is None:
         print(f"(--seed={seed} repeats this)", file=sys.stderr)
 
 
-def _report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
+def report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
+    """Names the characters of a prompt that the model doesn't know, on stderr."""
     unknown = sorted(set(prompt) - set(vocabulary.characters[1:]))
     if unknown:
         print(
@@ -174,10 +146,10 @@ def _report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
         )
 
 
-def _show(
+def print_texts(
     config: SampleConfig, prompt: str, texts: Sequence[str], label: str, values: Sequence[float]
 ) -> None:
-    """Prints finished texts, each with what tells it from the others."""
+    """Prints finished texts, each with its seed or its nats."""
     for text, value in zip(texts, values, strict=True):
         if config.json:
             print(json.dumps({"prompt": prompt, "text": text, label: value}, ensure_ascii=False))

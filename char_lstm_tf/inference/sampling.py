@@ -136,7 +136,10 @@ def generate(
 
 
 class Writer:
-    """Writes text with the weights that `model` has at the time of the call, and leaves no trace in it."""
+    """Writes text with the weights that `model` has at the time of the call, and leaves no trace in it.
+
+    The loops are compiled for 1, 2, 4, 8 … rows, and other numbers of rows are filled up.
+    """
 
     def __init__(self, model: keras.Model, vocabulary: Vocabulary) -> None:
         self._model = model
@@ -153,11 +156,15 @@ class Writer:
         def generate_chunk(ids: tf.Tensor, states: list[tf.Tensor], **options: tf.Tensor) -> tuple:
             return generate(step, ids, states, count=CHUNK, **options)
 
-        self._absorb, self._generate = absorb_chunk, generate_chunk
+        @tf.function(jit_compile=True)
+        def probabilities(ids: tf.Tensor, states: list[tf.Tensor]) -> tf.Tensor:
+            return tf.nn.softmax(without_unknown(step(ids, states)[0]))
+
+        self._absorb, self._generate, self._probabilities = absorb_chunk, generate_chunk, probabilities
 
     def write(
         self,
-        prompt: str,
+        prompts: Sequence[str],
         *,
         chars: int,
         temperatures: Sequence[float],
@@ -168,27 +175,42 @@ class Writer:
         """Yields the next characters of each row, some at a time, `chars` in all.
 
         Args:
-            prompt: what every row continues; empty: a new line.
+            prompts: what the rows continue; empty: a new line.
             chars: characters to write, without the prompt.
             temperatures: one a row.
             seeds: one a row; the same seed writes the same text.
             top_k: as for `choose`, likewise `top_p`.
         """
-        rows = len(seeds)
-        ids = self._vocabulary.encode(prompt or START).astype(np.int32)
-        states = stepping.zero_states(self._model, rows)
-        for start in range(0, len(ids) - 1, PROMPT_CHUNK):
-            chunk = ids[:-1][start : start + PROMPT_CHUNK]
-            padded = np.tile(np.pad(chunk, (0, PROMPT_CHUNK - len(chunk))), (rows, 1))
-            states = self._absorb(tf.constant(padded), tf.fill([rows], len(chunk)), states)
+        last, states = self._read(prompts)
+        fill = [0] * (len(last) - len(prompts))
         options = {
-            "seeds": tf.constant(seeds, tf.int64),
-            "temperature": tf.constant(temperatures, tf.float32),
-            "top_k": tf.fill([rows], top_k),
-            "top_p": tf.fill([rows], float(top_p)),
+            "seeds": tf.constant([*seeds, *fill], tf.int64),
+            "temperature": tf.constant([*temperatures, *fill], tf.float32),
+            "top_k": tf.fill([len(last)], top_k),
+            "top_p": tf.fill([len(last)], float(top_p)),
         }
-        last = tf.fill([rows], int(ids[-1]))
         for first in range(0, chars, CHUNK):
             written, states = self._generate(last, states, first=tf.constant(first, tf.int64), **options)
             last = written[:, -1]
-            yield [self._vocabulary.decode(row)[: chars - first] for row in written.numpy()]
+            rows = written.numpy()[: len(prompts)]
+            yield [self._vocabulary.decode(row)[: chars - first] for row in rows]
+
+    def next_probabilities(self, prompts: Sequence[str]) -> np.ndarray:
+        """Returns the probability of each character after each prompt, float32 `[B, V]`; 0 for the unknown one."""
+        return self._probabilities(*self._read(prompts)).numpy()[: len(prompts)]
+
+    def _read(self, prompts: Sequence[str]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Returns the last id of each prompt, int32 `[B]`, and the states before it is read; B is a power of two."""
+        texts = [self._vocabulary.encode(prompt or START).astype(np.int32) for prompt in prompts]
+        texts += [texts[0][-1:]] * (filled_up(len(texts)) - len(texts))
+        states = stepping.zero_states(self._model, len(texts))
+        for start in range(0, max(map(len, texts)) - 1, PROMPT_CHUNK):
+            parts = [text[:-1][start : start + PROMPT_CHUNK] for text in texts]
+            ids = np.stack([np.pad(part, (0, PROMPT_CHUNK - len(part))) for part in parts])
+            states = self._absorb(tf.constant(ids), tf.constant(list(map(len, parts))), states)
+        return tf.constant([text[-1] for text in texts]), states
+
+
+def filled_up(count: int) -> int:
+    """Returns the smallest power of two that isn't below a positive number."""
+    return 1 << (count - 1).bit_length()

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from char_lstm_tf.inference.sampling import Step
+from char_lstm_tf.inference.sampling import Step, filled_up
 from char_lstm_tf.models import stepping, windows
 from pipelines.corpus import IdRange
 from pipelines.vocabulary import Vocabulary
@@ -31,6 +31,16 @@ class Score:
     words: int
     unknown_characters: int
 
+    @property
+    def nats_per_char(self) -> float:
+        """The mean loss in nats; 0 where no character is scored."""
+        return self.nats / max(self.characters, 1)
+
+    @property
+    def bits_per_char(self) -> float:
+        """The mean loss in bits."""
+        return self.nats_per_char / math.log(2)
+
     @classmethod
     def of(cls, text: str, ids: np.ndarray, losses: np.ndarray) -> "Score":
         """Returns the score of a text whose losses are known, its words being those between blanks of any kind."""
@@ -48,13 +58,12 @@ class Score:
 
     def report(self) -> dict[str, float | None]:
         """Returns the measures by the names that `evaluate --json` prints; None where a number has no end."""
-        nats = self.nats / self.characters
         nats_per_word = self.nats / self.words if self.words else math.inf
         return {
             "characters": self.characters,
-            "nats_per_char": nats,
-            "bits_per_char": nats / math.log(2),
-            "perplexity_per_char": perplexity(nats),
+            "nats_per_char": self.nats_per_char,
+            "bits_per_char": self.bits_per_char,
+            "perplexity_per_char": perplexity(self.nats_per_char),
             "words": self.words,
             "perplexity_per_word": perplexity(nats_per_word),
             "unknown_characters": self.unknown_characters,
@@ -90,14 +99,18 @@ def losses(
 class Scorer:
     """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it.
 
+    The loop is compiled for 1, 2, 4, 8 or 16 rows, and for as many lengths of a chunk; other sizes are filled up.
+
     Args:
         model: of `models.build`.
         vocabulary: its vocabulary.
-        chunk: characters of a call of the compiled loop; the result doesn't depend on it.
+        chunk: characters of a call of the compiled loop. The result doesn't depend on it.
     """
 
     def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
         self._model, self._chunk = model, chunk
+        # The windows of one text fill a batch already. Those of 16 texts would take 500 MB at 40 characters.
+        self._rows = 1 if windows.reads_windows(model) else ROWS
         self._spaces = np.array([character.isspace() for character in vocabulary.characters])
         # XLA makes this loop ten times faster at one row, where nearly all of it is overhead.
         self._nats = tf.function(self._nats_of_chunk, jit_compile=True)
@@ -105,7 +118,7 @@ class Scorer:
     def _nats_of_chunk(
         self, ids: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        if windows.reads_windows(self._model):  # none waits for another, so they are read all at once
+        if windows.reads_windows(self._model):  # no window waits for another, so they are read all at once
             logits, state = windows.read(self._model, ids, *states)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
         return losses(lambda ids, states: stepping.step(self._model, ids, states), ids, targets, states)
@@ -114,64 +127,64 @@ class Scorer:
         """Returns the loss of each character but the first, in nats, float32 `[N - 1]`, of several texts.
 
         Args:
-            texts: ids, `[N]` each, N at least 2; each text is read from a state of its own.
+            texts: ids, `[N]` each. Each text is read from a fresh state.
         """
-        losses = [np.empty(len(ids) - 1, np.float32) for ids in texts]
-        # The windows of one text fill a batch already; of 16 texts they would take 500 MB at 40 characters.
-        rows = 1 if windows.reads_windows(self._model) else min(len(texts), ROWS)
+        nats = [np.empty(max(len(ids) - 1, 0), np.float32) for ids in texts]
         longest_first = sorted(range(len(texts)), key=lambda number: -len(texts[number]))  # they end together
-        size = min(self._chunk, max(map(len, losses)))
-        with tqdm(
-            total=sum(map(len, losses)), desc="scoring", unit=" chars", delay=2, disable=None
-        ) as progress:
-            for group in (longest_first[start : start + rows] for start in range(0, len(texts), rows)):
-                states = stepping.zero_states(self._model, rows)
-                for start in range(0, len(losses[group[0]]), size):
-                    ids = np.zeros([rows, size + 1], np.int32)  # of one shape, for one compilation
-                    for row, number in enumerate(group):
-                        part = texts[number][start : start + size + 1]
-                        ids[row, : len(part)] = part
-                    nats, states = self._nats(tf.constant(ids[:, :-1]), tf.constant(ids[:, 1:]), states)
-                    for row, number in enumerate(group):
-                        part = losses[number][start : start + size]
-                        part[:] = nats[row, : len(part)]
-                        progress.update(len(part))
-        return losses
+        with _progress_bar(sum(map(len, nats))) as progress:
+            for first in range(0, len(texts), self._rows):
+                group = longest_first[first : first + self._rows]
+                for start, _, chunk_nats in self._chunks([texts[number] for number in group]):
+                    for number, found in zip(group, chunk_nats, strict=True):
+                        nats[number][start : start + len(found)] = found
+                        progress.update(len(found))
+        return nats
 
     def nats_in_windows(self, texts: Sequence[np.ndarray], window: int) -> list[np.ndarray]:
-        """Returns the losses of several texts, as `nats_of_each` does, the state being cleared after every `window`."""
-        starts = [range(0, len(ids) - 1, window) for ids in texts]
+        """Returns the losses of several texts as `nats_of_each` does, with the state reset after every `window`."""
+        starts = [range(0, max(len(ids) - 1, 0), window) for ids in texts]
         pieces = [
             ids[start : start + window + 1]
             for ids, begins in zip(texts, starts, strict=True)
             for start in begins
         ]
-        losses = iter(self.nats_of_each(pieces))
-        return [np.concatenate([next(losses) for _ in begins]) for begins in starts]
+        nats = iter(self.nats_of_each(pieces))
+        return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]
 
     def score(self, ids: np.ndarray | IdRange) -> Score:
-        """Returns the sum over a text of at least two characters, of which a chunk is held in memory at a time."""
+        """Returns the sum over a text of at least two characters. A chunk of it is held in memory at a time."""
         first = ids[:1]
         nats, words, unknown = 0.0, int(~self._spaces[first[0]]), int(first[0] == 0)
-        for chunk, losses in self._chunks(ids):
-            spaces = self._spaces[chunk]
-            nats += losses.sum(dtype=np.float64)
-            words += np.count_nonzero(spaces[:-1] & ~spaces[1:])
-            unknown += np.count_nonzero(chunk[1:] == 0)
+        with _progress_bar(len(ids) - 1, leave=False) as progress:
+            for _, (chunk,), (chunk_nats,) in self._chunks([ids]):
+                spaces = self._spaces[chunk]
+                nats += chunk_nats.sum(dtype=np.float64)
+                words += np.count_nonzero(spaces[:-1] & ~spaces[1:])
+                unknown += np.count_nonzero(chunk[1:] == 0)
+                progress.update(len(chunk_nats))
         return Score(len(ids) - 1, float(nats), int(words), int(unknown))
 
-    def _chunks(self, ids: np.ndarray | IdRange) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields ids, the one before each chunk included, with the losses of those after it."""
-        states = stepping.zero_states(self._model, 1)
-        with tqdm(
-            total=len(ids) - 1, desc="scoring", unit=" chars", delay=2, leave=False, disable=None
-        ) as progress:
-            for start in range(0, len(ids) - 1, self._chunk):
-                chunk = ids[start : start + self._chunk + 1]
-                padded = np.zeros(self._chunk + 1, np.int32)  # of one length, for one compilation
-                padded[: len(chunk)] = chunk
-                losses, states = self._nats(
-                    tf.constant(padded[None, :-1]), tf.constant(padded[None, 1:]), states
-                )
-                yield chunk, losses.numpy()[0, : len(chunk) - 1]
-                progress.update(len(chunk) - 1)
+    def _chunks(
+        self, texts: Sequence[np.ndarray | IdRange]
+    ) -> Iterator[tuple[int, list[np.ndarray], list[np.ndarray]]]:
+        """Reads texts side by side, each from a fresh state, a chunk at a time.
+
+        Yields:
+            Where the chunk starts, the ids of each text in it, the one after it included, and the losses of those
+            after the first.
+        """
+        longest = max(len(ids) - 1 for ids in texts)
+        rows, size = filled_up(len(texts)), min(self._chunk, filled_up(max(longest, 1)))
+        states = stepping.zero_states(self._model, rows)
+        for start in range(0, longest, size):
+            parts = [ids[start : start + size + 1] for ids in texts]
+            padded = np.zeros([rows, size + 1], np.int32)
+            for row, part in enumerate(parts):
+                padded[row, : len(part)] = part
+            nats, states = self._nats(tf.constant(padded[:, :-1]), tf.constant(padded[:, 1:]), states)
+            lengths = [max(len(part) - 1, 0) for part in parts]
+            yield start, parts, [row[:length] for row, length in zip(nats.numpy(), lengths, strict=False)]
+
+
+def _progress_bar(characters: int, **options: bool) -> tqdm:
+    return tqdm(total=characters, desc="scoring", unit=" chars", delay=2, disable=None, **options)

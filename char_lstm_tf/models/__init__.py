@@ -1,1 +1,8 @@
-"""Networks, and one step of any of them."""
+"""Networks and counted n-grams, and one step of any of them.
+
+Importing this registers the layers that Keras lacks, so that `keras.models.load_model` reads every run's model.keras.
+"""
+
+from char_lstm_tf.models import cells, counted
+
+__all__ = ["cells", "counted"]

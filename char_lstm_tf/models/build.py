@@ -13,13 +13,13 @@ from pipelines.vocabulary import Vocabulary
 
 def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False) -> keras.Model:
     """Returns the model of a configuration, uncompiled; with `stream`, the one that carries state between batches."""
-    return networks.BUILD[config.model.architecture](
-        config.model,
+    return networks.BUILD[config.architecture](
+        config,
         vocabulary_size=vocabulary_size,
-        encoding=config.data.encoding,
-        target=config.data.target,
-        window=config.data.window,
-        stream_batch_size=config.data.batch_size if stream else None,
+        encoding=config.encoding,
+        target=config.target,
+        window=config.window,
+        stream_batch_size=config.batch_size if stream else None,
         trains=trains,
     )
 
@@ -35,10 +35,8 @@ def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
     vocabulary = Vocabulary.load(folder.vocabulary)
     config = folder.config
     try:
-        if config.model.architecture == "counts":
-            model = counted.empty_like(folder.model)
-        else:
-            model = build(config, len(vocabulary))
+        counts = config.architecture == "counts"  # whose sizes the file knows
+        model = counted.empty_like(folder.model) if counts else build(config, len(vocabulary))
         model.load_weights(folder.model)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]

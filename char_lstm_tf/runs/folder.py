@@ -6,47 +6,41 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Config, TrainingConfig
+from char_lstm_tf.config import Config, OutputConfig
+from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
 from pipelines import UserError
 from pipelines.files import ASIDE, remove, written_aside
 from pipelines.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    import keras
 
-
-@dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run. Files appear whole or not at all: written aside, synced, renamed."""
+    """The paths of a run. Files appear whole or not at all: written beside their place, synced, and renamed."""
 
-    path: Path
-
-    model = property(lambda self: self.path / "model.keras")
-    vocabulary = property(lambda self: self.path / "vocabulary.json")
-    flags = property(lambda self: self.path / "flags.txt")
-    training_log = property(lambda self: self.path / "training.csv")
-    gradients = property(lambda self: self.path / "gradients.csv")
-    gradients_picture = property(lambda self: self.path / "gradients.png")
-    samples = property(lambda self: self.path / "samples.txt")
-    metrics = property(lambda self: self.path / "metrics.json")
-    logs = property(lambda self: self.path / "logs")
-    speed_log = property(lambda self: self.path / "speed.csv")
-    curves = property(lambda self: self.path / "curves.png")
-    checkpoints = property(lambda self: self.path / "checkpoints")
-    diverged = property(lambda self: self.path / "diverged.txt")
-    growing = property(lambda self: (self.training_log, self.speed_log, self.samples))
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.model = path / "model.keras"
+        self.vocabulary = path / "vocabulary.json"
+        self.flags = path / "flags.txt"
+        self.metrics = path / "metrics.json"
+        self.training_log = path / "training.csv"
+        self.speed_log = path / "speed.csv"
+        self.samples = path / "samples.txt"
+        self.curves = path / "curves.png"
+        self.gradients = path / "gradients.csv"
+        self.gradients_picture = path / "gradients.png"
+        self.diverged = path / "diverged.txt"
+        self.logs = path / "logs"
+        self.checkpoints = path / "checkpoints"
+        self.appended = (self.training_log, self.speed_log, self.samples)  # files that grow epoch by epoch
 
     @classmethod
-    def reserve(cls, config: TrainingConfig) -> "RunFolder":
-        """Returns the folder of a run, neither made nor changed yet.
+    def reserve(cls, config: OutputConfig) -> "RunFolder":
+        """Returns the folder of a run, which is neither made nor changed yet.
 
         Raises:
-            UserError: it exists and may not be replaced, or another process trains it.
+            UserError: it exists and may not be replaced, or another process trains in it.
         """
         folder = cls(Path(config.output_dir) / config.name)
         if folder.path.is_dir():
@@ -54,130 +48,16 @@ class RunFolder:
                 folder._check_free(config)
         return folder
 
-    def _check_free(self, config: TrainingConfig) -> None:
-        if not any(self.path.iterdir()):
-            return
-        if not (config.overwrite or config.resume):
-            raise UserError(
-                f"--name={config.name}: {self.path} exists; choose another name, replace it "
-                "with --overwrite, or go on with it with --resume"
-            )
-        if not self.flags.is_file():
-            raise UserError(
-                f"--name={config.name}: {self.path} isn't a run (it has no flags.txt), so it stays; "
-                "choose another --name"
-            )
-
-    @property
-    def config(self) -> Config:
-        """What the run began with."""
-        return command_line.config_from_lines(self.flags.read_text(encoding="utf-8"))
-
-    @property
-    def begun(self) -> bool:
-        """Whether a run has begun here, so that --resume has something to go on with."""
-        return self.flags.is_file()
-
-    @property
-    def state(self) -> str:
-        """What has become of the run: `running`, `finished`, `diverged` or `interrupted`."""
-        try:
-            with self._locked():
-                pass
-        except UserError:
-            return "running"
-        if self.metrics.is_file():
-            return "finished"
-        return "diverged" if self.diverged.is_file() else "interrupted"
-
-    @contextmanager
-    def taken(self, config: Config, vocabulary: Vocabulary) -> Iterator[None]:
-        """Makes the folder, in place of an older one unless that is resumed, and keeps other processes out of it.
-
-        Raises:
-            UserError: it can't be written, or another process trains there.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with self._locked():
-                self._check_free(config.training)  # again: preparing a text takes its time
-                if config.training.resume and self.metrics.is_file():
-                    raise UserError(f"--name={self.path.name}: another process has finished {self.path}")
-                if config.training.resume and self.begun:
-                    for aside in [*self.path.glob(ASIDE), *self.checkpoints.glob(ASIDE)]:
-                        remove(aside)  # what a killed process had begun to write
-                    self.diverged.unlink(missing_ok=True)
-                else:
-                    # flags.txt goes last: with it, what is left is a run that --overwrite takes. And it comes
-                    # last: with it, --resume has all that it needs.
-                    for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.flags):
-                        remove(entry)
-                    with written_aside(self.vocabulary) as path:
-                        vocabulary.save(path)
-                    with written_aside(self.flags) as path:
-                        path.write_text(command_line.flag_lines(config), encoding="utf-8")
-                yield
-        except OSError as error:
-            if self.begun and error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise UserError(
-                f"--output_dir={self.path.parent}: {error.strerror} ({error.filename or self.path})"
-                + ("; make room, then go on with --resume" if self.begun else "")
-            ) from error
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Holds a lock on the folder, which the system takes back when the process ends, however it ends."""
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"--name={self.path.name}: another process trains {self.path}; choose another name, "
-                    "or wait for it"
-                ) from None
-            yield
-        finally:
-            os.close(descriptor)
-
-    def checkpoint_folders(self) -> list[Path]:
-        """Returns the checkpoints, the newest last."""
-        return sorted(self.checkpoints.glob("step-*"))
-
-    def newest_progress(self) -> Path | None:
-        """Returns the `progress.json` of the newest checkpoint."""
-        written = [path / "progress.json" for path in self.checkpoint_folders()]
-        return next((path for path in reversed(written) if path.is_file()), None)
-
-    def save_model(self, model: "keras.Model") -> None:
-        """Writes `model.keras`."""
-        with written_aside(self.model) as path:
-            model.save(path)
-
-    def save_metrics(self, metrics: dict) -> None:
-        """Writes `metrics.json`."""
-        with written_aside(self.metrics) as path:
-            path.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-
-    def publish(self, export: Callable[[Path], None]) -> Path:
-        """Returns the folder of a new SavedModel version, written by `export`: the highest so far plus one."""
-        version = self.path / str(max((int(path.name) for path in self.versions()), default=0) + 1)
-        with written_aside(version) as path:
-            export(path)
-        return version
-
-    def versions(self) -> list[Path]:
-        """Returns the folders of the SavedModel's versions, the newest last."""
-        numbered = (entry for entry in self.path.iterdir() if entry.name.isdecimal())
-        return sorted(numbered, key=lambda path: int(path.name))
-
     @classmethod
-    def find(cls, path: str, *, flag: str = "model") -> "RunFolder":
-        """Returns the run that `--model`, or another flag, means.
+    def find(cls, path: str | Path, *, flag: str = "model") -> "RunFolder":
+        """Returns the trained run in a folder.
+
+        Args:
+            path: the folder.
+            flag: the flag that named it, for the error.
 
         Raises:
-            UserError: there is none, with what to give instead.
+            UserError: there is none.
         """
         folder = cls(Path(path))
         if not folder.path.is_dir():
@@ -190,5 +70,132 @@ class RunFolder:
             )
         for file in (folder.flags, folder.vocabulary, folder.model):
             if not file.is_file():
-                raise UserError(f"--{flag}={path}: no trained run, it has no {file.name}")
+                raise UserError(f"--{flag}={path}: not a trained run, it has no {file.name}")
         return folder
+
+    def _check_free(self, config: OutputConfig) -> None:
+        if not any(self.path.iterdir()):
+            return
+        if not (config.overwrite or config.resume):
+            raise UserError(
+                f"--name={config.name}: {self.path} exists; choose another name, replace it with --overwrite, or "
+                "continue it with --resume"
+            )
+        if not self.started:
+            raise UserError(
+                f"--name={config.name}: {self.path} isn't a run (it has no flags.txt), so it is left alone; choose "
+                "another --name"
+            )
+
+    @property
+    def config(self) -> Config:
+        """The configuration that the run started with."""
+        return config_from_lines(self.flags.read_text(encoding="utf-8"))
+
+    @property
+    def started(self) -> bool:
+        """Whether a run has started here, so that --resume has something to continue."""
+        return self.flags.is_file()
+
+    @property
+    def state(self) -> str:
+        """The state of the run: `running`, `finished`, `diverged` or `interrupted`."""
+        try:
+            with self._locked():
+                pass
+        except UserError:
+            return "running"
+        if self.metrics.is_file():
+            return "finished"
+        return "diverged" if self.diverged.is_file() else "interrupted"
+
+    @contextmanager
+    def opened(self, config: Config, vocabulary: Vocabulary) -> Iterator[None]:
+        """Makes the folder and keeps other processes out of it. An older run is replaced unless it is resumed.
+
+        Raises:
+            UserError: the folder can't be written, or another process trains in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                self._check_free(config)  # again, because preparing a text takes time
+                if config.resume and self.metrics.is_file():
+                    raise UserError(f"--name={self.path.name}: another process has finished {self.path}")
+                if config.resume and self.started:
+                    self._clean_up()
+                else:
+                    self._start(config, vocabulary)
+                yield
+        except OSError as error:
+            if self.started and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(
+                f"--output_dir={self.path.parent}: {error.strerror} ({error.filename or self.path})"
+                + ("; make room, then continue with --resume" if self.started else "")
+            ) from error
+
+    def _clean_up(self) -> None:
+        """Removes what a killed process was writing."""
+        for aside in [*self.path.glob(ASIDE), *self.checkpoints.glob(ASIDE)]:
+            remove(aside)
+        self.diverged.unlink(missing_ok=True)
+
+    def _start(self, config: Config, vocabulary: Vocabulary) -> None:
+        """Empties the folder and writes what --resume needs.
+
+        flags.txt is removed last, so what is left until then is a run that --overwrite accepts, and written last, so
+        that --resume finds all it needs.
+        """
+        for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.flags):
+            remove(entry)
+        with written_aside(self.vocabulary) as path:
+            vocabulary.save(path)
+        with written_aside(self.flags) as path:
+            path.write_text(flag_lines(config), encoding="utf-8")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Holds a lock on the folder. The system releases it when the process ends, however it ends."""
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"--name={self.path.name}: another process trains {self.path}; choose another name, or wait "
+                    "for it"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def checkpoint_folders(self) -> list[Path]:
+        """Returns the checkpoints, newest last."""
+        return sorted(self.checkpoints.glob("step-*"))
+
+    def newest_progress(self) -> Path | None:
+        """Returns the `progress.json` of the newest checkpoint."""
+        written = [path / "progress.json" for path in self.checkpoint_folders()]
+        return next((path for path in reversed(written) if path.is_file()), None)
+
+    def save_metrics(self, metrics: dict) -> None:
+        """Writes `metrics.json`."""
+        with written_aside(self.metrics) as path:
+            path.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+
+    def load_metrics(self) -> dict:
+        """Returns what `metrics.json` holds; {} of a run that isn't finished."""
+        return json.loads(self.metrics.read_text(encoding="utf-8")) if self.metrics.is_file() else {}
+
+    def publish(self, export: Callable[[Path], None]) -> Path:
+        """Returns the folder of a new SavedModel version, one above the highest so far, written by `export`."""
+        version = self.path / str(max((int(path.name) for path in self.versions()), default=0) + 1)
+        with written_aside(version) as path:
+            export(path)
+        return version
+
+    def versions(self) -> list[Path]:
+        """Returns the folders of the SavedModel's versions, newest last."""
+        numbered = (entry for entry in self.path.iterdir() if entry.name.isdecimal())
+        return sorted(numbered, key=lambda path: int(path.name))

@@ -1,4 +1,4 @@
-"""What a run remembers beside its tensors: where it stands."""
+"""Where a run stands: what it remembers beside its tensors."""
 
 import dataclasses
 import json
@@ -8,24 +8,26 @@ from pathlib import Path
 
 @dataclasses.dataclass
 class Progress:
-    """Where a run stands. The callbacks change it as they go; a checkpoint holds it as JSON.
+    """Where a run stands. It changes while the run trains; a checkpoint holds it as JSON.
 
     Attributes:
         corpus: key of the prepared text, a hash of its bytes and settings.
         steps: batches of the whole run.
+        steps_per_epoch: batches of an epoch.
         step: batches done.
-        stopped: training has ended before its last step, for want of progress.
-        best_loss: lowest validation loss so far, nats a character.
-        best_epoch: the epoch, counted from 1, that had it; 0: none yet.
-        epochs_since_best: without a lower one.
+        stopped: whether training has ended early, for lack of improvement.
+        best_loss: lowest validation loss so far, in nats a character.
+        best_epoch: the epoch that had it, counted from 1; 0: none yet.
+        epochs_since_best: epochs without a lower loss.
         epochs_since_drop: the same, counted from the last drop of the learning rate.
         rollbacks: how often the run has gone back to a checkpoint because it diverged.
-        seconds: spent, by all processes that worked on the run.
+        seconds: time spent training, in all processes that worked on the run.
         lengths: bytes of each file that grows epoch by epoch, by its name in the run's folder.
     """
 
     corpus: str
     steps: int
+    steps_per_epoch: int = 1
     step: int = 0
     stopped: bool = False
     best_loss: float = math.inf
@@ -41,6 +43,16 @@ class Progress:
         """Whether there is nothing left to train."""
         return self.stopped or self.step >= self.steps
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run; the last one may be short."""
+        return math.ceil(self.steps / self.steps_per_epoch)
+
+    @property
+    def between_epochs(self) -> bool:
+        """Whether the next batch is the first of an epoch."""
+        return self.step % self.steps_per_epoch == 0
+
     def save(self, path: Path) -> None:
         """Writes the JSON file."""
         path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
@@ -50,6 +62,6 @@ class Progress:
         """Reads what `save` wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
-    def become(self, other: "Progress") -> None:
-        """Takes over every value of `other`, for all that hold this object."""
-        self.__dict__.update(dataclasses.asdict(other))
+    def restore(self, path: Path) -> None:
+        """Takes over what `save` wrote, for everything that holds this object."""
+        vars(self).update(json.loads(path.read_text(encoding="utf-8")))

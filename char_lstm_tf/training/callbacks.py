@@ -1,46 +1,48 @@
-"""What happens around a batch and after an epoch.
+"""What happens after a batch and after an epoch. The order in which `Run` lists them matters.
 
-The order in `training` matters: later ones read what earlier ones add to the logs.
+Later callbacks read what earlier ones add to the logs.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 import keras
 import numpy as np
 
+from char_lstm_tf.config import Config
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer, perplexity
 from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training import pictures
 from pipelines import UserError
 from pipelines.corpus import IdRange
+from pipelines.files import written_aside
 
 
 class ResetStates(keras.callbacks.Callback):
-    """Begins each epoch of a stream with a zero state, as its rows jump back to their beginnings."""
+    """Resets the carried state when an epoch of a stream starts, since its rows jump back to their beginnings."""
 
-    def __init__(self, progress: Progress, steps_per_epoch: int) -> None:
+    def __init__(self, progress: Progress) -> None:
         super().__init__()
-        self._progress, self._steps_per_epoch = progress, steps_per_epoch
+        self._progress = progress
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Clears the state of every recurrent layer, unless a run goes on in the middle of the epoch."""
-        if self._progress.step % self._steps_per_epoch == 0:
+        """Resets the state of every recurrent layer, unless the run resumes in the middle of the epoch."""
+        if self._progress.between_epochs:
             for layer in self.model.layers:
                 if isinstance(layer, keras.layers.RNN) and layer.stateful:
                     layer.reset_state()
 
 
 class DivergedError(UserError):
-    """The loss or a weight is no number any more."""
+    """The loss or a weight became NaN or infinite."""
 
     status = 3
 
 
 class CheckLoss(keras.callbacks.Callback):
-    """Ends the run in `DivergedError` when the loss or a weight is NaN or infinite, before anything is saved of it."""
+    """Raises DivergedError when the loss or a weight becomes NaN or infinite, before anything of it is saved."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
@@ -48,38 +50,37 @@ class CheckLoss(keras.callbacks.Callback):
         self._before: dict[str, float] = {}
 
     def on_train_batch_end(self, batch: int, logs: dict) -> None:
-        """Looks at the mean of the epoch so far, which one bad batch spoils."""
+        """Checks the mean loss of the epoch so far, which a single bad batch makes NaN."""
         if not math.isfinite(logs["loss"]):
-            raise DivergedError(self._message(f"the loss at step {self._progress.step + 1:,}"))
+            raise DivergedError(self._message(f"the loss at step {self._progress.step:,}"))
         self._before = logs
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        """Looks at the weights, too: the loss of the last batch is from before they changed."""
+        """Checks the weights too: the loss of the last batch was computed before they changed."""
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
             raise DivergedError(self._message(f"a weight after step {self._progress.step:,}"))
 
     def _message(self, what: str) -> str:
-        before = self._before
-        rate = float(self.model.optimizer.learning_rate)
-        had = (
-            f"in this epoch it was {before['loss']:.4g} on average before, and the gradient "
-            f"{before['gradient_norm']:.3g} long"
+        before, rate = self._before, float(self.model.optimizer.learning_rate)
+        history = (
+            f"before, the epoch's mean loss was {before['loss']:.4g} and its gradient norm "
+            f"{before['gradient_norm']:.3g}"
             if before
-            else "it had no number in this epoch before"
+            else "no step of this epoch had a finite loss"
         )
         return (
-            f"diverged: {what} isn't a number; {had}. "
-            f"Lower --learning_rate (it stood at {rate:.3g}), clip gradients (--clipnorm=1), "
-            "or let the run look after itself with --on_divergence=rollback"
+            f"diverged: {what} is NaN or infinite; {history}. Lower --learning_rate (it was {rate:.3g}), clip "
+            "gradients (--clipnorm=1), or let the run go back by itself (--on_divergence=rollback)"
         )
 
 
 class Measure(keras.callbacks.Callback):
-    """Adds to the logs what follows from the mean loss of the epoch, and the loss on the validation split.
+    """Adds the loss on the validation split to the logs, and what follows from both losses.
 
-    `loss` and `val_loss` are nats a character, over all characters of the epoch and of the split: a full pass
-    with a state of its own, which the training state knows nothing of. From them, not averaged over batches:
-    `bits_per_char`, `perplexity_per_char` and the same with `val_`. `learning_rate` is that of the batch to come.
+    `loss` and `val_loss` are nats a character, over all characters of the epoch and of the split. The validation split
+    is read in full, with a carried state of its own; the state of training isn't touched. `bits_per_char`,
+    `perplexity_per_char` and the same with `val_` are computed from the mean losses, not averaged over batches.
+    `learning_rate` is that of the next batch.
     """
 
     def __init__(self, scorer: Scorer, ids: np.ndarray | IdRange | None) -> None:
@@ -106,7 +107,7 @@ class KeepBest(keras.callbacks.Callback):
         self._progress, self._save = progress, save
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        """Compares."""
+        """Compares the loss."""
         progress = self._progress
         if "val_loss" not in logs or logs["val_loss"] < progress.best_loss:
             progress.best_loss = logs.get("val_loss", math.inf)
@@ -121,7 +122,7 @@ class KeepBest(keras.callbacks.Callback):
 class LowerLearningRate(keras.callbacks.Callback):
     """Multiplies the learning rate by `factor` after `patience` epochs without a lower `val_loss`.
 
-    What Keras' ReduceLROnPlateau does, for any schedule, and with a memory that a resumed run keeps.
+    Keras' ReduceLROnPlateau does the same, but not for a schedule, and it forgets its count when a run is resumed.
     """
 
     def __init__(self, progress: Progress, scale: keras.Variable, *, patience: int, factor: float) -> None:
@@ -129,69 +130,74 @@ class LowerLearningRate(keras.callbacks.Callback):
         self._progress, self._scale, self._patience, self._factor = progress, scale, patience, factor
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        """Looks whether it is time."""
+        """Lowers it when it is time."""
         if self._progress.epochs_since_drop >= self._patience:
             self._progress.epochs_since_drop = 0
             self._scale.assign(self._scale * self._factor)
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Ends training after `patience` epochs without a lower `val_loss`; the best weights are kept anyway."""
+    """Stops training after `patience` epochs without a lower `val_loss`. The best weights are kept anyway."""
 
     def __init__(self, progress: Progress, *, patience: int) -> None:
         super().__init__()
         self._progress, self._patience = progress, patience
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        """Looks whether it is time."""
+        """Stops when it is time."""
         if self._progress.epochs_since_best >= self._patience:
             self._progress.stopped = self.model.stop_training = True
 
 
+class DrawCurves(keras.callbacks.Callback):
+    """Draws training.csv, which has a row of the epoch already, to a PNG file after each epoch."""
+
+    def __init__(self, log: Path, picture: Path) -> None:
+        super().__init__()
+        self._log, self._picture = log, picture
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Draws."""
+        with written_aside(self._picture) as path:
+            pictures.draw_curves(self._log, path)
+
+
 class SampleText(keras.callbacks.Callback):
-    """Prints, and appends to a file, what the model writes after each epoch.
+    """Prints what the model writes after each epoch, a sample for each temperature, and appends it to a file.
 
     Args:
-        writer: of the model that is trained.
+        writer: of the model in training.
+        config: the prompt, length and temperatures of the samples, whether to print them, and the seed. The seed is the
+            same for every epoch, so samples differ by what was learned.
         path: the file.
-        prompt: what every sample continues.
-        chars: characters a sample.
-        temperatures: a sample each.
-        seed: the same for every epoch, so that samples differ by what was learned.
-        out: where they are printed; None: nowhere.
     """
 
-    def __init__(
-        self,
-        writer: Writer,
-        *,
-        path: Path,
-        prompt: str,
-        chars: int,
-        temperatures: Sequence[float],
-        seed: int,
-        out: TextIO | None,
-    ) -> None:
+    def __init__(self, writer: Writer, config: Config, *, path: Path) -> None:
         super().__init__()
-        self._writer, self._path, self._prompt, self._chars = writer, path, prompt, chars
-        self._temperatures, self._seed = temperatures, seed
-        self._out = out
+        self._writer, self._config, self._path = writer, config, path
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Writes the samples."""
-        pieces = self._writer.write(
-            self._prompt,
-            chars=self._chars,
-            temperatures=self._temperatures,
-            seeds=[self._seed] * len(self._temperatures),
-        )
-        losses = ", ".join(f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss") if name in logs)
-        report = f"\n━━ epoch {epoch + 1}: {losses} (nats a character), prompt {self._prompt!r}\n"
-        for temperature, text in zip(
-            self._temperatures, map("".join, zip(*pieces, strict=True)), strict=True
-        ):
-            report += f"── temperature {temperature}\n{self._prompt}{text}\n"
-        if self._out is not None:
-            print(report, file=self._out, flush=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(report)
+        write_samples(self._writer, self._config, epoch, logs, path=self._path)
+
+
+def write_samples(
+    writer: Writer, config: Config, epoch: int, losses: dict[str, float], *, path: Path
+) -> None:
+    """Writes samples under a heading with the epoch, counted from 0, and its losses. Arguments as for `SampleText`."""
+    rows = len(config.sample_temperatures)
+    pieces = writer.write(
+        [config.prompt] * rows,
+        chars=config.sample_chars,
+        temperatures=config.sample_temperatures,
+        seeds=[config.seed] * rows,
+    )
+    shown = ", ".join(f"{name} {losses[name]:.4f}" for name in ("loss", "val_loss") if name in losses)
+    report = f"\n━━ epoch {epoch + 1}: {shown} (nats a character), prompt {config.prompt!r}\n"
+    texts = map("".join, zip(*pieces, strict=True))
+    for temperature, text in zip(config.sample_temperatures, texts, strict=True):
+        report += f"── temperature {temperature}\n{config.prompt}{text}\n"
+    if not config.quiet:
+        print(report, flush=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(report)

@@ -1,7 +1,7 @@
-"""Checkpoints that survive a machine that stops at any moment, and a disk that forgets some of them.
+"""Checkpoints that survive a machine that stops at any moment and a disk that loses some of them.
 
 A checkpoint is a folder, `step-000000120`, with the tensors as `tf.train.Checkpoint` writes them, `progress.json` and
-`SHA256SUMS`. It is written aside, synced and renamed, so it is whole or absent; what damages it later, the sums tell.
+`SHA256SUMS`. It is written beside its place, synced and renamed, so it is whole or absent. The sums show later damage.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ class Checkpoints:
 
     Args:
         folder: of the run.
-        variables: all tensors that change while it trains, by what they are for.
+        variables: all tensors that change in training, by what they are for.
         progress: saved with them, and changed by `restore`.
-        keep: how many of the newest stay.
+        keep: how many of the newest to keep.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Checkpoints:
         keep: int,
     ) -> None:
         self._folder, self._progress, self._keep = folder, progress, keep
-        # The mean length of gradients may overflow, which clipping them survives.
+        # The mean gradient norm may overflow; training with clipped gradients survives that.
         self._finite = [
             variable.value for name in variables.keys() - {"sums"} for variable in variables[name]
         ]
@@ -54,11 +54,11 @@ class Checkpoints:
         )
 
     def save(self) -> None:
-        """Writes a checkpoint, unless the last one is of the same step, and removes those that are too many.
+        """Writes a checkpoint, unless there is one of this step, and removes the oldest ones.
 
         Raises:
-            FloatingPointError: a tensor holds NaN or infinity, which no run could go on from.
-            UserError: the disk is full, for instance; the older checkpoints stay.
+            FloatingPointError: a tensor holds NaN or infinity, from which no run can continue.
+            UserError: the disk is full, for instance. Older checkpoints are kept.
         """
         if not all(_is_finite(variable) for variable in self._finite):
             raise FloatingPointError("a weight is not a finite number")
@@ -67,7 +67,7 @@ class Checkpoints:
         if target.exists():
             return
         try:
-            progress.lengths = {file.name: _synced_size(file) for file in folder.growing if file.exists()}
+            progress.lengths = {file.name: _synced_size(file) for file in folder.appended if file.exists()}
             with written_aside(target) as path:
                 path.mkdir(parents=True)
                 self._tensors.write(str(path / "tensors"))
@@ -75,50 +75,48 @@ class Checkpoints:
                 sums = [f"{_sha256(file)}  {file.name}\n" for file in sorted(path.iterdir())]
                 (path / SUMS).write_text("".join(sums), encoding="utf-8")
         except (OSError, tf.errors.OpError) as error:
-            # TensorFlow says where in the graph, to which path, and last why.
+            # TensorFlow's message ends with the reason, after the place in the graph and the path.
             reason = str(error).split(" [Op:")[0].rsplit("; ", 1)[-1]
             raise UserError(
-                f"{target}: {reason}; the checkpoint before it is kept: make room, then go on with --resume"
+                f"{target}: {reason}; the previous checkpoint is kept; make room, then continue with --resume"
             ) from error
         for old in folder.checkpoint_folders()[: -self._keep]:
             shutil.rmtree(old)
 
     def restore(self) -> bool:
-        """Gives tensors, progress and files back as they were at the newest checkpoint that is undamaged.
-
-        Damaged ones are removed, saying so.
+        """Restores tensors, progress and files from the newest undamaged checkpoint. Damaged ones are removed.
 
         Returns:
             Whether there was one.
 
         Raises:
-            UserError: it is of another text, or a file that grew with the run has lost something.
+            UserError: it belongs to another text, or a file that grows with the run has become shorter.
         """
         for path in reversed(self._folder.checkpoint_folders()):
             if _is_intact(path):
                 saved = Progress.load(path / "progress.json")
                 if saved.corpus != self._progress.corpus:
                     raise UserError(
-                        f"{self._folder.path}: the text has changed since the run began (it was {saved.corpus}, "
-                        f"it is {self._progress.corpus}); put it back, or begin another run with it"
+                        f"{self._folder.path}: the text has changed since the run started (it was {saved.corpus}, "
+                        f"it is {self._progress.corpus}); restore it, or start another run with it"
                     )
                 self._tensors.read(str(path / "tensors")).assert_consumed()
-                self._progress.become(saved)
+                self._progress.restore(path / "progress.json")
                 self._cut_files()
                 return True
-            print(f"{path}: damaged, so removed; the one before it has to do", file=sys.stderr)
+            print(f"{path}: damaged and removed; trying the previous one", file=sys.stderr)
             shutil.rmtree(path)
         return False
 
     def _cut_files(self) -> None:
-        """Takes back what was appended after the checkpoint."""
-        for file in self._folder.growing:
+        """Removes what was appended to files after the checkpoint."""
+        for file in self._folder.appended:
             length = self._progress.lengths.get(file.name, 0)
             size = file.stat().st_size if file.exists() else 0
             if size < length:
                 raise UserError(
                     f"{file}: shorter than when the checkpoint was written ({size} of {length} bytes), "
-                    "so it can't go on; put it back, or begin anew with --overwrite"
+                    "so the run can't continue; restore the file, or start again with --overwrite"
                 )
             if not length:
                 file.unlink(missing_ok=True)  # so that its header is written again
@@ -132,7 +130,7 @@ def _is_finite(variable: tf.Variable) -> bool:
 
 
 def _synced_size(path: Path) -> int:
-    """Returns the bytes of a file once all of them are on the disk."""
+    """Returns the size of a file in bytes, once all of it is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
     return path.stat().st_size
@@ -144,7 +142,7 @@ def _sha256(path: Path) -> str:
 
 
 def _is_intact(path: Path) -> bool:
-    """Returns whether every file of a checkpoint is there, as it was written."""
+    """Returns whether every file of a checkpoint is there and unchanged."""
     try:
         lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
         named = dict(reversed(line.split("  ", 1)) for line in lines)
@@ -155,25 +153,24 @@ def _is_intact(path: Path) -> bool:
 
 
 class StoppedError(UserError):
-    """The process was asked to end, and has saved a checkpoint."""
+    """The process was asked to stop, and has saved a checkpoint."""
 
     def __init__(self, number: signal.Signals, step: int) -> None:
-        super().__init__(f"{number.name}: stopped after step {step:,}; go on with --resume")
+        super().__init__(f"{number.name}: stopped after step {step:,}; continue with --resume")
         self.status = 128 + number  # as a shell reports it
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """Saves a checkpoint when one is due, and when the process is asked to end, which it then does.
+    """Saves a checkpoint when one is due. When the process is asked to stop, it saves one and stops the process.
 
-    Comes last, so that a checkpoint at the end of an epoch holds all that the epoch left.
+    It must be the last callback, so that a checkpoint at the end of an epoch includes what the others did.
 
     Args:
         save: writes the checkpoint.
         progress: of the run.
-        steps_per_epoch: batches of an epoch.
         every_steps: batches from one checkpoint to the next; 0: no limit.
-        every_seconds: seconds likewise.
-        asked_to_end: the signal by which the process was asked to end; None as long as it wasn't.
+        every_seconds: seconds from one checkpoint to the next; 0: no limit.
+        asked_to_stop: returns the signal that asked the process to stop, or None.
     """
 
     def __init__(
@@ -181,20 +178,19 @@ class SaveCheckpoint(keras.callbacks.Callback):
         save: Callable[[], None],
         progress: Progress,
         *,
-        steps_per_epoch: int,
         every_steps: int,
         every_seconds: float,
-        asked_to_end: Callable[[], signal.Signals | None],
+        asked_to_stop: Callable[[], signal.Signals | None],
     ) -> None:
         super().__init__()
-        self._save, self._progress, self._steps_per_epoch = save, progress, steps_per_epoch
+        self._save, self._progress = save, progress
         self._every_steps, self._every_seconds = every_steps, every_seconds
-        self._asked_to_end = asked_to_end
+        self._asked_to_stop = asked_to_stop
         self._saved_step, self._saved_at = progress.step, time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Saves in the middle of an epoch; at its end, `on_epoch_end` does."""
-        if self._progress.step % self._steps_per_epoch and not self._progress.finished:
+        """Saves in the middle of an epoch. At its end, `on_epoch_end` does."""
+        if not (self._progress.between_epochs or self._progress.finished):
             self._save_if_due()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -202,7 +198,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self._save_if_due()
 
     def _save_if_due(self) -> None:
-        progress, asked = self._progress, self._asked_to_end()
+        progress, asked = self._progress, self._asked_to_stop()
         steps, seconds = progress.step - self._saved_step, time.monotonic() - self._saved_at
         if (
             asked
@@ -220,17 +216,17 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
 
 @contextmanager
-def signals_waiting() -> Iterator[Callable[[], signal.Signals | None]]:
-    """Keeps SIGINT and SIGTERM from ending the process; gives a function that tells which of them came.
+def delayed_signals() -> Iterator[Callable[[], signal.Signals | None]]:
+    """Keeps SIGINT and SIGTERM from ending the process. Gives a function that returns the one that came, or None.
 
-    A second one ends it at once.
+    A second signal ends the process at once.
     """
     came: list[signal.Signals] = []
 
     def note(number: int, frame: object) -> None:
         came.append(signal.Signals(number))
         signal.signal(number, before[number])
-        print("\nstopping after this step, with a checkpoint; once more: at once", file=sys.stderr)
+        print("\nstopping after this step, with a checkpoint; press again to stop at once", file=sys.stderr)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -8,18 +8,43 @@ import tensorflow as tf
 
 from char_lstm_tf.config import TrainingConfig
 
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-}
+
+class _Measured:
+    """Lets an optimizer keep the mean norm of the gradients that it is given: of all weights together, not clipped."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.gradient_norm = keras.metrics.Mean("gradient_norm")
+
+    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
+        """Takes a step."""
+        self.gradient_norm.update_state(tf.linalg.global_norm(grads))
+        super().apply(grads, trainable_variables)
+
+
+class Adam(_Measured, keras.optimizers.Adam):
+    """Adam."""
+
+
+class AdamW(_Measured, keras.optimizers.AdamW):
+    """Adam with decoupled weight decay."""
+
+
+class RMSprop(_Measured, keras.optimizers.RMSprop):
+    """RMSprop."""
+
+
+class SGD(_Measured, keras.optimizers.SGD):
+    """Plain stochastic gradient descent."""
+
+
+OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
 
 
 def learning_rate(
     config: TrainingConfig, *, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate of a run of so many batches, or its schedule."""
+    """Returns the learning rate of a run of `steps` batches, or its schedule."""
     lowest = config.final_learning_rate
     match config.schedule:
         case "cosine":
@@ -37,8 +62,8 @@ def learning_rate(
             return config.learning_rate
 
 
-class Scaled(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule, or a constant, times a factor that may be lowered while a run goes on."""
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule, or a constant, times a factor that can be lowered during a run."""
 
     def __init__(self, schedule: float | keras.optimizers.schedules.LearningRateSchedule) -> None:
         self.schedule = schedule
@@ -54,13 +79,13 @@ class Scaled(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @dataclass(frozen=True)
-class Compiled:
-    """What training changes beside the weights.
+class TrainingState:
+    """What training changes besides the weights.
 
     Attributes:
         scale: factor of the learning rate, 1 at first.
-        variables: the optimizer's, and the scale.
-        sums: behind the means of the logs.
+        variables: the optimizer's variables, and the scale.
+        sums: the sums behind the means in the logs.
     """
 
     scale: keras.Variable
@@ -68,51 +93,28 @@ class Compiled:
     sums: list[keras.Variable]
 
 
-def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int) -> Compiled:
-    """Compiles a model of `models.build` for a run of so many batches.
+def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int) -> TrainingState:
+    """Compiles a model of `models.build` for a run of `steps` batches.
 
-    The loss is categorical cross-entropy of logits against one-hot targets: nats a character. The logs
-    have its mean over the epoch so far, `accuracy` (share of characters that were the likeliest one) and
-    `gradient_norm` (length of the gradient of all weights before clipping, mean over batches). The penalty
-    of L1 and L2 is part of what is minimized, not of the `loss` in the logs.
+    The loss is categorical cross-entropy of logits against one-hot targets, which is nats a character. The logs have
+    its mean over the epoch so far and `accuracy`, the share of characters that were the likeliest one. The L1 and L2
+    penalty is part of what is minimized, but not of the `loss` in the logs.
     """
     arguments = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
-    clip = {
-        name: getattr(config, name)
-        for name in ("clipnorm", "global_clipnorm", "clipvalue")
-        if getattr(config, name)
-    }
-    rate = Scaled(learning_rate(config, steps=steps))
-    optimizer = _measured(OPTIMIZERS[config.optimizer])(rate, **arguments, **clip)
+    rate = ScaledSchedule(learning_rate(config, steps=steps))
+    optimizer = OPTIMIZERS[config.optimizer](rate, **arguments, **config.clipping)
     metrics = [keras.metrics.CategoricalAccuracy("accuracy")]
     if config.l1 or config.l2:
         for weight in model.trainable_variables:
             if weight.name in ("kernel", "recurrent_kernel"):
                 weight.regularizer = keras.regularizers.L1L2(config.l1, config.l2)
-        # Keras' own "loss" has the penalty in it; a metric of this name takes its place in the logs.
+        # Keras' own "loss" includes the penalty. A metric of this name takes its place in the logs.
         metrics.append(keras.metrics.CategoricalCrossentropy("loss", from_logits=True))
     # Keras' LSTM under XLA on a CPU takes twice as long as without: 102 against 50 ms a step of 16 windows of 64
-    # for 2×128 units, so jit_compile's "auto" isn't left to choose.
+    # for 2×128 units, so the choice isn't left to jit_compile="auto".
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
-    model.gradient_norm = optimizer.gradient_norm  # so that it is reset and logged with the others
     optimizer.build(model.trainable_variables)
-    # Keras counts variables of the metrics given to it after the first batch only.
-    sums = [*model.metrics_variables, *(variable for metric in metrics for variable in metric.variables)]
-    return Compiled(rate.scale, [*optimizer.variables, rate.scale], sums)
-
-
-def _measured(optimizer: type[keras.Optimizer]) -> type[keras.Optimizer]:
-    """Returns an optimizer that keeps the mean length of the gradients it was given."""
-
-    class Measured(optimizer):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            self.gradient_norm = keras.metrics.Mean("gradient_norm")
-
-        def apply(self, grads: list, trainable_variables: list | None = None) -> None:
-            self.gradient_norm.update_state(tf.linalg.global_norm(grads))
-            super().apply(grads, trainable_variables)
-
-    Measured.__name__ = optimizer.__name__
-    return Measured
+    # Keras counts the variables of these metrics only after the first batch. The order is that of older checkpoints.
+    sums = [variable for metric in [optimizer.gradient_norm, *metrics] for variable in metric.variables]
+    return TrainingState(rate.scale, [*optimizer.variables, rate.scale], [*model.metrics_variables, *sums])

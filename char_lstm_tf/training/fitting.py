@@ -1,6 +1,6 @@
-"""The loop over batches. Keras' `fit` can't begin in the middle of an epoch, so this stands in for it."""
+"""The loop over batches. Keras' `fit` can't start in the middle of an epoch, so this replaces it."""
 
-import math
+import time
 from collections.abc import Callable, Iterator
 
 import keras
@@ -10,12 +10,20 @@ from char_lstm_tf.runs.progress import Progress
 
 
 def train_function(model: keras.Model) -> Callable[[Iterator], dict[str, tf.Tensor]]:
-    """Returns what takes a training step with the next batch of an iterator, and returns the logs so far.
+    """Returns a function that takes a training step with the next batch of an iterator and returns the logs so far.
 
-    Keras' own asks from Python whether there was a batch, and for the logs, at each step: 1 ms of it, in which nothing
-    else is done.
+    Keras' own asks in Python, at each step, whether there was a batch, and then for the logs. That takes 1 ms a step in
+    which nothing else happens.
+
+    Args:
+        model: compiled by `compile_model`. Its optimizer adds `gradient_norm` to the logs.
     """
-    return tf.function(lambda iterator: model.train_step(iterator.get_next()), autograph=False)
+
+    def step(iterator: Iterator) -> dict[str, tf.Tensor]:
+        logs = model.train_step(iterator.get_next())
+        return logs | {"gradient_norm": model.optimizer.gradient_norm.result()}
+
+    return tf.function(step, autograph=False)
 
 
 def fit(
@@ -24,35 +32,43 @@ def fit(
     callbacks: list[keras.callbacks.Callback],
     *,
     progress: Progress,
-    steps_per_epoch: int,
 ) -> None:
-    """Trains a compiled model from batch number `progress.step` on, and calls the callbacks as Keras' `fit` does.
+    """Trains a model from step `progress.step` on, and calls the callbacks as Keras' `fit` does.
+
+    `progress.step` and `progress.seconds` are counted up after each step, before the callbacks are called.
 
     Args:
-        model: whose metrics go on as they are when the first batch is in the middle of an epoch.
-        batches: (inputs, targets), from that batch on, epoch after epoch.
-        callbacks: one of them counts `progress.step` up.
+        model: compiled by `compile_model`. Its metrics continue as they are if the run resumes inside an epoch.
+        batches: (inputs, targets), from that step on, epoch after epoch.
+        callbacks: what else happens.
         progress: of the run.
-        steps_per_epoch: batches of an epoch.
     """
     step = train_function(model)
     model.stop_training = False
     chosen = keras.callbacks.CallbackList(
-        callbacks, model=model, epochs=math.ceil(progress.steps / steps_per_epoch), steps=steps_per_epoch
+        callbacks, model=model, epochs=progress.epochs, steps=progress.steps_per_epoch
     )
     logs: dict = {}
     iterator = iter(batches)
+    started = time.monotonic() - progress.seconds
     chosen.on_train_begin()
     try:
         while not (progress.finished or model.stop_training):
-            epoch, first = divmod(progress.step, steps_per_epoch)
+            epoch, first = divmod(progress.step, progress.steps_per_epoch)
             if not first:
                 model.reset_metrics()
+                model.optimizer.gradient_norm.reset_state()
             chosen.on_epoch_begin(epoch)
-            for batch in range(first, min(steps_per_epoch, progress.steps - epoch * steps_per_epoch)):
+            left = progress.steps - epoch * progress.steps_per_epoch
+            for batch in range(first, min(progress.steps_per_epoch, left)):
                 chosen.on_train_batch_begin(batch)
-                chosen.on_train_batch_end(batch, step(iterator))
-            logs = model.get_metrics_result()
+                logs = step(iterator)
+                progress.step += 1
+                progress.seconds = time.monotonic() - started
+                chosen.on_train_batch_end(batch, logs)
+            logs = model.get_metrics_result() | {
+                "gradient_norm": float(model.optimizer.gradient_norm.result())
+            }
             chosen.on_epoch_end(epoch, logs)
     finally:
         chosen.on_train_end(logs)  # closes files

@@ -1,4 +1,4 @@
-"""What happens to gradients: their size in each weight, and how far back in time the loss reaches.
+"""Gradients: their norm in each weight, and how far back in time the loss reaches.
 
 Shapes: B batch, T characters in a window, D width of what the first layer reads (V one-hot, or the embedding's).
 """
@@ -13,24 +13,24 @@ import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.models import stepping
-from char_lstm_tf.plot_gradients import COLUMNS, draw
+from char_lstm_tf.training.pictures import GRADIENT_COLUMNS, draw_reach
 from pipelines.files import written_aside
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
 
 @dataclass(frozen=True)
-class Look:
+class GradientSnapshot:
     """The gradients of one training step, before clipping.
 
     Attributes:
-        norms: of each trainable weight, float32 `[weights]`.
-        largest: the largest absolute element of each, float32 `[weights]`.
-        clipped: whether the optimizer makes it shorter, bool `[weights]`.
-        reach: norm of d loss at the last character / d input t characters before, mean of the rows, for
-            t = 0, 1 … T - 1: float32 `[T]`. The loss is that of the last prediction alone. Pascanu and others,
-            "On the difficulty of training recurrent neural networks" (2013), section 2.1, tell why it
-            shrinks or grows by some factor a step.
+        norms: norm for each trainable weight, float32 `[weights]`.
+        largest: largest absolute element for each, float32 `[weights]`.
+        clipped: whether the optimizer clips it, bool `[weights]`.
+        reach: norm of d loss at the last character / d input t characters before it, mean over rows, for
+            t = 0, 1 … T - 1: float32 `[T]`. The loss is that of the last prediction alone. Pascanu and others, "On the
+            difficulty of training recurrent neural networks" (2013), section 2.1, explain why it shrinks or grows by
+            some factor at each step.
     """
 
     norms: np.ndarray
@@ -51,15 +51,17 @@ class GradientProbe:
         self._read, self._rest = _split(model)
         self._gradients = tf.function(self._gradients_of, jit_compile=False, reduce_retracing=True)
 
-    def look(self, inputs: tf.Tensor, targets: tf.Tensor) -> Look:
-        """Returns what a training step on this batch would find, with the states and dropout it would have."""
+    def snapshot(self, inputs: tf.Tensor, targets: tf.Tensor) -> GradientSnapshot:
+        """Returns the gradients of a training step on this batch, with the states and the dropout it would have."""
         before = [(variable, variable.numpy()) for variable in _disturbed(self._model)]
         try:
             whole, as_clipped, reach = self._gradients(inputs, targets)
         finally:
             for variable, value in before:
                 variable.assign(value)
-        return Look(*whole.numpy(), clipped(self._model.optimizer, *as_clipped.numpy()), reach.numpy())
+        return GradientSnapshot(
+            *whole.numpy(), clipped(self._model.optimizer, *as_clipped.numpy()), reach.numpy()
+        )
 
     def _gradients_of(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
         model, weights = self._model, [weight.value for weight in self._model.trainable_variables]
@@ -73,7 +75,7 @@ class GradientProbe:
             last = tf.nn.softmax_cross_entropy_with_logits(last_targets, last_logits)
         gradients = tape.gradient(loss, weights)
         whole = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        # Of an embedding, Keras clips a row for each place of the batch, before it adds up those of one character.
+        # Keras clips an embedding's gradient as a row for each place in the batch, before it adds up equal characters.
         rows = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
         reach = tf.norm(tape.gradient(last, vectors), axis=-1)
         return _sizes(whole), _sizes(rows), tf.reduce_mean(reach, axis=0)[::-1]
@@ -85,7 +87,7 @@ def _sizes(gradients: list[tf.Tensor]) -> tf.Tensor:
 
 
 def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], keras.Model]:
-    """Returns what makes vectors `[B, T, D]` of a model's inputs, and the model that reads them."""
+    """Returns the part that turns a model's inputs into vectors `[B, T, D]`, and the model that reads them."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Embedding):
             return layer, keras.Model(layer.output, model.outputs[0])
@@ -93,12 +95,12 @@ def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], keras.
 
 
 def _disturbed(model: keras.Model) -> list[keras.Variable]:
-    """Returns what a call in training changes: the carried states, and the seeds of dropout."""
+    """Returns what a call in training changes: the carried states and the seeds of dropout."""
     return [*stepping.carried_states(model), *model.non_trainable_variables]
 
 
 def clipped(optimizer: keras.Optimizer, norms: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Returns which gradients of such norms and largest elements an optimizer clips, bool like `norms`."""
+    """Returns which gradients an optimizer clips, by their norms and largest elements; bool, shaped like `norms`."""
     if optimizer.clipnorm:
         return norms > optimizer.clipnorm
     if optimizer.global_clipnorm:
@@ -109,17 +111,17 @@ def clipped(optimizer: keras.Optimizer, norms: np.ndarray, largest: np.ndarray) 
 
 
 class LogGradients(keras.callbacks.Callback):
-    """Looks at every so many training steps, and logs an epoch's looks when it ends.
+    """Takes a snapshot of the gradients at every so many steps, and logs an epoch's snapshots when it ends.
 
-    To gradients.csv, `plot_gradients` telling its columns, to a picture of it, and to TensorBoard. The looks are taken
-    just before the steps, with their weights, states, dropout and batches, so they are what those steps
-    find, and training is the same as without. Which steps are looked at depends on their number alone, so
-    a resumed run goes on as it would have; the epoch in which it was interrupted has fewer looks.
+    It writes gradients.csv (`plot_gradients` explains its columns), a picture of it, and TensorBoard's logs. A snapshot
+    is taken just before its step, with the same weights, states, dropout and batch, and doesn't change training. The
+    number of a step decides whether it has a snapshot, so a resumed run continues as it would have; the epoch in which
+    it was interrupted has fewer snapshots.
 
     Args:
-        batch_at: the batch of a step, as training gets it.
-        every: steps from one look to the next.
-        csv_path: the file, in which an epoch that is trained again after a resume takes the place of the first.
+        batch_at: returns the batch of a step, as training gets it.
+        every: steps from one snapshot to the next.
+        csv_path: the file. An epoch that is trained again after a resume replaces its rows.
         picture: the PNG file, written at the end of each epoch.
         logs: TensorBoard's folder.
     """
@@ -130,7 +132,7 @@ class LogGradients(keras.callbacks.Callback):
         super().__init__()
         self._batch_at, self._every = batch_at, every
         self._csv, self._picture, self._logs = csv_path, picture, logs
-        self._looks: list[Look] = []
+        self._snapshots: list[GradientSnapshot] = []
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Prepares the probe."""
@@ -139,50 +141,55 @@ class LogGradients(keras.callbacks.Callback):
         self._board = tf.summary.create_file_writer(str(self._logs))
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        """Looks at the step that comes."""
+        """Takes a snapshot of the step that follows, when it is time."""
         step = int(self.model.optimizer.iterations.numpy())
         if step % self._every == 0:
-            self._looks.append(self._probe.look(*self._batch_at(step)))
+            self._snapshots.append(self._probe.snapshot(*self._batch_at(step)))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Writes the means of the epoch's looks; of the largest elements, the largest."""
-        if not self._looks:
-            return
-        norms, largest, shares, reach = summary(self._looks)
-        count, self._looks = len(self._looks), []
-        weights = zip(self._names, norms, largest, shares, strict=True)
+        """Writes the means over the epoch's snapshots; of the largest elements, the largest."""
+        if self._snapshots:
+            norms, largest, shares, reach = summary(self._snapshots)
+            weights = list(zip(self._names, norms, largest, shares, strict=True))
+            self._write_csv(epoch, weights, reach)
+            self._write_board(epoch, weights, reach)
+            with written_aside(self._picture) as path:
+                draw_reach({self._csv.parent.name: self._csv}, path)
+            self._snapshots = []
+
+    def _write_csv(self, epoch: int, weights: list[tuple], reach: np.ndarray) -> None:
+        count = len(self._snapshots)
         rows = [(epoch, count, weight, "", *values) for weight, *values in weights]
         rows += [(epoch, count, "", distance, norm, "", "") for distance, norm in enumerate(reach)]
         earlier = rows_before(epoch, self._csv) if self._csv.exists() else []
         with written_aside(self._csv) as path, path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([COLUMNS, *earlier, *rows])
+            csv.writer(file).writerows([GRADIENT_COLUMNS, *earlier, *rows])
+
+    def _write_board(self, epoch: int, weights: list[tuple], reach: np.ndarray) -> None:
         with self._board.as_default(step=epoch):
-            for weight, norm, element, share in zip(self._names, norms, largest, shares, strict=True):
+            for weight, norm, element, share in weights:
                 tf.summary.scalar(f"gradient_norm/{weight}", norm)
                 tf.summary.scalar(f"gradient_largest/{weight}", element)
                 tf.summary.scalar(f"gradient_clipped/{weight}", share)
-            for distance in 2 ** np.arange(len(reach).bit_length()):
-                if distance < len(reach):
-                    tf.summary.scalar(f"gradient_reach/{distance}_before", reach[distance] / reach[0])
+            for distance in 2 ** np.arange((len(reach) - 1).bit_length()):
+                tf.summary.scalar(f"gradient_reach/{distance}_before", reach[distance] / reach[0])
             self._board.flush()
-        with written_aside(self._picture) as path:
-            draw({self._csv.parent.name: self._csv}, path)
 
 
 def rows_before(epoch: int, log: Path) -> list[list[str]]:
-    """Returns the rows of a gradients.csv about the epochs before one."""
+    """Returns the rows of a gradients.csv that are about earlier epochs."""
     with log.open(newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
     return [row for row in rows if int(row[0]) < epoch]
 
 
-def summary(looks: Sequence[Look]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns mean norms, the largest elements, shares of clipped steps `[weights]`, and mean reach `[T]`."""
+def summary(snapshots: Sequence[GradientSnapshot]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns mean norms, largest elements and shares of clipped steps, `[weights]` each, and mean reach `[T]`."""
     return (
-        np.mean([look.norms for look in looks], axis=0),
-        np.max([look.largest for look in looks], axis=0),
-        np.mean([look.clipped for look in looks], axis=0),
-        np.mean([look.reach for look in looks], axis=0),
+        np.mean([snapshot.norms for snapshot in snapshots], axis=0),
+        np.max([snapshot.largest for snapshot in snapshots], axis=0),
+        np.mean([snapshot.clipped for snapshot in snapshots], axis=0),
+        np.mean([snapshot.reach for snapshot in snapshots], axis=0),
     )
 
 

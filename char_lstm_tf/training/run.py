@@ -1,251 +1,223 @@
-"""A whole run: text in, a trained, measured and exported model out."""
+"""A training run of a network: from batches to its best weights."""
 
-import shutil
+import math
 import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import partial
 
 import keras
 
-from char_lstm_tf.config import Config
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
-from char_lstm_tf.models import build, recurrent, stepping
-from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.runs.origin import Origin
+from char_lstm_tf.models import recurrent, stepping
+from char_lstm_tf.models.build import build
+from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.serving import export
-from char_lstm_tf.training import callbacks, compiling, curves, fine_tuning
+from char_lstm_tf.training import callbacks, fine_tuning
 from char_lstm_tf.training.callbacks import DivergedError
-from char_lstm_tf.training.checkpoints import Checkpoints, SaveCheckpoint, signals_waiting
+from char_lstm_tf.training.checkpoints import Checkpoints, SaveCheckpoint, delayed_signals
 from char_lstm_tf.training.clock import Clock
+from char_lstm_tf.training.compiling import compile_model
 from char_lstm_tf.training.fitting import fit
 from char_lstm_tf.training.gradients import LogGradients
-from char_lstm_tf.training.provenance import peak_memory_bytes, provenance
 from pipelines.batches import Batching, training_batch, training_batches
 from pipelines.corpus import Corpus
-
-
-def fit_and_export(config: Config, text: Corpus, folder: RunFolder) -> dict:
-    """Trains, evaluates and exports a model. Samples go to stdout, everything else to stderr.
-
-    With `config.training.resume`, goes on where the newest checkpoint stands; what comes out is, to the bit,
-    what would have come without the interruption.
-
-    Args:
-        config: of the run.
-        text: what to learn.
-        folder: where to leave the run, as `RunFolder.reserve` gave it.
-
-    Returns:
-        What metrics.json holds.
-
-    Raises:
-        UserError: the text is too short for the sizes, or the folder can't be written; nothing is, then.
-            Or the checkpoint to go on from belongs to another text.
-        DivergedError: the loss was no number any more; the newest checkpoint is from before.
-        StoppedError: by a signal, after a checkpoint.
-    """
-    run = Run(config, text, folder)
-    with folder.taken(config, text.vocabulary):
-        run.begin()
-        run.train()
-        return run.finish()
+from pipelines.files import written_aside
 
 
 class Run:
-    """The parts of a run that `fit_and_export` takes through its stages. Making them writes nothing."""
+    """A network in training. Making one writes nothing.
 
-    def __init__(self, config: Config, text: Corpus, folder: RunFolder) -> None:
-        keras.utils.set_random_seed(config.training.seed)
-        self.config, self.text, self.folder = config, text, folder
-        self.out = None if config.training.quiet else sys.stderr
-        self.ids = text.split("train")
-        self.batching = Batching(
-            config.data.batching,
-            config.data.batch_size,
-            config.data.window,
-            stride=max(config.data.stride, 1),
-            seed=config.training.seed,
-        )
-        self.form = {
-            "encoding": config.data.encoding,
-            "target": config.data.target,
-            "vocabulary_size": len(text.vocabulary),
-        }
-        self.steps_per_epoch = self.batching.steps_per_epoch(self.ids)
-        steps = self.steps_per_epoch * config.training.epochs
-        self.progress = Progress(text.folder.name, min(steps, config.training.max_steps or steps))
-        self.held_out = text.held_out()
+    Args:
+        plan: the run.
+        text: what to learn.
 
-        self.model = build.build(
-            config,
-            len(text.vocabulary),
-            stream=self.batching.order == "stream",
-            trains=recurrent.pays(self.progress.steps, self.batching.window),
+    Attributes:
+        best: the model with the best weights so far, without carried state.
+        model: the model in training.
+        progress: where the run stands.
+        checkpoints: of the run.
+        batches: returns the batches from one step to another.
+
+    Raises:
+        UserError: the text is too short for the sizes, or layers don't fit those of the run to start from.
+    """
+
+    def __init__(self, plan: Plan, text: Corpus) -> None:
+        config = plan.config
+        keras.utils.set_random_seed(config.seed)
+        self._config, self._folder = config, plan.folder
+        self._log = None if config.quiet else sys.stderr
+        self._ids = text.split("train")
+        self._batching = Batching(
+            config.batch_order,
+            config.batch_size,
+            config.window,
+            stride=max(config.window_stride, 1),
+            seed=config.seed,
         )
-        if config.training.init_from and not (config.training.resume and folder.newest_progress()):
-            fine_tuning.give_weights(Origin.find(config.training.init_from), self.model, text.vocabulary)
-        fine_tuning.freeze(self.model, config.training.freeze)
-        self.best = build.build(
-            config, len(text.vocabulary)
-        )  # without carried state: what is kept and exported
-        self.scorer = Scorer(self.model, text.vocabulary)
-        self.compiled = compiling.compile_model(self.model, config.training, steps=self.progress.steps)
+        form = {"encoding": config.encoding, "target": config.target, "vocabulary_size": len(text.vocabulary)}
+        self.batches = partial(training_batches, self._ids, self._batching, **form)
+        self._batch_at = partial(training_batch, self._ids, self._batching, **form)
+        steps_per_epoch = self._batching.steps_per_epoch(self._ids)
+        self._held_out = text.held_out()
+        steps = min(steps_per_epoch * config.epochs, config.max_steps or math.inf)
+        self.progress = Progress(text.folder.name, steps, steps_per_epoch)
+        self.model = self._build(plan, text)
+        self.best = build(config, len(text.vocabulary))
+        self._scorer, self._writer = (
+            Scorer(self.model, text.vocabulary),
+            Writer(self.model, text.vocabulary),
+        )
+        self._state = compile_model(self.model, config, steps=steps)
         self.checkpoints = Checkpoints(
-            folder,
+            plan.folder,
             {
                 "model": self.model.variables,
                 "carried": stepping.carried_states(self.model),
-                "training": self.compiled.variables,
-                "sums": self.compiled.sums,
+                "training": self._state.variables,
+                "sums": self._state.sums,
                 "best": self.best.weights,
             },
             self.progress,
-            keep=config.training.keep,
+            keep=config.keep,
         )
-        self.began, self.spent_before = time.monotonic(), 0.0
+        self._started, self._spent_before = time.monotonic(), 0.0
 
-    def say(self, line: str) -> None:
-        """Tells the user, unless --quiet."""
-        if self.out is not None:
-            print(line, file=self.out, flush=True)
+    def _build(self, plan: Plan, text: Corpus) -> keras.Model:
+        """Returns the model to train: with the weights of the run to start from, unless a checkpoint follows."""
+        config = plan.config
+        model = build(
+            config,
+            len(text.vocabulary),
+            stream=config.batch_order == "stream",
+            trains=recurrent.pays(self.progress.steps, config.window),
+        )
+        if plan.origin and not (config.resume and plan.folder.newest_progress()):
+            fine_tuning.give_weights(plan.origin, model, text.vocabulary)
+        fine_tuning.freeze(model, config.freeze)
+        return model
 
-    def begin(self) -> None:
-        """Goes on from the newest checkpoint, or writes the first one: a run that diverges needs it, too."""
-        progress, batching = self.progress, self.batching
-        if self.config.training.resume:
-            went_on = self.checkpoints.restore()
-            self.say(
-                f"going on after step {progress.step:,}" if went_on else "no checkpoint: from the beginning"
+    def fit(self) -> None:
+        """Trains to the last step, from the newest checkpoint if the run is resumed.
+
+        Raises:
+            DivergedError: the loss became NaN or infinite. The newest checkpoint is older.
+            StoppedError: a signal asked the process to stop, and a checkpoint was saved.
+            UserError: the checkpoint belongs to another text, or the disk is full.
+        """
+        progress = self.progress
+        if self._config.resume:
+            found = self.checkpoints.restore()
+            self._say(
+                f"resuming after step {progress.step:,}" if found else "no checkpoint: starting from step 0"
             )
-        self.spent_before = progress.seconds
-        self.checkpoints.save()
-        self.say(f"{progress.steps:,} steps of {batching.batch_size} windows of {batching.window} characters")
-        self.best.summary(line_length=80, print_fn=self.say)
-
-    def train(self) -> None:
-        """Trains to the last step, going back to a checkpoint when the run diverges, as often as it may."""
-        training, progress = self.config.training, self.progress
+        self._spent_before = progress.seconds
+        self.checkpoints.save()  # a run that diverges before the next one needs it too
+        windows = f"{self._batching.batch_size} windows of {self._batching.window} characters"
+        self._say(f"{progress.steps:,} steps of {windows}")
+        self.best.summary(line_length=80, print_fn=self._say)
         while not progress.finished:
-            batches = training_batches(
-                self.ids, self.batching, **self.form, steps=progress.steps, first_step=progress.step
-            )
             try:
-                with signals_waiting() as asked_to_end:
-                    fit(
-                        self.model,
-                        batches,
-                        self._callbacks(asked_to_end),
-                        progress=progress,
-                        steps_per_epoch=self.steps_per_epoch,
-                    )
+                with delayed_signals() as asked_to_stop:
+                    batches = self.batches(steps=progress.steps, first_step=progress.step)
+                    fit(self.model, batches, self._callbacks(asked_to_stop), progress=progress)
             except DivergedError as error:
-                rollbacks, scale = progress.rollbacks + 1, float(self.compiled.scale) / 2
-                if training.on_divergence != "rollback" or rollbacks > training.max_rollbacks:
-                    self.folder.diverged.write_text(f"{error}\n", encoding="utf-8")
-                    raise
-                self.checkpoints.restore()
-                progress.rollbacks = rollbacks
-                self.compiled.scale.assign(scale)
-                print(
-                    f"{error}\nback to step {progress.step:,}, with {scale:g} times the learning rate",
-                    file=sys.stderr,
-                )
+                self._roll_back(error)
+        self._save_best()  # after a rollback, the file may hold weights that were given up
 
-    def finish(self) -> dict:
-        """Measures and exports the best weights, and leaves the run without its checkpoints."""
-        self.folder.save_model(self.best)  # after a rollback the file may hold what was given up
+    def _roll_back(self, error: DivergedError) -> None:
+        """Goes back to the newest checkpoint with half the learning rate, if the run may."""
+        config, progress = self._config, self.progress
+        rollbacks, scale = progress.rollbacks + 1, float(self._state.scale) / 2
+        if config.on_divergence != "rollback" or rollbacks > config.max_rollbacks:
+            self._folder.diverged.write_text(f"{error}\n", encoding="utf-8")
+            raise error
+        self.checkpoints.restore()
+        progress.rollbacks = rollbacks
+        self._state.scale.assign(scale)
+        print(f"{error}\nback to step {progress.step:,}, learning rate times {scale:g}", file=sys.stderr)
+
+    def measure(self) -> dict[str, dict]:
+        """Returns the scores of the best weights on the held-out parts of the text."""
         self.model.set_weights(self.best.get_weights())  # its scorer is compiled already
-        metrics = {name: self.scorer.score(part).report() for name, part in self.held_out.items()}
-        seen = self.batching.characters(self.ids, self.progress.step)
-        metrics |= {
+        return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}
+
+    def facts(self) -> dict:
+        """Returns what metrics.json says of the training."""
+        seen = self._batching.characters(self._ids, self.progress.step)
+        return {
             "parameters": self.best.count_params(),
             "characters_seen": seen,
             "epoch": self.progress.best_epoch,
-            "seconds": round(self.spent_before + time.monotonic() - self.began, 1),
+            "seconds": round(self._spent_before + time.monotonic() - self._started, 1),
             "chars_per_second": round(seen / self.progress.seconds),
-            "peak_memory_bytes": peak_memory_bytes(),
-            "corpus": self.progress.corpus,
-        } | provenance()
-        self.folder.publish(lambda path: export.export(self.best, self.text.vocabulary, path))
-        self.folder.save_metrics(metrics)
-        shutil.rmtree(self.folder.checkpoints)
-        return metrics
+        }
 
-    def _callbacks(self, asked_to_end: Callable[[], signal.Signals | None]) -> list[keras.callbacks.Callback]:
-        """Returns what happens around training, in the order in which it happens."""
-        training, folder, progress = self.config.training, self.folder, self.progress
-        sizes = {"steps_per_epoch": self.steps_per_epoch}
-        chosen = [
+    def _say(self, line: str) -> None:
+        """Tells the user, unless --quiet."""
+        if self._log is not None:
+            print(line, file=self._log, flush=True)
+
+    def _save_best(self) -> None:
+        with written_aside(self._folder.model) as path:
+            self.best.save(path)
+
+    def _keep_weights(self) -> None:
+        self.best.set_weights(self.model.get_weights())
+        self._save_best()
+
+    def _callbacks(
+        self, asked_to_stop: Callable[[], signal.Signals | None]
+    ) -> list[keras.callbacks.Callback]:
+        """Returns what happens around the steps, in its order."""
+        config, folder, progress = self._config, self._folder, self.progress
+        chars_per_step = self._batching.batch_size * self._batching.window
+        return [
             callbacks.CheckLoss(progress),
-            callbacks.ResetStates(progress, **sizes),
-            callbacks.Measure(self.scorer, self.held_out.get("validation")),
-            callbacks.KeepBest(progress, self._keep),
-        ]
-        if training.plateau_patience:
-            chosen.append(
-                callbacks.LowerLearningRate(
-                    progress,
-                    self.compiled.scale,
-                    patience=training.plateau_patience,
-                    factor=training.plateau_factor,
-                )
-            )
-        if training.patience:
-            chosen.append(callbacks.StopEarly(progress, patience=training.patience))
-        chosen += [
+            callbacks.ResetStates(progress),
+            callbacks.Measure(self._scorer, self._held_out.get("validation")),
+            callbacks.KeepBest(progress, self._keep_weights),
+            *self._early_ends(),
             keras.callbacks.CSVLogger(folder.training_log, append=True),
-            Clock(
-                progress,
-                chars_per_step=self.batching.batch_size * self.batching.window,
-                log=folder.speed_log,
-                out=self.out,
-                **sizes,
-            ),
+            Clock(progress, chars_per_step=chars_per_step, log=folder.speed_log, out=self._log),
             keras.callbacks.TensorBoard(folder.logs, write_graph=False),
-            curves.DrawCurves(folder.training_log, folder.curves),
+            callbacks.DrawCurves(folder.training_log, folder.curves),
+            *self._reports(),
+            SaveCheckpoint(
+                self.checkpoints.save,
+                progress,
+                every_steps=config.checkpoint_steps,
+                every_seconds=config.checkpoint_seconds,
+                asked_to_stop=asked_to_stop,
+            ),
         ]
-        if training.sample_chars:
-            chosen.append(
-                callbacks.SampleText(
-                    self._writer,
-                    path=folder.samples,
-                    prompt=training.sample_prompt,
-                    chars=training.sample_chars,
-                    temperatures=training.sample_temperatures,
-                    seed=training.seed,
-                    out=None if training.quiet else sys.stdout,
-                )
-            )
-        if training.gradient_steps:
+
+    def _early_ends(self) -> list[keras.callbacks.Callback]:
+        """Returns what reacts to epochs without a lower loss, as far as it was asked for."""
+        config, chosen = self._config, []
+        if config.plateau_patience:
+            options = {"patience": config.plateau_patience, "factor": config.plateau_factor}
+            chosen.append(callbacks.LowerLearningRate(self.progress, self._state.scale, **options))
+        if config.patience:
+            chosen.append(callbacks.StopEarly(self.progress, patience=config.patience))
+        return chosen
+
+    def _reports(self) -> list[keras.callbacks.Callback]:
+        """Returns what writes samples and gradients, as far as it was asked for."""
+        config, folder, chosen = self._config, self._folder, []
+        if config.sample_chars:
+            chosen.append(callbacks.SampleText(self._writer, config, path=folder.samples))
+        if config.gradient_steps:
             chosen.append(
                 LogGradients(
-                    lambda step: training_batch(self.ids, self.batching, **self.form, step=step),
-                    every=training.gradient_steps,
+                    lambda step: self._batch_at(step=step),
+                    every=config.gradient_steps,
                     csv_path=folder.gradients,
                     picture=folder.gradients_picture,
                     logs=folder.logs / "gradients",
                 )
             )
-        chosen.append(
-            SaveCheckpoint(
-                self.checkpoints.save,
-                progress,
-                every_steps=training.checkpoint_steps,
-                every_seconds=training.checkpoint_seconds,
-                asked_to_end=asked_to_end,
-                **sizes,
-            )
-        )
         return chosen
-
-    @cached_property
-    def _writer(self) -> Writer:
-        return Writer(self.model, self.text.vocabulary)
-
-    def _keep(self) -> None:
-        self.best.set_weights(self.model.get_weights())
-        self.folder.save_model(self.best)

@@ -1,13 +1,13 @@
 import pytest
 from conftest import command
 
-from char_lstm_tf import plot_gradients
+from char_lstm_tf.training import pictures
 
 
 @pytest.fixture
 def runs(tmp_path):
     for name, factor in (("far", 0.5), ("near", 0.1)):
-        rows = [",".join(plot_gradients.COLUMNS)]
+        rows = [",".join(pictures.GRADIENT_COLUMNS)]
         for epoch in (0, 1):
             rows.append(f"{epoch},3,lstm_1/kernel,,1.5,0.5,0.25")
             rows += [f"{epoch},3,,{t},{(2 - epoch) * factor**t},," for t in range(12)]
@@ -17,7 +17,7 @@ def runs(tmp_path):
 
 
 def test_the_rows_about_distances_are_read_epoch_by_epoch(runs):
-    epochs = plot_gradients.reach_by_epoch(runs / "far" / "gradients.csv")
+    epochs = pictures.reach_by_epoch(runs / "far" / "gradients.csv")
     assert list(epochs) == [0, 1]
     assert epochs[0][:3] == [2, 1, 0.5]
     assert epochs[1][:3] == [1, 0.5, 0.25]
@@ -29,8 +29,8 @@ def test_a_picture_has_a_line_for_each_run_or_for_each_epoch_of_one(runs, monkey
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure.axes[0]))
     logs = {name: runs / name / "gradients.csv" for name in ("far", "near")}
-    plot_gradients.draw(logs, runs / "both.png")
-    plot_gradients.draw({"far": logs["far"]}, runs / "one.png")
+    pictures.draw_reach(logs, runs / "both.png")
+    pictures.draw_reach({"far": logs["far"]}, runs / "one.png")
     both, one = drawn
     assert [line.get_label() for line in both.lines] == ["far", "near"]
     assert both.lines[1].get_ydata()[:3] == pytest.approx([1, 0.1, 0.01])

@@ -3,36 +3,8 @@ import json
 import pytest
 from conftest import command
 
-from char_lstm_tf.sample import SampleConfig, stopped
+from char_lstm_tf.sample import SampleConfig
 from pipelines import UserError
-
-
-def rows(pieces, stops):
-    return ["".join(row) for row in zip(*stopped(iter(pieces), stops), strict=True)]
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 50])
-def test_a_row_ends_before_the_first_stop_wherever_the_pieces_part(size):
-    text = "to be, or not to be: that is the question"
-    pieces = [[text[start : start + size]] for start in range(0, len(text), size)]
-    assert rows(pieces, ["or", "not"]) == ["to be, "]
-    assert rows(pieces, ["be:"]) == ["to be, or not to "]
-    assert rows(pieces, ["or not to be?", "t to"]) == ["to be, or no"]  # what looked like the other goes on
-    assert rows(pieces, ["or not to be", "t to"]) == ["to be, or no"]  # began later, complete earlier
-    assert rows(pieces, ["question!"]) == [text]
-    assert rows(pieces, []) == [text]
-
-
-def test_rows_stop_each_by_itself_and_the_model_when_all_have():
-    pieces = iter([["ab", "xy"], ["c.", "zz"], ["no", "w."], ["never", "asked"]])
-    texts = ["".join(row) for row in zip(*stopped(pieces, ["."]), strict=True)]
-    assert texts == ["abc", "xyzzw"]
-    assert next(pieces) == ["never", "asked"]
-
-
-def test_without_stops_nothing_is_held_back():
-    pieces = stopped(iter([["ab"], ["cd"]]), [])
-    assert next(pieces) == ["ab"]
 
 
 @pytest.mark.parametrize(
@@ -40,11 +12,11 @@ def test_without_stops_nothing_is_held_back():
     [
         ({"prompt": "a", "prompt_file": "b"}, "--prompt_file=b: give it or --prompt, not both"),
         ({"stop": ("",)}, "--stop=: must not be empty"),
-        ({"beam": -1}, "--beam=-1: must be from 1 to 1000"),
+        ({"beam": -1}, "--beam=-1: must be at least 0 and at most 1000"),
         ({"beam": 3, "stop": (".",)}, "--stop=.: --beam finds the likeliest texts of --chars"),
         ({"beam": 3, "seed": 0}, "--seed=0: --beam finds the likeliest texts"),
         ({"beam": 3, "chars": 0}, "--chars=0: must be at least 1 with --beam"),
-        ({"beam": 3, "num_samples": 4}, "--num_samples=4: at most --beam=3"),
+        ({"beam": 3, "num_samples": 4}, "--num_samples=4: must be at most --beam=3"),
     ],
 )
 def test_mistakes_name_the_flag(flags, message):
@@ -61,6 +33,23 @@ def test_a_prompt_file_is_read_as_it_is(tmp_path):
         SampleConfig(prompt_file=str(file)).read_prompt()
     with pytest.raises(UserError, match=r"No such file or directory; name a file"):
         SampleConfig(prompt_file=str(tmp_path / "none")).read_prompt()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model=nowhere"], "--model=nowhere: no such folder"),
+        (["--model=tests"], "--model=tests: not a trained run, it has no flags.txt"),
+        (["--model="], "--model="),
+        (["--temperature=-1"], "--temperature=-1.0: must be at least 0"),
+    ],
+)
+def test_mistakes_are_found_before_tensorflow_is_imported(words, message):
+    done = command("char_lstm_tf.sample", *words)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
 
 
 def sample(trained, *words):

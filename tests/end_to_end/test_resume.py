@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from conftest import ROOT, verse
 
-from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.serving import export
 from char_lstm_tf.training import callbacks
-from char_lstm_tf.training import run as training
-from pipelines import UserError, corpus, sources
+from char_lstm_tf.training.train import train
 
 FLAGS = ["--units=16", "--dropout=0.2", "--batch_size=4", "--window=16", "--sample_chars=40"]
 SAME = ["training.csv", "samples.txt", "vocabulary.json", "1/variables/variables.data-00000-of-00001"]
@@ -107,7 +107,7 @@ def run(alone, tmp_path) -> Run:
     return dataclasses.replace(alone, folder=tmp_path / "runs" / "killed")
 
 
-def test_killed_while_it_saves_and_asked_to_end_it_ends_as_if_nothing_had_happened(alone, run):
+def test_killed_while_it_saves_and_asked_to_stop_it_ends_as_if_nothing_had_happened(alone, run):
     process = run.start()
     wait_for(lambda: run.step() >= 100, process)
     second = run.start("--overwrite")
@@ -121,8 +121,8 @@ def test_killed_while_it_saves_and_asked_to_end_it_ends_as_if_nothing_had_happen
     wait_for(lambda: run.step() > killed_at, process)
     status, stderr = run.kill(process, signal.SIGTERM)
     assert status == 143
-    assert f"going on after step {killed_at}" in stderr
-    assert f"SIGTERM: stopped after step {run.step():,}; go on with --resume" in stderr
+    assert f"resuming after step {killed_at}" in stderr
+    assert f"SIGTERM: stopped after step {run.step():,}; continue with --resume" in stderr
     assert RunFolder(run.folder).state == "interrupted"
 
     run.end("--resume")
@@ -185,7 +185,7 @@ def test_a_full_disk_costs_nothing_but_the_wait_for_room(alone, run):
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no file system of a given size here: {done.stderr.splitlines()[0]}")
-    assert "No space left on device; the checkpoint before it is kept: make room" in done.stderr
+    assert "No space left on device; the previous checkpoint is kept; make room" in done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("status")] == [
         "status 1",
         "status 0",
@@ -201,37 +201,30 @@ def test_a_text_that_has_changed_is_refused(alone, run, tmp_path):
     run.kill(process, signal.SIGKILL)
     run.text.write_text(verse(1201))
     process = run.start("--resume")
-    assert "the text has changed since the run began" in process.communicate()[1]
+    assert "the text has changed since the run started" in process.communicate()[1]
     assert process.returncode == 1
 
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
-    """A short run in this process, whose weights can be spoiled: configuration, text and folder."""
+    """The flags of a short run in this process, whose weights can be spoiled."""
     (tmp_path / "verse.txt").write_text(verse(60))
-    text = corpus.prepare(
-        sources.text_files([str(tmp_path / "verse.txt")]), split=(0.9, 0.1, 0), folder=tmp_path / "data"
-    )
-    monkeypatch.setattr(training.export, "export", lambda model, vocabulary, path: path.mkdir())
-    monkeypatch.setattr(training.curves.DrawCurves, "on_epoch_end", lambda self, epoch, logs=None: None)
-
-    def configured(**options):
-        config = Config(
-            DataConfig(split=(0.9, 0.1, 0.0), batch_size=4, window=16),
-            ModelConfig(units=(8,)),
-            TrainingConfig(
-                name="x",
-                output_dir=str(tmp_path),
-                epochs=3,
-                schedule="constant",
-                sample_chars=0,
-                quiet=True,
-                **options,
-            ),
-        )
-        return config, text, RunFolder(tmp_path / "x")
-
-    return configured
+    monkeypatch.setattr(export, "export", lambda model, vocabulary, path: path.mkdir())
+    monkeypatch.setattr(callbacks.DrawCurves, "on_epoch_end", lambda self, epoch, logs=None: None)
+    return {
+        "text": (f"{tmp_path}/verse.txt",),
+        "name": "x",
+        "output_dir": str(tmp_path),
+        "data_dir": str(tmp_path),
+        "split": (0.9, 0.1, 0.0),
+        "batch_size": 4,
+        "window": 16,
+        "units": (8,),
+        "epochs": 3,
+        "schedule": "constant",
+        "sample_chars": 0,
+        "quiet": True,
+    }
 
 
 def spoil(monkeypatch, *, epoch, times):
@@ -248,13 +241,12 @@ def spoil(monkeypatch, *, epoch, times):
 
 def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkeypatch, capsys):
     spoil(monkeypatch, epoch=1, times=2)
-    config, text, folder = tiny(
-        on_divergence="rollback", max_rollbacks=2, checkpoint_steps=7, learning_rate=0.01
-    )
-    metrics = training.fit_and_export(config, text, folder)
+    flags = {"on_divergence": "rollback", "max_rollbacks": 2, "checkpoint_steps": 7, "learning_rate": 0.01}
+    plan = plan_run(**tiny, **flags)
+    metrics, folder = train(plan), plan.folder
     assert metrics["validation"]["nats_per_char"] < np.log(30)
-    assert "with 0.5 times the learning rate" in (stderr := capsys.readouterr().err)
-    assert "with 0.25 times the learning rate" in stderr
+    assert "learning rate times 0.5" in (stderr := capsys.readouterr().err)
+    assert "learning rate times 0.25" in stderr
     rows = [line.split(",") for line in folder.training_log.read_text().splitlines()]
     rates = [float(row[rows[0].index("learning_rate")]) for row in rows[1:]]
     assert rates == pytest.approx([0.01, 0.0025, 0.0025])
@@ -263,32 +255,12 @@ def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkey
 
 def test_a_run_that_may_not_go_back_stops_with_its_last_good_checkpoint(tiny, monkeypatch):
     spoil(monkeypatch, epoch=1, times=3)
-    config, text, folder = tiny(on_divergence="rollback", max_rollbacks=2, checkpoint_steps=10)
-    with pytest.raises(callbacks.DivergedError, match="isn't a number"):
-        training.fit_and_export(config, text, folder)
+    plan = plan_run(**tiny, on_divergence="rollback", max_rollbacks=2, checkpoint_steps=10)
+    folder = plan.folder
+    with pytest.raises(callbacks.DivergedError, match="is NaN or infinite"):
+        train(plan)
     assert folder.state == "diverged"
     assert folder.checkpoint_folders()
     assert not folder.metrics.exists()
-    resumed = dataclasses.replace(config, training=dataclasses.replace(config.training, resume=True))
-    training.fit_and_export(resumed, text, folder)
+    train(plan_run(name="x", output_dir=tiny["output_dir"], resume=True))
     assert folder.state == "finished"
-
-
-def test_a_run_goes_on_only_with_the_flags_it_began_with(tmp_path):
-    from absl import flags
-
-    from char_lstm_tf import command_line
-
-    def resumed(*words):
-        flag_values = flags.FlagValues()
-        command_line.define_flags(*Config.parts().values(), flag_values=flag_values)
-        flag_values(["train", "--name=x", "--resume", *words])
-        return command_line.resumed_config(command_line.read_config(flag_values), saved, flag_values)
-
-    saved = Config(DataConfig(window=40), ModelConfig(units=(5, 6)), TrainingConfig(name="x", seed=9))
-    assert resumed() == dataclasses.replace(saved, training=dataclasses.replace(saved.training, resume=True))
-    assert resumed("--window=40", "--units=5,6", "--keep=7").training.keep == 7
-    with pytest.raises(UserError, match=r"--seed=3: the run to --resume began with 9"):
-        resumed("--seed=3")
-    with pytest.raises(UserError, match=r"--units=.*began with"):
-        resumed("--units=5")

@@ -157,7 +157,9 @@ def writer():
 
 
 def texts(writer, prompt="ab", chars=520, seeds=(1,), temperature=1.0):
-    pieces = writer.write(prompt, chars=chars, seeds=seeds, temperatures=[temperature] * len(seeds))
+    pieces = writer.write(
+        [prompt] * len(seeds), chars=chars, seeds=seeds, temperatures=[temperature] * len(seeds)
+    )
     return ["".join(row) for row in zip(*pieces, strict=True)]
 
 
@@ -184,4 +186,4 @@ def test_an_empty_prompt_begins_from_a_new_line(writer):
 
 
 def test_no_characters_is_no_text(writer):
-    assert list(writer.write("a", chars=0, seeds=[1], temperatures=[1.0])) == []
+    assert list(writer.write(["a"], chars=0, seeds=[1], temperatures=[1.0])) == []

@@ -7,12 +7,9 @@ import pytest
 import tensorflow as tf
 from conftest import verse
 
-from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
-from char_lstm_tf.inference import scoring
-from char_lstm_tf.models import build, counted, kneser_ney, stepping
-from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.training import counting
-from pipelines import UserError, corpus, sources
+from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.models import counted, kneser_ney, stepping
+from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
 TEXT = verse(30)
@@ -139,29 +136,3 @@ def test_a_saved_model_is_found_again_without_its_sizes(tmp_path):
     windows = np.random.default_rng(0).integers(0, V, (20, 2)).astype("int32")
     np.testing.assert_array_equal(again(windows), model(windows))
     assert again.count_params() == model.count_params() == sum(map(np.size, model.get_weights()))
-
-
-@pytest.mark.slow
-def test_a_run_is_measured_saved_and_exported_like_any_other(tmp_path):
-    (tmp_path / "verse.txt").write_text(verse(200))
-    config = Config(
-        DataConfig(),
-        ModelConfig(architecture="counts", order=4),
-        TrainingConfig(name="counts", output_dir=str(tmp_path), sample_chars=20),
-    )
-    text = corpus.prepare(
-        sources.text_files((str(tmp_path / "verse.txt"),)), split=(0.8, 0.1, 0.1), folder=tmp_path
-    )
-    folder = RunFolder.reserve(config.training)
-    metrics = counting.count_and_export(config, text, folder)
-    assert metrics["characters_seen"] == len(text.split("train"))
-    assert metrics["test"]["nats_per_char"] < 2.2 < np.log(len(text.vocabulary))
-    assert "prompt" in folder.samples.read_text()
-    model, vocabulary = build.load(folder)
-    assert model.count_params() == metrics["parameters"]
-    again = scoring.Scorer(model, vocabulary).score(text.split("test")).report()
-    assert again == pytest.approx(metrics["test"])
-    loaded = tf.saved_model.load(str(folder.versions()[-1]))
-    held_out = vocabulary.decode(text.split("test")[:])
-    scored = loaded.signatures["score"](text=tf.constant([held_out]))["nats_per_char"]
-    assert scored.numpy()[0] == pytest.approx(metrics["test"]["nats_per_char"], abs=1e-5)

@@ -175,7 +175,7 @@ def test_weights_saved_by_one_are_read_by_the_other(tmp_path):
 def losses(steps, **options):
     """Returns the losses of training in a stream, where each batch goes on from the states of the one before."""
     made = model(**options, stream_batch_size=4)
-    compiling.compile_model(made, TrainingConfig(name="x"), steps=steps)
+    compiling.compile_model(made, TrainingConfig(), steps=steps)
     text = np.frombuffer(verse(200).encode(), np.uint8)[:4800].reshape(4, -1) % 11
     found = []
     for start in range(0, 5 * steps, 5):
@@ -234,7 +234,7 @@ for trains in (False, True):
     keras.utils.set_random_seed(1)
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
         model = networks.build_sequential(ModelConfig(units=(8,)), vocabulary_size=11, window=6, trains=trains)
-        compiling.compile_model(model, TrainingConfig(name="x"), steps=3)
+        compiling.compile_model(model, TrainingConfig(), steps=3)
     data = tf.data.Dataset.from_tensors((one_hot[:, :-1], one_hot[:, 1:])).repeat(3)
     history = model.fit(data, verbose=0, epochs=3, steps_per_epoch=1)
     print(history.history["loss"], [float(np.abs(weight).sum()) for weight in model.get_weights()])
@@ -257,7 +257,7 @@ keras.utils.set_random_seed(1)
 model = networks.build_sequential(
     ModelConfig(units=(32, 32)), vocabulary_size=11, window=16, stream_batch_size=16, trains=True
 )
-compiling.compile_model(model, TrainingConfig(name="x"), steps=3)
+compiling.compile_model(model, TrainingConfig(), steps=3)
 one_hot = np.eye(11, dtype="float32")[np.random.default_rng(0).integers(0, 11, (16, 17))]
 for _ in range(20):
     loss = model.train_on_batch(one_hot[:, :-1], one_hot[:, 1:], return_dict=True)["loss"]

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
+from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference import sampling, scoring
 from char_lstm_tf.models import networks, stepping, windows
 from char_lstm_tf.serving import export
-from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.fit("a quick brown fox.\n")
@@ -160,38 +159,6 @@ def test_every_sum_of_the_first_layer_starts_with_the_same_size():
             assert np.std(hidden @ model.layers[-2].kernel) == pytest.approx(1, rel=0.15)
 
 
-@pytest.mark.parametrize(
-    ("model", "data", "words"),
-    [
-        (
-            {"bidirectional": True},
-            {},
-            "--bidirectional with --target=sequence: reading backwards it would see",
-        ),
-        (
-            {"architecture": "ngram"},
-            {},
-            "--architecture=ngram with --target=sequence: .*give --target=next_char",
-        ),
-        (
-            {"bidirectional": True},
-            {"target": "next_char", "batching": "stream"},
-            "--bidirectional with --batching=stream: it has no state .*leave --batching out",
-        ),
-    ],
-)
-def test_what_cannot_be_trained_is_refused_with_the_reason(model, data, words):
-    with pytest.raises(UserError, match=words):
-        Config(DataConfig(**data), ModelConfig(**model), TrainingConfig(name="x"))
-
-
-def test_only_the_sequential_stack_has_an_encoder_of_both_directions():
-    with pytest.raises(
-        UserError, match="--architecture=functional: --bidirectional goes with the sequential"
-    ):
-        ModelConfig(architecture="functional", bidirectional=True)
-
-
 @pytest.mark.slow
 def test_an_exported_encoder_writes_scores_and_steps_as_here(tmp_path, ids):
     model = build("lstm")
@@ -205,7 +172,7 @@ def test_an_exported_encoder_writes_scores_and_steps_as_here(tmp_path, ids):
     nats = scoring.Scorer(model, VOCABULARY).nats_of_each([VOCABULARY.encode(text)])[0].mean()
     scored = loaded.signatures["score"](text=tf.constant([text, "a"]))
     np.testing.assert_allclose(scored["nats_per_char"], [nats, 0], atol=1e-5)
-    (pieces,) = sampling.Writer(model, VOCABULARY).write("fox", chars=30, temperatures=[1.0], seeds=[4])
+    (pieces,) = sampling.Writer(model, VOCABULARY).write(["fox"], chars=30, temperatures=[1.0], seeds=[4])
     values = {"num_chars": [30], "temperature": [1.0], "top_k": [0], "top_p": [1.0]}
     seed = tf.constant([4], tf.int64)
     written = loaded.signatures["generate"](

@@ -8,10 +8,11 @@ import time
 import pytest
 from conftest import command
 
-from char_lstm_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
-from char_lstm_tf.runs import __main__ as runs
+from char_lstm_tf.config import Config, OutputConfig
+from char_lstm_tf.runs import listing
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
+from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
 METRICS = {
@@ -26,9 +27,9 @@ METRICS = {
 
 
 def begun(folder, name, **model):
-    config = Config(DataConfig(), ModelConfig(**model), TrainingConfig(name=name, output_dir=str(folder)))
+    config = Config(name=name, output_dir=str(folder), **model)
     run = RunFolder(folder / name)
-    with run.taken(config, Vocabulary.fit("ab")):
+    with run.opened(config, Vocabulary.fit("ab")):
         pass
     return run
 
@@ -79,7 +80,7 @@ def test_a_run_is_running_as_long_as_its_process_lives(folder):
 
 
 def test_a_comparison_shows_what_differs_and_what_came_of_it(folder):
-    text = runs.comparison(RunFolder(folder / "finished"), RunFolder(folder / "interrupted"))
+    text = listing.comparison(RunFolder(folder / "finished"), RunFolder(folder / "interrupted"))
     rows = [line.split() for line in text.splitlines()]
     assert ["--units", "5", "128,128"] in rows
     assert [row[0] for row in rows if row[0].startswith("--")] == ["--units"]  # the names differ, too
@@ -91,7 +92,7 @@ def test_a_comparison_shows_what_differs_and_what_came_of_it(folder):
     ("words", "message"),
     [
         (["--output_dir=nowhere"], "--output_dir=nowhere: no such folder"),
-        (["--compare=finished"], "--compare=finished: two names"),
+        (["--compare=finished"], "--compare=finished: give two names"),
         (["--compare=finished,../finished"], "--compare=../finished: no run of this name"),
         (["--compare=finished,none"], "--compare=none: no run of this name"),
     ],
@@ -105,26 +106,26 @@ def test_mistakes_end_in_one_line(folder, words, message):
 
 def test_a_folder_is_refused_to_a_second_process_and_given_after_the_first(folder):
     run = RunFolder(folder / "interrupted")
-    again = TrainingConfig(name="interrupted", output_dir=str(folder), overwrite=True)
+    again = OutputConfig(name="interrupted", output_dir=str(folder), overwrite=True)
     with (
-        run.taken(dataclasses.replace(run.config, training=again), Vocabulary.fit("ab")),
-        pytest.raises(runs.UserError, match="another process trains"),
+        run.opened(dataclasses.replace(run.config, overwrite=True), Vocabulary.fit("ab")),
+        pytest.raises(UserError, match="another process trains"),
     ):
         RunFolder.reserve(again)
     assert RunFolder.reserve(again).state == "interrupted"
 
 
 def test_what_came_into_a_folder_while_the_text_was_prepared_stays(tmp_path):
-    config = Config(DataConfig(), ModelConfig(), TrainingConfig(name="x", output_dir=str(tmp_path)))
-    mine = RunFolder.reserve(config.training)
-    with RunFolder.reserve(config.training).taken(config, Vocabulary.fit("ab")):
+    config = Config(name="x", output_dir=str(tmp_path))
+    mine = RunFolder.reserve(config)
+    with RunFolder.reserve(config).opened(config, Vocabulary.fit("ab")):
         pass
     mine.metrics.write_text("{}")
-    with pytest.raises(runs.UserError, match="choose another name, replace it with --overwrite"):  # noqa: SIM117
-        with mine.taken(config, Vocabulary.fit("ab")):
+    with pytest.raises(UserError, match="choose another name, replace it with --overwrite"):  # noqa: SIM117
+        with mine.opened(config, Vocabulary.fit("ab")):
             pass
-    resumed = dataclasses.replace(config, training=dataclasses.replace(config.training, resume=True))
-    with pytest.raises(runs.UserError, match="another process has finished"):  # noqa: SIM117
-        with mine.taken(resumed, Vocabulary.fit("ab")):
+    resumed = dataclasses.replace(config, resume=True)
+    with pytest.raises(UserError, match="another process has finished"):  # noqa: SIM117
+        with mine.opened(resumed, Vocabulary.fit("ab")):
             pass
     assert {path.name for path in mine.path.iterdir()} == {"flags.txt", "vocabulary.json", "metrics.json"}

@@ -105,7 +105,7 @@ def test_each_row_is_written_as_if_it_were_alone(generate):
 def test_the_command_line_and_the_saved_model_write_the_same(model, generate):
     prompt, chars = "the river\n" * 40, 3 * sampling.CHUNK + 7  # of several chunks, both
     pieces = sampling.Writer(model, VOCABULARY).write(
-        prompt, chars=chars, seeds=[5, 6, 7], temperatures=[0.5, 1.0, 0.0], top_k=12, top_p=0.95
+        [prompt] * 3, chars=chars, seeds=[5, 6, 7], temperatures=[0.5, 1.0, 0.0], top_k=12, top_p=0.95
     )
     written = ["".join(row) for row in zip(*pieces, strict=True)]
     assert written == generate(

@@ -1,11 +1,10 @@
-import io
 import math
 
 import keras
 import numpy as np
 import pytest
 
-from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import networks
@@ -49,7 +48,7 @@ def test_measures_are_of_a_full_pass_and_leave_the_training_state(model):
 @pytest.mark.parametrize(("step", "begins"), [(20, True), (23, False)])
 def test_an_epoch_of_a_stream_begins_from_zero_unless_it_goes_on(model, step, begins):
     model(np.eye(5, dtype="float32")[[[1, 2, 3], [2, 3, 4]]])
-    reset = callbacks.ResetStates(Progress("c", steps=100, step=step), steps_per_epoch=10)
+    reset = callbacks.ResetStates(Progress("c", steps=100, steps_per_epoch=10, step=step))
     reset.set_model(model)
     reset.on_epoch_begin(2)
     assert states(model).any() != begins
@@ -98,12 +97,12 @@ def test_the_learning_rate_falls_on_a_plateau_and_the_run_ends_on_a_longer_one(m
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_says_what_was_before_and_what_to_change(model, loss):
     model.compile(keras.optimizers.SGD(0.5))
-    check = callbacks.CheckLoss(Progress("c", steps=100, step=41))
+    check = callbacks.CheckLoss(Progress("c", steps=100, step=42))
     check.set_model(model)
     check.on_train_batch_end(0, {"loss": 2.5, "gradient_norm": 1234.5})
     with pytest.raises(
         callbacks.DivergedError,
-        match=r"step 42 .* it was 2\.5 .* 1\.23e\+03 long. Lower --learning_rate .*0\.5",
+        match=r"step 42 .* mean loss was 2\.5 .* 1\.23e\+03. Lower --learning_rate .*0\.5",
     ) as caught:
         check.on_train_batch_end(1, {"loss": loss, "gradient_norm": loss})
     assert caught.value.status == 3
@@ -115,26 +114,28 @@ def test_weights_that_are_no_numbers_end_the_run_before_they_are_kept(model):
     check.set_model(model)
     check.on_epoch_end(4, {"loss": 2.5})
     model.layers[-1].bias.assign([0.0, 0.0, math.inf, 0.0, 0.0])
-    with pytest.raises(callbacks.DivergedError, match=r"a weight after step 50 isn't a number"):
+    with pytest.raises(callbacks.DivergedError, match=r"a weight after step 50 is NaN or infinite"):
         check.on_epoch_end(4, {"loss": 2.5})
 
 
-def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path):
-    path, out = tmp_path / "samples.txt", io.StringIO()
+@pytest.mark.parametrize("quiet", [False, True])
+def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path, capsys, quiet):
+    path, temperatures = tmp_path / "samples.txt", (0.5, 1.0)
     writer = Writer(model, VOCABULARY)
-    sample = callbacks.SampleText(
-        writer, path=path, prompt="ab", chars=60, temperatures=(0.5, 1.0), seed=1, out=out
+    config = Config(
+        name="x", sample_prompt="ab", sample_chars=60, sample_temperatures=temperatures, seed=1, quiet=quiet
     )
+    sample = callbacks.SampleText(writer, config, path=path)
     sample.on_epoch_end(0, {"loss": 2.5, "val_loss": 2.25})
     sample.on_epoch_end(1, {"loss": 2.0})
     text = path.read_text()
-    assert out.getvalue() == text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
+    printed = "" if quiet else text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
+    assert capsys.readouterr().out == printed
     assert (
         "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
     )
     assert text.index("epoch 1") < text.index("epoch 2: loss 2.0000 (")
-    rows = writer.write("ab", chars=60, temperatures=(0.5, 1.0), seeds=(1, 1))
-    for temperature, written in zip((0.5, 1.0), zip(*rows, strict=True), strict=True):
-        assert (
-            text.count(f"── temperature {temperature}\nab{''.join(written)}\n") == 2
-        )  # nothing was learned between
+    rows = writer.write(["ab", "ab"], chars=60, temperatures=temperatures, seeds=(1, 1))
+    for temperature, written in zip(temperatures, zip(*rows, strict=True), strict=True):
+        sample = f"── temperature {temperature}\nab{''.join(written)}\n"
+        assert text.count(sample) == 2  # nothing was learned between

@@ -10,7 +10,7 @@ import pytest
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks import DivergedError
-from char_lstm_tf.training.checkpoints import Checkpoints, SaveCheckpoint, StoppedError, signals_waiting
+from char_lstm_tf.training.checkpoints import Checkpoints, SaveCheckpoint, StoppedError, delayed_signals
 from pipelines import UserError
 
 
@@ -26,7 +26,7 @@ def weights():
 
 @pytest.fixture
 def progress():
-    return Progress(corpus="c", steps=100)
+    return Progress(corpus="c", steps=100, steps_per_epoch=10)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def damage(path, how):
 @pytest.mark.parametrize(
     "file", ["tensors.index", "tensors.data-00000-of-00001", "progress.json", "SHA256SUMS"]
 )
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+def test_a_damaged_checkpoint_is_skipped_in_favour_of_the_previous_one(
     folder, checkpoints, weights, progress, capsys, file, how
 ):
     saved(checkpoints, weights, progress, step=1)
@@ -84,7 +84,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     assert checkpoints.restore()
     assert progress.step == 1
     assert weights.numpy()[0] == 1
-    assert "step-000000002: damaged, so removed" in capsys.readouterr().err
+    assert "step-000000002: damaged and removed" in capsys.readouterr().err
     saved(checkpoints, weights, progress, step=2)  # its place is free again
     assert names(folder) == ["step-000000001", "step-000000002"]
 
@@ -104,7 +104,7 @@ def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before_it(folder, check
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))  # bytes a file; the tensors need 4,000
     try:
         with pytest.raises(
-            UserError, match=r"step-000000002: .*; the checkpoint before it is kept: make room"
+            UserError, match=r"step-000000002: .*; the previous checkpoint is kept; make room"
         ):
             saved(checkpoints, weights, progress, step=2)
     finally:
@@ -134,7 +134,7 @@ def test_a_checkpoint_of_another_text_is_refused_before_anything_changes(
     saved(checkpoints, weights, progress, step=1)
     weights.assign(np.zeros(1000))
     other = Checkpoints(folder, {"model": [weights]}, Progress(corpus="d", steps=100), keep=2)
-    with pytest.raises(UserError, match="the text has changed since the run began"):
+    with pytest.raises(UserError, match="the text has changed since the run started"):
         other.restore()
     assert not weights.numpy().any()
 
@@ -148,10 +148,9 @@ def test_a_weight_that_is_no_number_is_never_saved(folder, checkpoints, weights,
     save = SaveCheckpoint(
         checkpoints.save,
         progress,
-        steps_per_epoch=10,
         every_steps=1,
         every_seconds=0,
-        asked_to_end=lambda: None,
+        asked_to_stop=lambda: None,
     )
     progress.step = 1
     with pytest.raises(DivergedError, match="after step 1"):
@@ -166,12 +165,11 @@ def test_sums_of_the_logs_may_overflow(folder, weights, progress):
 
 def steps_saved(progress, *, steps=20, steps_per_epoch=8, **options):
     """Goes through a run as `fit` does, and returns the steps at which a checkpoint was asked for."""
-    found, progress.step, progress.steps = [], 0, steps
+    found, progress.step, progress.steps, progress.steps_per_epoch = [], 0, steps, steps_per_epoch
     save = SaveCheckpoint(
         lambda: found.append(progress.step),
         progress,
-        steps_per_epoch=steps_per_epoch,
-        **{"every_steps": 0, "every_seconds": 0, "asked_to_end": lambda: None} | options,
+        **{"every_steps": 0, "every_seconds": 0, "asked_to_stop": lambda: None} | options,
     )
     for step in range(1, steps + 1):
         progress.step = step
@@ -190,15 +188,14 @@ def test_checkpoints_come_when_due_and_at_the_end(progress):
 
 def test_a_signal_saves_and_ends_the_run_with_its_status(progress):
     found = []
-    with signals_waiting() as asked_to_end:
-        assert asked_to_end() is None
+    with delayed_signals() as asked_to_stop:
+        assert asked_to_stop() is None
         save = SaveCheckpoint(
             lambda: found.append(progress.step),
             progress,
-            steps_per_epoch=8,
             every_steps=0,
             every_seconds=0,
-            asked_to_end=asked_to_end,
+            asked_to_stop=asked_to_stop,
         )
         os.kill(os.getpid(), signal.SIGTERM)
         progress.step = 3
@@ -212,7 +209,7 @@ def test_a_second_signal_ends_the_process_at_once():
     # Where tests run in the background, SIGINT comes ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with signals_waiting():
+        with delayed_signals():
             os.kill(os.getpid(), signal.SIGINT)
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGINT)

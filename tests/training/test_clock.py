@@ -19,46 +19,45 @@ def now(monkeypatch):
     return time
 
 
+def take(clock, now, *, step, seconds):
+    clock.on_train_batch_begin(step)
+    now[0] += seconds
+    clock._progress.step += 1
+    clock._progress.seconds += seconds
+    clock.on_train_batch_end(step, {"loss": 2.0})
+
+
 def epoch(clock, now, *, number, steps, seconds):
     clock.on_epoch_begin(number)
     for step in range(steps):
-        clock.on_train_batch_begin(step)
-        now[0] += seconds
-        clock.on_train_batch_end(step, {"loss": 2.0})
+        take(clock, now, step=step, seconds=seconds)
     logs = {"loss": 2.0, "val_loss": 1.5}
     clock.on_epoch_end(number, logs)
     return logs
 
 
 def clock(tmp_path, out, **state):
-    progress = Progress("c", steps=10, **state)
-    return progress, Clock(
-        progress, steps_per_epoch=5, chars_per_step=100, log=tmp_path / "speed.csv", out=out
-    )
+    progress = Progress("c", steps=10, steps_per_epoch=5, **state)
+    return Clock(progress, chars_per_step=100, log=tmp_path / "speed.csv", out=out)
 
 
 def test_speed_is_of_the_steps_after_the_one_that_compiles(tmp_path, now):
-    progress, timer = clock(tmp_path, None)
+    timer = clock(tmp_path, None)
     timer.on_epoch_begin(0)
-    timer.on_train_batch_begin(0)
-    now[0] += 60  # compiling
-    timer.on_train_batch_end(0, {"loss": 2.0})
+    take(timer, now, step=0, seconds=60)  # compiling
     now[0] += 7  # saving, say
     for step in range(1, 5):
-        timer.on_train_batch_begin(step)
-        now[0] += 0.5
-        timer.on_train_batch_end(step, {"loss": 2.0})
+        take(timer, now, step=step, seconds=0.5)
     logs = {"loss": 2.0}
     timer.on_epoch_end(0, logs)
     assert (logs["seconds"], logs["chars_per_second"]) == (2.0, 200)
-    assert (progress.step, progress.seconds) == (5, 69)
     epoch(timer, now, number=1, steps=5, seconds=1)
     assert (tmp_path / "speed.csv").read_text() == "epoch,seconds,chars_per_second\n0,2.0,200\n1,5.0,100\n"
 
 
 def test_without_a_terminal_there_is_a_line_each_half_minute_and_each_epoch(tmp_path, now):
     out = io.StringIO()
-    _, timer = clock(tmp_path, out)
+    timer = clock(tmp_path, out)
     epoch(timer, now, number=0, steps=5, seconds=20)
     epoch(timer, now, number=1, steps=5, seconds=1)
     assert out.getvalue().splitlines() == [
@@ -71,13 +70,7 @@ def test_without_a_terminal_there_is_a_line_each_half_minute_and_each_epoch(tmp_
 
 def test_a_terminal_has_one_line_that_is_written_over(tmp_path, now):
     out = Terminal()
-    _, timer = clock(tmp_path, out)
+    timer = clock(tmp_path, out)
     epoch(timer, now, number=0, steps=5, seconds=1)
     assert out.getvalue().count("\n") == 1
     assert out.getvalue().count("\r\x1b[Kepoch 1/2") == 6
-
-
-def test_a_resumed_run_adds_to_the_seconds_it_has_cost_already(tmp_path, now):
-    progress, timer = clock(tmp_path, None, step=5, seconds=1000.0)
-    epoch(timer, now, number=1, steps=5, seconds=3)
-    assert progress.seconds == 1015

@@ -9,7 +9,7 @@ from char_lstm_tf.training import compiling
 
 
 def config(**options):
-    return TrainingConfig(name="x", **options)
+    return TrainingConfig(**options)
 
 
 def rates(steps, **options):

@@ -1,14 +1,11 @@
-import dataclasses
 import json
 import shutil
 
 import numpy as np
 import pytest
-from absl import flags
 from conftest import command, verse
 
-from char_lstm_tf import command_line
-from char_lstm_tf.config import Config, ModelConfig, TrainingConfig
+from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import build, networks
 from char_lstm_tf.runs.folder import RunFolder
@@ -103,37 +100,9 @@ def test_new_characters_get_ids_after_the_old_ones(tmp_path):
         prepare(known=known, max_vocabulary=3)
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (["--units=16,17"], "--units=16,17: {run} has 16,16; leave the flag out"),
-        (["--encoding=embedding"], "--encoding=embedding: {run} has one_hot; leave the flag out"),
-        (["--init_from=nowhere"], "--init_from=nowhere: no such folder"),
-    ],
-)
-def test_what_cannot_start_says_which_flag_to_change(trained, given, message):
-    done = command("char_lstm_tf.train", "--name=x", f"--init_from={trained}", *given)
-    assert done.returncode == 1
-    assert message.format(run=trained) in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_freeze_alone_is_an_error():
     with pytest.raises(UserError, match="--freeze=1: keeps layers of --init_from; name a run there"):
-        TrainingConfig(name="x", freeze=1)
-
-
-def test_sizes_come_from_the_run_and_the_rest_from_the_flags(trained):
-    origin = Origin.find(str(trained))
-    values = flags.FlagValues()
-    command_line.define_flags(*Config.parts().values(), flag_values=values)
-    values(["train", "--name=x", "--dropout=0.5", "--batch_size=7"])
-    command_line.set_defaults(origin.defaults(), values)
-    config = command_line.read_config(values)
-    origin.require_sizes(config)
-    assert config.model == dataclasses.replace(origin.config.model, dropout=0.5)
-    assert (config.data.window, config.data.batch_size) == (16, 7)
-    assert "--units=16,16\n" in command_line.flag_lines(config)
+        TrainingConfig(freeze=1)
 
 
 def test_a_frozen_layer_stays_and_the_others_learn(trained):
@@ -142,7 +111,7 @@ def test_a_frozen_layer_stays_and_the_others_learn(trained):
     model = build.build(origin.config, len(vocabulary))
     fine_tuning.give_weights(origin, model, vocabulary)
     fine_tuning.freeze(model, 1)
-    compiling.compile_model(model, origin.config.training, steps=4)
+    compiling.compile_model(model, origin.config, steps=4)
     before = [layer.get_weights() for layer in model.layers]
     batch = np.eye(len(vocabulary), dtype="float32")[np.arange(64).reshape(4, 16) % len(vocabulary)]
     for _ in range(2):  # the first step of a warm-up has a learning rate of 0

@@ -4,20 +4,21 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training.compiling import OPTIMIZERS
 from char_lstm_tf.training.fitting import fit
 
 
 class Count(keras.callbacks.Callback):
     def __init__(self, progress, stop_after=None):
         super().__init__()
-        self.progress, self.stop_after, self.calls = progress, stop_after, []
+        self.progress, self.stop_after, self.calls, self.first = progress, stop_after, [], progress.step
 
     def on_epoch_begin(self, epoch, logs=None):
         self.calls.append(f"epoch {epoch}")
 
     def on_train_batch_end(self, batch, logs):
         self.calls.append(batch)
-        self.progress.step += 1
+        assert self.progress.step == self.first + len([call for call in self.calls if type(call) is int])
 
     def on_epoch_end(self, epoch, logs):
         self.calls.append(round(float(logs["loss"]), 6))
@@ -27,11 +28,12 @@ class Count(keras.callbacks.Callback):
 def trained(*, steps, first=0, stop_after=None):
     """Fits a model whose loss in batch n is n; returns what the callback saw."""
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-    model.compile(keras.optimizers.SGD(0.0), loss=lambda target, output: target + 0 * output)
-    progress = Progress("c", steps=steps, step=first)
+    model.compile(OPTIMIZERS["sgd"](0.0), loss=lambda target, output: target + 0 * output)
+    progress = Progress("c", steps=steps, steps_per_epoch=3, step=first, seconds=1000.0)
     count = Count(progress, stop_after)
     batches = tf.data.Dataset.from_tensor_slices(np.arange(first, steps, dtype="float32")[:, None, None])
-    fit(model, batches.map(lambda n: (n, n)), [count], progress=progress, steps_per_epoch=3)
+    fit(model, batches.map(lambda n: (n, n)), [count], progress=progress)
+    assert (progress.step, progress.seconds > 1000) == (max(first, progress.step), steps > first)
     return count.calls
 
 

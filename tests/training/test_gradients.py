@@ -44,7 +44,7 @@ def build(
         stream_batch_size=B if target == "sequence" else None,
     )
     options = {"optimizer": "sgd", "learning_rate": 1.0, "schedule": "constant", "clipnorm": 0.0} | training
-    compiling.compile_model(model, TrainingConfig(name="x", **options), steps=10)
+    compiling.compile_model(model, TrainingConfig(**options), steps=10)
     return model
 
 
@@ -62,16 +62,16 @@ def test_a_look_is_the_gradient_of_the_step_that_comes_and_changes_nothing(
     model = build(architecture, cell, encoding, target)
     model.train_on_batch(*batch(1, encoding, target))  # so that the states aren't zero, and dropout has drawn
     before = [variable.numpy() for variable in gradients._disturbed(model) + model.trainable_variables]
-    look = gradients.GradientProbe(model).look(*batch(2, encoding, target))
+    snapshot = gradients.GradientProbe(model).snapshot(*batch(2, encoding, target))
     for variable, value in zip(gradients._disturbed(model) + model.trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
     weights = model.get_weights()
     model.train_on_batch(*batch(2, encoding, target))
     steps = [old - new for old, new in zip(weights, model.get_weights(), strict=True)]
-    np.testing.assert_allclose(look.norms, [np.linalg.norm(step) for step in steps], rtol=2e-4)
-    np.testing.assert_allclose(look.largest, [np.abs(step).max() for step in steps], rtol=2e-4)
-    assert look.reach.shape == (T,)
-    assert (look.reach > 0).all()
+    np.testing.assert_allclose(snapshot.norms, [np.linalg.norm(step) for step in steps], rtol=2e-4)
+    np.testing.assert_allclose(snapshot.largest, [np.abs(step).max() for step in steps], rtol=2e-4)
+    assert snapshot.reach.shape == (T,)
+    assert (snapshot.reach > 0).all()
 
 
 def test_what_carries_over_is_put_back():
@@ -85,14 +85,14 @@ def test_reach_is_what_a_changed_input_changes_the_last_loss_by():
     """By differences of d loss / d one element of the input, of a model without dropout."""
     keras.utils.set_random_seed(4)
     model = networks.build_functional(ModelConfig(cell="rnn", units=(3, 4)), vocabulary_size=V, window=T)
-    compiling.compile_model(model, TrainingConfig(name="x"), steps=1)
+    compiling.compile_model(model, TrainingConfig(), steps=1)
     inputs, targets = batch(3)
 
     def last_loss(inputs):
         logits = model(inputs)[:, -1]
         return tf.nn.softmax_cross_entropy_with_logits(targets[:, -1], logits).numpy().astype(np.float64)
 
-    reach = gradients.GradientProbe(model).look(inputs, targets).reach
+    reach = gradients.GradientProbe(model).snapshot(inputs, targets).reach
     for distance in (0, 4):
         slopes = []
         for element in range(V):
@@ -105,9 +105,9 @@ def test_reach_is_what_a_changed_input_changes_the_last_loss_by():
 def test_a_plain_rnn_with_small_weights_forgets_by_the_same_factor_each_step():
     keras.utils.set_random_seed(1)
     model = networks.build_sequential(ModelConfig(cell="rnn", units=(4,)), vocabulary_size=V, window=T)
-    compiling.compile_model(model, TrainingConfig(name="x"), steps=1)
+    compiling.compile_model(model, TrainingConfig(), steps=1)
     model.layers[0].set_weights([np.full((V, 4), 1e-3), 0.5 * np.eye(4), np.zeros(4)])
-    reach = gradients.GradientProbe(model).look(*batch()).reach
+    reach = gradients.GradientProbe(model).snapshot(*batch()).reach
     np.testing.assert_allclose(reach[1:] / reach[:-1], 0.5, rtol=1e-3)
 
 
@@ -138,10 +138,10 @@ def test_an_embedding_counts_as_clipped_when_keras_clips_it():
             jit_compile=False,
         )
         inputs, targets = tf.constant([[0, 0, 0, 1]]), tf.zeros([1, 4])
-        look = gradients.GradientProbe(model).look(inputs, targets)
-        assert look.norms == pytest.approx([90**0.5])
-        assert look.largest == pytest.approx([9])
-        assert look.clipped.tolist() == [clipped]
+        snapshot = gradients.GradientProbe(model).snapshot(inputs, targets)
+        assert snapshot.norms == pytest.approx([90**0.5])
+        assert snapshot.largest == pytest.approx([9])
+        assert snapshot.clipped.tolist() == [clipped]
         model.train_on_batch(inputs, targets)
         step = -model.get_weights()[0].ravel()
         assert (step[0] < 8.9) == clipped
@@ -208,14 +208,18 @@ def test_tensorboard_shows_weights_and_distances(logged):
 
 def test_an_epoch_that_is_trained_again_replaces_its_rows(tmp_path):
     log = tmp_path / "gradients.csv"
-    log.write_text(",".join(gradients.COLUMNS) + "\n0,3,a,,1,1,1\n1,3,a,,1,1,1\n1,3,,0,1,,\n")
+    log.write_text(",".join(gradients.GRADIENT_COLUMNS) + "\n0,3,a,,1,1,1\n1,3,a,,1,1,1\n1,3,,0,1,,\n")
     assert gradients.rows_before(1, log) == [["0", "3", "a", "", "1", "1", "1"]]
     assert len(gradients.rows_before(2, log)) == 3
 
 
 def test_the_log_takes_means_and_of_elements_the_largest():
-    def look(norm, element, clipped, reach):
-        return gradients.Look(np.array([norm]), np.array([element]), np.array([clipped]), np.array(reach))
+    def snapshot(norm, element, clipped, reach):
+        return gradients.GradientSnapshot(
+            np.array([norm]), np.array([element]), np.array([clipped]), np.array(reach)
+        )
 
-    norms, largest, shares, reach = gradients.summary([look(1, 5, True, [2, 0]), look(4, 3, False, [4, 1])])
+    norms, largest, shares, reach = gradients.summary(
+        [snapshot(1, 5, True, [2, 0]), snapshot(4, 3, False, [4, 1])]
+    )
     assert (norms, largest, shares, reach.tolist()) == ([2.5], [5], [0.5], [3, 0.5])

@@ -1,4 +1,4 @@
-"""What a result depends on beside its flags: versions, commit, machine."""
+"""What a result depends on besides its flags: versions, commit and machine."""
 
 import importlib.metadata
 import os
@@ -12,7 +12,7 @@ PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def provenance() -> dict:
-    """Returns what somebody else needs to know to get the same numbers, for metrics.json."""
+    """Returns what somebody needs to know to get the same numbers, for metrics.json."""
     return {
         "packages": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
@@ -27,13 +27,13 @@ def provenance() -> dict:
 
 
 def peak_memory_bytes() -> int:
-    """Returns the most memory that this process has had in use at once (resident set)."""
+    """Returns the peak resident set size of this process, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the code that runs, with `+` if files have changed since; None outside a checkout."""
+    """Returns the commit of the running code, with `+` if files have changed since; None outside a checkout."""
     here = Path(__file__).parent
     git = ["git", "-C", str(here)]
     try:

@@ -1,0 +1,169 @@
+"""A trained model to use from Python: it writes text, scores text, and names likely next characters."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from char_lstm_tf.inference import beam
+from char_lstm_tf.inference.sampling import Writer
+from char_lstm_tf.inference.scoring import Score, Scorer
+from char_lstm_tf.models.build import load
+from char_lstm_tf.runs.folder import RunFolder
+from pipelines import UserError
+from pipelines.vocabulary import Vocabulary
+
+ROWS = 64  # texts written side by side
+
+
+class LanguageModel:
+    """A trained model and its vocabulary.
+
+    The first call of a method compiles a loop, which takes some seconds. Later calls use it for texts of any number and
+    any length.
+    """
+
+    def __init__(self, model: keras.Model, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._model = model
+        self._writer, self._scorer = Writer(model, vocabulary), Scorer(model, vocabulary)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LanguageModel":
+        """Returns the best model of a run.
+
+        Args:
+            path: the run's folder, such as saved_models/quickstart.
+
+        Raises:
+            UserError: there is no trained run, or its files don't fit each other.
+        """
+        return cls(*load(RunFolder.find(path)))
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        *,
+        chars: int = 500,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> list[str]:
+        """Returns what follows each prompt, without the prompt.
+
+        Args:
+            prompts: what the texts continue. An empty prompt starts from a new line.
+            chars: characters of each text.
+            temperature: below 1: safer; above 1: wilder; 0: the likeliest character every time.
+            top_k: choose among this many of the likeliest characters; 0: among all.
+            top_p: choose among the likeliest characters that together have this probability; 1: among all.
+            seed: repeats the texts. The first one has this seed, the second one the next, as in `sample
+                --num_samples`. None: new texts each time.
+            stop: end a text before any of these; `chars` ends it too.
+
+        Raises:
+            UserError: an argument is out of its range.
+        """
+        texts, seed = [], secrets.randbits(31) if seed is None else seed
+        for start in range(0, len(prompts), ROWS):
+            rows = prompts[start : start + ROWS]
+            options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed + start}
+            pieces = list(self.stream(rows, chars=chars, stop=stop, **options))
+            texts += ["".join(piece[row] for piece in pieces) for row in range(len(rows))]
+        return texts
+
+    def stream(
+        self,
+        prompts: Sequence[str],
+        *,
+        chars: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        seed: int,
+        stop: Sequence[str] = (),
+    ) -> Iterator[list[str]]:
+        """Yields the next characters of each text, again and again. Arguments as for `generate`."""
+        for name, value, fits in (
+            ("chars", chars, chars >= 0),
+            ("temperature", temperature, 0 <= temperature < float("inf")),
+            ("top_k", top_k, top_k >= 0),
+            ("top_p", top_p, 0 < top_p <= 1),
+            ("stop", stop, all(stop)),
+        ):
+            if not fits:
+                raise UserError(f"{name}={value!r}: out of range")
+        pieces = self._writer.write(
+            prompts,
+            chars=chars,
+            temperatures=[temperature] * len(prompts),
+            seeds=[seed + row for row in range(len(prompts))],
+            top_k=top_k,
+            top_p=top_p,
+        )
+        return cut_at_stops(pieces, stop)
+
+    def likeliest(self, prompt: str, *, chars: int, width: int) -> list[tuple[str, float]]:
+        """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
+        return beam.likeliest_texts(self._model, self.vocabulary, prompt, chars=chars, width=width)
+
+    def next_char(self, prompts: Sequence[str], *, k: int = 5) -> list[list[tuple[str, float]]]:
+        """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
+
+        The unknown character is never among them, so there are at most V - 1.
+        """
+        if not prompts:
+            return []
+        probabilities = self._writer.next_probabilities(prompts)
+        likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(k, len(self.vocabulary) - 1)]
+        return [
+            [(self.vocabulary.characters[id], float(row[id])) for id in ids]
+            for row, ids in zip(probabilities, likeliest, strict=True)
+        ]
+
+    def score(self, texts: Sequence[str]) -> list[Score]:
+        """Returns how well the model predicts each text. The first character has nothing before it and isn't scored."""
+        return [score for score, _ in self.losses(texts)]
+
+    def losses(self, texts: Sequence[str], *, window: int = 0) -> list[tuple[Score, np.ndarray]]:
+        """Returns the score of each text and the loss of each character but the first, in nats, float32 `[N - 1]`.
+
+        Args:
+            texts: each is read from a fresh state, which is carried to its end.
+            window: forget everything after this many characters and start again; 0: never.
+        """
+        ids = [self.vocabulary.encode(text) for text in texts]
+        losses = self._scorer.nats_in_windows(ids, window) if window else self._scorer.nats_of_each(ids)
+        return [(Score.of(*row), row[2]) for row in zip(texts, ids, losses, strict=True)]
+
+
+def cut_at_stops(pieces: Iterator[list[str]], stops: Sequence[str]) -> Iterator[list[str]]:
+    """Yields the pieces of each row up to the stop that is complete first, and ends when all rows have ended.
+
+    Before: `["ab."], ["cd"]` with the stop `".c"`; after: `["ab"], [""], …`: what may become a stop is held back.
+
+    Args:
+        pieces: the next characters of each row, again and again.
+        stops: texts of at least one character; none: the pieces come as they are.
+    """
+    held_back = max(map(len, stops), default=1) - 1
+    held: dict[int, str] = {}
+    done: set[int] = set()
+    for piece in pieces:
+        shown = [""] * len(piece)
+        for row in set(range(len(piece))) - done:
+            text = held.get(row, "") + piece[row]
+            ends = [(text.index(stop) + len(stop), text.index(stop)) for stop in stops if stop in text]
+            if ends:
+                done.add(row)
+            cut = min(ends)[1] if ends else max(len(text) - held_back, 0)
+            shown[row], held[row] = text[:cut], "" if ends else text[cut:]
+        yield shown
+        if len(done) == len(piece):
+            return
+    if held:
+        yield [held[row] for row in sorted(held)]

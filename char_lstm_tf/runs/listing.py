@@ -1,0 +1,66 @@
+"""Runs as lines of a table."""
+
+import dataclasses
+import math
+import time
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.progress import Progress
+from pipelines.options import format_flag
+
+COLUMNS = "{:<24}{:<13}{:>9}{:>14}{:>12}{:>12}{:>10}"
+HEADER = COLUMNS.format("run", "state", "progress", "val nats/char", "test", "parameters", "age")
+MEASURES = ("parameters", "characters_seen", "epoch", "seconds", "chars_per_second")
+
+
+def row(run: RunFolder) -> str:
+    """Returns a run as a line below `HEADER`."""
+    metrics, progress, changed = run.load_metrics(), None, run.flags
+    if metrics:
+        changed = run.metrics
+    elif file := run.newest_progress():
+        progress, changed = Progress.load(file), file
+    done = 1.0 if metrics else progress.step / progress.steps if progress else 0.0
+    validation = _nats(metrics, "validation")
+    if progress and progress.best_loss < math.inf:
+        validation = f"{progress.best_loss:.4f}"
+    return COLUMNS.format(
+        run.path.name,
+        run.state,
+        f"{done:.0%}",
+        validation,
+        _nats(metrics, "test"),
+        f"{metrics['parameters']:,}" if metrics else "-",
+        _age(time.time() - changed.stat().st_mtime),
+    )
+
+
+def comparison(one: RunFolder, other: RunFolder) -> str:
+    """Returns the flags and measures in which two runs differ, a line each."""
+    lines = [f"{'':<28}{one.path.name:>24}{other.path.name:>24}"]
+    first, second = one.config.resolved(), other.config.resolved()
+    outcome = {field.name for field in dataclasses.fields(Config) if field.metadata["outcome"]}
+    for name in first:
+        if name in outcome and first[name] != second[name]:
+            lines.append(f"{'--' + name:<28}{format_flag(first[name]):>24}{format_flag(second[name]):>24}")
+    metrics = one.load_metrics(), other.load_metrics()
+    for split in ("validation", "test"):
+        values = _nats(metrics[0], split), _nats(metrics[1], split)
+        lines.append(f"{split + ' nats/char':<28}{values[0]:>24}{values[1]:>24}")
+    for name in MEASURES:
+        values = tuple(f"{measured[name]:,}" if name in measured else "-" for measured in metrics)
+        lines.append(f"{name.replace('_', ' '):<28}{values[0]:>24}{values[1]:>24}")
+    return "\n".join(lines)
+
+
+def _nats(metrics: dict, split: str) -> str:
+    return f"{metrics[split]['nats_per_char']:.4f}" if split in metrics else "-"
+
+
+def _age(seconds: float) -> str:
+    """Returns how long ago something was, in its largest unit: `3 h`."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,62 @@
+"""From the flags that were given to a run: its configuration, its folder, and the run it starts from."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from char_lstm_tf.config import Config, OutputConfig
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.origin import Origin
+from pipelines import UserError
+from pipelines.options import format_flag
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that is about to start or to resume. Nothing has been written yet."""
+
+    config: Config
+    folder: RunFolder
+    origin: Origin | None
+
+
+def plan_run(**given: Any) -> Plan:
+    """Returns the plan of a run.
+
+    A resumed run has the flags of its flags.txt, and those that don't change the outcome may be given anew. A run with
+    `init_from` takes the sizes of that run.
+
+    Args:
+        **given: the flags that were given, by name. All others have their defaults.
+
+    Raises:
+        UserError: flags contradict each other, the resumed run or the run to start from, or the folder is taken.
+    """
+    names = [field.name for field in dataclasses.fields(OutputConfig)]
+    output = OutputConfig(**{name: value for name, value in given.items() if name in names})
+    folder = RunFolder.reserve(output)
+    if output.resume and folder.started:
+        config = _resumed(folder.config, given)
+        return Plan(config, folder, Origin.find(config.init_from) if config.init_from else None)
+    if not given.get("init_from"):
+        return Plan(Config(**given), folder, None)
+    origin = Origin.find(given["init_from"])
+    config = Config(**origin.defaults() | given)
+    origin.require_sizes(config)
+    return Plan(config, folder, origin)
+
+
+def _resumed(saved: Config, given: dict[str, Any]) -> Config:
+    """Returns the configuration that a run started with, and what may be given anew."""
+    changes = {}
+    for field in dataclasses.fields(Config):
+        if field.name not in given:
+            continue
+        value, before = format_flag(given[field.name]), format_flag(getattr(saved, field.name))
+        if value != before and field.metadata["outcome"]:
+            raise UserError(
+                f"--{field.name}={value}: the run to --resume started with {before}; leave the flag out, or start "
+                "another run with it"
+            )
+        changes[field.name] = given[field.name]
+    return dataclasses.replace(saved, **changes)

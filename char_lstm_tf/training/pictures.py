@@ -1,0 +1,75 @@
+"""Pictures of a run: its curves, and how far back in time its loss reaches. TensorFlow isn't needed."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+# The panels of the curves: columns of training.csv, and their labels.
+PANELS = {
+    "nats a character": {"loss": "training", "val_loss": "validation"},
+    "learning rate": {"learning_rate": "at the end of the epoch"},
+    "gradient norm": {"gradient_norm": "before clipping, mean over batches"},
+}
+GRADIENT_COLUMNS = ("epoch", "looks", "weight", "distance", "norm", "largest", "clipped")
+SMALLEST_SHARE = 1e-8  # of the gradient; less isn't drawn
+
+
+def draw_curves(log: Path, picture: Path) -> None:
+    """Draws training.csv as PNG: losses, learning rate and gradient norm over epochs."""
+    from matplotlib.figure import Figure  # not pyplot: it would look for a screen
+    from matplotlib.ticker import MaxNLocator
+
+    with log.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    epochs = [int(row["epoch"]) + 1 for row in rows]
+    figure = Figure(figsize=(8, 9), layout="constrained")
+    for axes, (title, columns) in zip(
+        figure.subplots(len(PANELS), sharex=True, height_ratios=(2, 1, 1)), PANELS.items(), strict=True
+    ):
+        for column, label in columns.items():
+            if rows and rows[0].get(column, "NA") != "NA":  # what Keras writes of a run without validation
+                axes.plot(epochs, [float(row[column]) for row in rows], marker=".", label=label)
+        axes.set_ylabel(title)
+        axes.legend()
+        axes.grid(alpha=0.3)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.savefig(picture, dpi=100)
+
+
+def reach_by_epoch(log: Path) -> dict[int, list[float]]:
+    """Returns the norms of a gradients.csv by distance, `[T]`, for each epoch."""
+    epochs: dict[int, list[float]] = {}
+    with log.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["distance"]:
+                epochs.setdefault(int(row["epoch"]), []).append(float(row["norm"]))
+    return epochs
+
+
+def draw_reach(logs: Mapping[str, Path], png: Path) -> None:
+    """Draws a line for the last epoch of each run, or of a single run one for each epoch.
+
+    Args:
+        logs: gradients.csv of each run, by its name.
+        png: file to write.
+    """
+    from matplotlib.figure import Figure  # not pyplot: it would look for a screen
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    lines = {run: list(reach_by_epoch(log).values())[-1] for run, log in logs.items()}
+    if len(logs) == 1:
+        ((run, log),) = logs.items()
+        lines = {f"epoch {epoch + 1}": reach for epoch, reach in reach_by_epoch(log).items()}
+        axes.set_title(run)
+    for place, (label, reach) in enumerate(lines.items()):
+        color = {"color": f"{0.8 * (1 - (place + 1) / len(lines)):.2f}"} if len(logs) == 1 else {}
+        shown = label if len(lines) <= 6 or place in (0, len(lines) - 1) else None
+        axes.semilogy([norm / reach[0] for norm in reach], label=shown, **color)
+    axes.set_ylim(bottom=max(SMALLEST_SHARE, axes.get_ylim()[0]))
+    axes.set_xlabel("characters before the last one")
+    axes.set_ylabel("gradient, as a share of that at the last")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(png, dpi=120)

@@ -1,0 +1,87 @@
+"""A whole run: text in, a trained, measured and exported model out."""
+
+import sys
+from pathlib import Path
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.runs.plan import Plan
+from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
+from pipelines import corpus, datasets, sources
+from pipelines.files import remove
+from pipelines.tensorflow_import import import_tensorflow
+
+
+def train(plan: Plan) -> dict:
+    """Trains, measures and exports a model, and leaves everything in the run's folder.
+
+    Samples go to stdout, everything else to stderr. A resumed run continues from its newest checkpoint, and the result
+    is bit-for-bit that of an uninterrupted run. A run that has finished is left as it is.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        UserError: the text can't be read or is too short, or the folder can't be written.
+        DivergedError: the loss became NaN or infinite. The newest checkpoint is older.
+        StoppedError: a signal asked the process to stop, and a checkpoint was saved.
+    """
+    config, folder = plan.config, plan.folder
+    if config.resume and folder.started and folder.state == "finished":
+        print(f"{folder.path} is finished: nothing to resume", file=sys.stderr)
+        return folder.load_metrics()
+    text = prepare_text(plan)
+    if not config.quiet:
+        print(
+            f"{text.characters:,} characters, {len(text.split('train')):,} of them for training, "
+            f"{len(text.vocabulary) - 1} different ones",
+            file=sys.stderr,
+        )
+    import_tensorflow(verbose=config.verbose)
+    # TensorFlow takes seconds to import, so a mistake in the text shows first.
+    from char_lstm_tf.models import recurrent
+    from char_lstm_tf.serving.export import export
+    from char_lstm_tf.training.counting import CountingRun
+    from char_lstm_tf.training.run import Run
+
+    recurrent.prepare(config, config.batch_size)
+    run = (CountingRun if config.architecture == "counts" else Run)(plan, text)
+    with folder.opened(config, text.vocabulary):
+        run.fit()
+        metrics = run.measure() | run.facts()
+        metrics |= {"peak_memory_bytes": peak_memory_bytes(), "corpus": text.folder.name} | provenance()
+        folder.publish(lambda path: export(run.best, text.vocabulary, path))
+        folder.save_metrics(metrics)
+        remove(folder.checkpoints)
+    return metrics
+
+
+def prepare_text(plan: Plan) -> corpus.Corpus:
+    """Returns the text of a run as ids. Ids of the run it starts from stay the same.
+
+    Raises:
+        UserError: the text can't be found or read.
+    """
+    config = plan.config
+    return corpus.prepare(
+        find_sources(config),
+        split=config.split,
+        max_vocabulary=config.max_vocabulary,
+        folder=_data_dir(config) / "corpora",
+        known=plan.origin.vocabulary if plan.origin else None,
+    )
+
+
+def find_sources(config: Config) -> list[sources.Source]:
+    """Returns the sources of a configuration: files, books, a dataset, or else the language reference."""
+    where = {"data_dir": _data_dir(config), "mirror": config.mirror}
+    if config.text:
+        return list(sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean))
+    if config.books:
+        return [datasets.books(config.books, max_books=config.max_books, **where)]
+    if config.tfds:
+        return [datasets.dataset(config.tfds, text_key=config.tfds_text_key, **where)]
+    return [sources.LanguageReference()]
+
+
+def _data_dir(config: Config) -> Path:
+    return Path(config.data_dir).expanduser()

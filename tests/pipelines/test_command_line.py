@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from test_options import All
+
+from pipelines import UserError, command_line
+from pipelines.command_line import given_flags
+
+
+def test_only_what_is_given_is_returned_and_in_its_type():
+    words = ["--files=a,b", "--files=c", "--units=3,4", "--dropout=0.5", "--clip", "2"]
+    expected = {"files": ("a,b", "c"), "units": (3, 4), "dropout": 0.5, "clip": 2.0}
+    assert given_flags(All, words) == expected
+    assert given_flags(All, []) == {}
+
+
+def test_flags_after_a_flagfile_replace_what_it_says(tmp_path):
+    (tmp_path / "f.flags").write_text("# a comment\n--files=a\n--files=b\n--units=5\n")
+    flagfile = f"--flagfile={tmp_path}/f.flags"
+    assert given_flags(All, [flagfile]) == {"files": ("a", "b"), "units": (5,)}
+    given = given_flags(All, [flagfile, "--files=c", "--files", "d", "--units=6"])
+    assert given == {"files": ("c", "d"), "units": (6,)}
+    assert given_flags(All, [flagfile, "--files="])["files"] == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--unitz=3"], "Unknown command line flag 'unitz'"),
+        (["units=3"], "'units=3' is no flag; flags are written --name=value"),
+        (["--cell=rnn"], "--cell=rnn: value should be one of"),
+        (["--units=big"], "--units=big: must be whole numbers, separated by commas"),
+        (["--flagfile=nowhere.flags"], "nowhere.flags"),
+    ],
+)
+def test_what_is_no_flag_or_no_value_of_one_is_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        given_flags(All, words)
+
+
+def test_help_lists_flags_in_groups_with_choices_and_defaults():
+    lines = command_line.help_text(All).splitlines()
+    assert lines[0] == "Text."
+    assert lines[1:3] == ["  --files", "      Files."]
+    assert lines[lines.index("Model.") - 1] == ""
+    assert "  --cell  (lstm, gru; default: lstm)" in lines
+    assert "  --units  (default: 8,8)" in lines
+
+
+def test_a_reader_that_leaves_is_written_to_no_more():
+    program = (
+        "import sys, time; from pipelines.command_line import TolerantStream; out = TolerantStream(sys.stdout);"
+        "[(print(i, file=out, flush=True), time.sleep(0.01)) for i in range(100)]; print('went on', file=sys.stderr)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "0\n"
+    process.stdout.close()
+    assert process.stderr.read() == "went on\n"
+    assert process.wait() == 0
+    process.stderr.close()

@@ -1,0 +1,61 @@
+import pytest
+from conftest import ROOT
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
+from pipelines import UserError
+from pipelines.command_line import given_flags
+
+
+def test_a_configuration_survives_being_written_as_flags():
+    config = Config(
+        name="x",
+        text=("a.txt", "with, comma.txt"),
+        split=(0.8, 0.2, 0.0),
+        clean=False,
+        target="next_char",
+        units=(5, 6, 7),
+        dropout=0.25,
+        global_clipnorm=2.5,
+        seed=9,
+        sample_prompt="ROMEO:\nBut --soft",
+    )
+    again = config_from_lines(flag_lines(config))
+    assert again.resolved() == config.resolved() | {"sample_prompt": r"ROMEO:\nBut --soft"}
+    assert again.prompt == config.prompt == "ROMEO:\nBut --soft"
+    assert (again.batching, again.stride) == ("shuffled", 3)  # what followed from the target is written down
+
+
+def test_flags_after_the_file_replace_its_own(tmp_path):
+    saved = tmp_path / "flags.txt"
+    saved.write_text(flag_lines(Config(name="x", text=("a.txt", "b.txt"))))
+
+    def parsed(*words):
+        return Config(**given_flags(Config, [f"--flagfile={saved}", *words]))
+
+    after = parsed("--text=c.txt", "--text", "d.txt", "--clipvalue=5")
+    assert after.text == ("c.txt", "d.txt")
+    assert after.clipping == {"clipvalue": 5.0}
+    other = parsed("--text=", "--books=84")
+    assert (other.text, other.books) == ((), "84")
+
+
+def test_words_that_are_no_flags_are_refused():
+    with pytest.raises(UserError, match=r"flags.txt: 'But' is no flag"):
+        config_from_lines("--name=x\nBut\n--seed=9\n")
+
+
+def test_repeating_a_run_does_not_replace_it():
+    assert not config_from_lines(flag_lines(Config(name="x", overwrite=True))).overwrite
+
+
+@pytest.mark.parametrize(
+    "name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")]
+)
+def test_every_recipe_is_a_valid_configuration_with_its_story_in_its_head(name):
+    path = ROOT / "char_lstm_tf" / "flagfiles" / name
+    config_from_lines(f"--flagfile={path}\n--name=x")
+    head = path.read_text().split("\n--")[0]
+    for word in ("Purpose:", "Command:", "Result:", "Time:"):
+        assert word in head
+    assert "not measured" not in head

@@ -1,0 +1,84 @@
+import dataclasses
+
+import pytest
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.plan import plan_run
+from pipelines import UserError
+from pipelines.vocabulary import Vocabulary
+
+
+@pytest.fixture
+def started(tmp_path):
+    """The flags of a run that has started, and what it started with."""
+    where = {"name": "x", "output_dir": str(tmp_path)}
+    config = Config(**where, window=40, units=(5, 6), seed=9, sample_prompt=r"a\nb")
+    with RunFolder.reserve(config).opened(config, Vocabulary.fit("ab")):
+        pass
+    return where, config
+
+
+def test_a_new_run_has_the_flags_given_and_writes_nothing(tmp_path):
+    plan = plan_run(name="y", output_dir=str(tmp_path), window=30)
+    assert plan.config == Config(name="y", output_dir=str(tmp_path), window=30)
+    assert (plan.folder.path, plan.origin) == (tmp_path / "y", None)
+    assert not plan.folder.path.exists()
+
+
+def test_a_resumed_run_has_the_flags_it_started_with(started):
+    where, config = started
+    plan = plan_run(**where, resume=True)
+    assert plan.config.resolved() == config.resolved() | {"resume": True}
+    again = plan_run(
+        **where, resume=True, window=40, units=(5, 6), keep=7, sample_prompt="a\nb", batching="stream"
+    )
+    assert again.config.keep == 7
+    assert again.config.prompt == config.prompt
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"seed": 3}, "--seed=3: the run to --resume started with 9"),
+        ({"units": (5,)}, "--units=5: the run to --resume started with 5,6"),
+    ],
+)
+def test_flags_that_would_change_the_outcome_of_a_resumed_run_are_refused(started, flags, message):
+    where, _ = started
+    with pytest.raises(UserError, match=message):
+        plan_run(**where, resume=True, **flags)
+
+
+def test_resuming_what_has_not_started_starts_it(tmp_path):
+    plan = plan_run(name="new", output_dir=str(tmp_path), resume=True, window=9)
+    assert plan.config.window == 9
+
+
+def test_a_run_from_another_one_takes_its_sizes_and_the_rest_from_the_flags(trained, tmp_path):
+    plan = plan_run(
+        name="x", output_dir=str(tmp_path), init_from=str(trained), dropout=0.5, batch_size=7, units=(16, 16)
+    )
+    assert plan.origin.folder.path == trained
+    expected = dataclasses.replace(
+        Config(name="x", output_dir=str(tmp_path), init_from=str(trained)),
+        units=(16, 16),
+        window=16,
+        dropout=0.5,
+        batch_size=7,
+    )
+    assert plan.config == expected
+    assert plan_run(name="x", init_from=str(trained), window=9).config.window == 9
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"units": (16, 17)}, "--units=16,17: {run} has 16,16; leave the flag out"),
+        ({"encoding": "embedding"}, "--encoding=embedding: {run} has one_hot; leave the flag out"),
+        ({"init_from": "nowhere"}, "--init_from=nowhere: no such folder"),
+    ],
+)
+def test_what_does_not_fit_the_other_run_is_named(trained, flags, message):
+    with pytest.raises(UserError, match=message.format(run=trained)):
+        plan_run(**{"name": "x", "init_from": str(trained)} | flags)

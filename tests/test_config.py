@@ -1,0 +1,98 @@
+import pytest
+
+from char_lstm_tf.config import BatchConfig, Config, ModelConfig, TrainingConfig
+from pipelines import UserError
+from pipelines.command_line import given_flags
+
+
+def test_batches_follow_the_target():
+    sequence, next_char = BatchConfig(), BatchConfig(target="next_char")
+    assert (sequence.batch_order, sequence.window_stride) == ("stream", 0)
+    assert (next_char.batch_order, next_char.window_stride) == ("shuffled", 3)
+    assert BatchConfig(batching="shuffled", window=40).window_stride == 40
+    assert BatchConfig(batching="shuffled", stride=7).window_stride == 7
+
+
+def test_gradients_are_clipped_to_a_norm_of_1_unless_told_otherwise():
+    assert TrainingConfig().clipping == {"clipnorm": 1.0}
+    assert TrainingConfig(clipvalue=5.0).clipping == {"clipvalue": 5.0}
+    assert TrainingConfig(clipnorm=0.0).clipping == {}
+
+
+def test_a_configuration_is_its_groups_together_and_its_flags_keep_their_order():
+    config = Config(name="x", units=(3,), window=9)
+    assert isinstance(config, ModelConfig)
+    names = list(config.resolved())
+    assert (names[0], names[-1]) == ("text", "verbose")
+    assert names.index("batching") < names.index("units") < names.index("seed") < names.index("name")
+    assert (config.resolved()["batching"], config.resolved()["stride"]) == ("stream", 0)
+
+
+MISTAKES = {
+    "no name": (["--name="], "--name=: give the run a name"),
+    "a name that leaves the folder": (["--name=../x"], "--name=../x: give the run a name of letters"),
+    "an absolute name": (["--name=/x"], "--name=/x: "),
+    "a hidden name": (["--name=.x"], "--name=.x: "),
+    "no layers": (["--units="], "--units=: must have a size for each layer"),
+    "a size of zero": (["--units=128,0"], "--units=128,0: must be at least 1"),
+    "shares that don't add up": (
+        ["--split=0.9,0.9,0.1"],
+        "--split=0.9,0.9,0.1: must be three shares that add up to 1",
+    ),
+    "nothing to train on": (["--split=0,0.5,0.5"], "--split=0.0,0.5,0.5: the share for training"),
+    "a seed that numpy can't take": (["--seed=-1"], "--seed=-1: must be at least 0 and below"),
+    "a prompt that flags.txt can't hold": (["--sample_prompt=The "], "must not begin or end with a blank"),
+    "books kept as they are": (["--books=84", "--noclean"], "--clean=false: goes with --text alone"),
+    "an encoding of books": (["--books=84", "--text_encoding=latin-1"], "--text_encoding=latin-1: goes with"),
+    "two sources": (["--text=long.txt", "--books=84"], "--text and --books: give only one source"),
+    "a vocabulary of one": (["--max_vocabulary=1"], "--max_vocabulary=1: must be at least 2"),
+    "a flag without effect": (
+        ["--embedding_size=64"],
+        "--embedding_size=64: only has an effect with --encoding",
+    ),
+    "a cell of a model without any": (
+        ["--architecture=ngram", "--target=next_char", "--cell=gru"],
+        "--cell=gru: only has an effect with a recurrent --architecture",
+    ),
+    "an order of a network": (["--order=5"], "--order=5: only has an effect with --architecture=counts"),
+    "counting in steps": (
+        ["--architecture=counts", "--max_steps=9"],
+        "--max_steps=9: --architecture=counts counts every character once",
+    ),
+    "an n-gram of a sequence": (["--architecture=ngram"], "--target=sequence: --architecture=ngram needs"),
+    "both directions of a stream": (
+        ["--bidirectional", "--target=next_char", "--batching=stream"],
+        "--batching=stream: --bidirectional has no state to carry",
+    ),
+    "both directions of the other stack": (
+        ["--bidirectional", "--target=next_char", "--architecture=functional"],
+        "--architecture=functional: --bidirectional goes with the sequential stack",
+    ),
+    "two ways of clipping": (["--clipnorm=1", "--clipvalue=5"], "--clipnorm and --clipvalue: give only one"),
+    "a stride for a stream": (
+        ["--batching=stream", "--stride=3"],
+        "--stride=3: windows of --batching=stream",
+    ),
+    "dropping everything": (["--dropout=1"], "--dropout=1.0: must be at least 0 and below 1"),
+    "an infinite learning rate": (
+        ["--learning_rate=inf"],
+        "--learning_rate=inf: must be above 0 and below inf",
+    ),
+    "resuming and replacing": (
+        ["--resume", "--overwrite"],
+        "--resume=true: give it or --overwrite, not both",
+    ),
+    "freezing without an origin": (["--freeze=1"], "--freeze=1: keeps layers of --init_from"),
+    "patience without validation": (
+        ["--patience=2", "--split=1,0,0"],
+        "--patience=2: waits for the validation",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_names_the_flag_its_value_and_the_remedy(words, message):
+    with pytest.raises(UserError) as caught:
+        Config(**given_flags(Config, ["--name=x", *words]))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
