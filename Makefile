@@ -15,7 +15,7 @@ train: .venv/installed  ## Train a recipe: make train [RECIPE=tinyshakespeare] [
 test: .venv/installed-dev lint  ## Lint and test; no network beyond the package index
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-test-all: .venv/installed-serving lint  ## Also the slow tests, and the SavedModel in other runtimes; needs gcc
+test-all: .venv/installed-all lint  ## Also the slow tests, other runtimes and PyTorch; needs gcc
 	$(BIN)/python -m pytest $(PARALLEL) -m "" $(ARGS)
 
 lint: .venv/installed-dev
@@ -35,6 +35,6 @@ clean:  ## Remove the virtual environment and caches; runs in saved_models/ stay
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-.venv/installed-serving: requirements-serving.txt .venv/installed-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-serving.txt
+.venv/installed-all: requirements-serving.txt requirements-benchmarks.txt .venv/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-serving.txt -r requirements-benchmarks.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""Whole models against PyTorch's with the same weights; needs torch (requirements-benchmarks.txt)."""
+"""Whole models give the logits and gradients of PyTorch's with the same weights; needs torch (make test-all)."""
 
 import keras
 import numpy as np
@@ -36,7 +36,8 @@ def of_torch(torch, cell, weights):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_logits_and_gradients_are_those_of_torch(cell):
-    torch = pytest.importorskip("torch", reason="requirements-benchmarks.txt installs it")
+    import torch
+
     keras.utils.set_random_seed(1)
     model = networks.build_sequential(ModelConfig(units=(UNITS, UNITS), cell=cell), vocabulary_size=V)
     chance = np.random.default_rng(0)

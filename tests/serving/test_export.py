@@ -107,10 +107,10 @@ def test_the_vocabulary_is_an_asset_a_line_an_id(moved):
     assert [json.loads(line.split("\t")[1]) for line in lines] == list(VOCABULARY.characters)
 
 
-def test_it_generates_in_a_process_that_has_tensorflow_and_not_our_packages(moved, tmp_path):
+def test_it_generates_in_a_process_that_cannot_import_keras_or_our_packages(moved, tmp_path):
     program = (
-        f"import sys, tensorflow as tf; model = tf.saved_model.load({str(moved)!r}); "
-        "assert not {'char_lstm_tf', 'pipelines', 'keras'} & set(sys.modules) - {'keras'}; "
+        "import sys; sys.modules |= dict.fromkeys(['char_lstm_tf', 'pipelines', 'keras']); "  # None: ImportError
+        f"import tensorflow as tf; model = tf.saved_model.load({str(moved)!r}); "
         "print(len(model.signatures['serving_default'](prompt=tf.constant(['a']))['text'].numpy()[0].decode()))"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Runtimes that know nothing of our code read a trained, exported and moved model: the same logits, the same text."""
+"""Runtimes that don't have our code read a trained, exported and moved model: the same logits, the same text."""
 
 import os
 import shutil
@@ -13,7 +13,6 @@ from conftest import ROOT, command
 
 from char_lstm_tf.serving import warmup
 
-pytestmark = pytest.mark.serving
 CHARS, SEED, PROMPT = 150, 5, "the old "
 TEMPERATURE = 0.8  # the C program's, too
 SAVED_MODEL_CLI = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
@@ -102,6 +101,7 @@ def test_loaded_in_python(loaded, texts):
     assert [len(text) for text in texts] == [CHARS, CHARS]
 
 
+@pytest.mark.serving
 def test_a_c_program_writes_the_same(moved, loaded, texts):
     folder = Path(tf.__file__).parent
     program = moved.parent / "generate"
@@ -179,6 +179,7 @@ def test_warm_up_requests_are_what_the_server_replays(moved, loaded):
     assert replayed == set(loaded.signatures)
 
 
+@pytest.mark.serving
 def test_onnxruntime_gives_the_same_logits(onnx, states, logits):
     import onnxruntime
 
@@ -188,6 +189,7 @@ def test_onnxruntime_gives_the_same_logits(onnx, states, logits):
     np.testing.assert_allclose(given, logits, atol=1e-5)
 
 
+@pytest.mark.serving
 def test_openvino_gives_the_same_logits(onnx, states, logits):
     """Of the ONNX form: its reader of SavedModels takes serving_default, whose strings it can't convert."""
     import openvino
