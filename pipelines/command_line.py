@@ -23,9 +23,10 @@ from pipelines.options import Options, field_types, format_flag
 
 def define_flags(options: type[Options], flag_values: flags.FlagValues) -> None:
     """Defines a flag for each field."""
+    kinds = field_types(options)
     for field in dataclasses.fields(options):
         if not field.metadata["positional"]:
-            define = _definition(field_types(options)[field.name], field.metadata["choices"])
+            define = _definition(kinds[field.name], field.metadata["choices"])
             define(field.name, field.default, field.metadata["help"], flag_values=flag_values)
 
 
@@ -68,13 +69,13 @@ def given_flags(
     except flags.Error as error:
         raise UserError(f"{error} (--help explains every flag)") from None
     _replace_repeated_flags(words, flag_values)
-    given = {}
+    given, kinds = {}, field_types(options)
     for field in dataclasses.fields(options):
         if field.metadata["positional"]:
             given[field.name], rest = tuple(rest), []
         elif flag_values[field.name].present:
             value = flag_values[field.name].value
-            given[field.name] = _as_tuple(field.name, value, field_types(options)[field.name])
+            given[field.name] = _as_tuple(field.name, value, kinds[field.name])
     if rest:
         raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
     return given
@@ -120,7 +121,8 @@ def run(
         read: makes the argument of `main` of the flags that were given, by name; `options` itself unless told.
     """
     module = sys.modules["__main__"]
-    command = f"python -m {module.__spec__.name.removesuffix('.__main__')}"
+    name = module.__spec__.name if module.__spec__ else sys.argv[0]
+    command = f"python -m {name.removesuffix('.__main__')}"
     try:
         if {"--help", "-help", "-?"} & set(sys.argv[1:]):
             print(module.__doc__, help_text(options), sep="\n", flush=True)

@@ -1,7 +1,6 @@
 """Settings as frozen dataclasses. Each field is also a flag, with its help, its choices and its limits in one place."""
 
 import dataclasses
-import functools
 import operator
 import types
 import typing
@@ -58,7 +57,6 @@ def format_flag(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).replace("\n", r"\n")
 
 
-@functools.cache
 def field_types(options: type) -> dict[str, Any]:
     """Returns the type of each field of a dataclass, by name."""
     return typing.get_type_hints(options)
@@ -76,8 +74,9 @@ class Options:
     """
 
     def __post_init__(self) -> None:
+        kinds = field_types(type(self))
         for field in dataclasses.fields(self):
-            self._check_field(field)
+            self._check_field(field, kinds[field.name])
         self.check()
 
     def check(self) -> None:
@@ -88,8 +87,8 @@ class Options:
         if not condition:
             raise UserError(f"--{name}={format_flag(getattr(self, name))}: {remedy}")
 
-    def _check_field(self, field: dataclasses.Field) -> None:
-        value, kind = getattr(self, field.name), field_types(type(self))[field.name]
+    def _check_field(self, field: dataclasses.Field, kind: Any) -> None:
+        value = getattr(self, field.name)
         if not _has_type(value, kind):
             wanted = kind.__name__ if type(kind) is type else kind
             raise UserError(f"--{field.name}={value!r}: must be of type {wanted}")

@@ -33,7 +33,6 @@ def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         timeout=200,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
 
 

@@ -73,13 +73,14 @@ def prepare_text(plan: Plan) -> corpus.Corpus:
 
 def find_sources(config: Config) -> list[sources.Source]:
     """Returns the sources of a configuration: files, books, a dataset, or else the language reference."""
-    where = {"data_dir": _data_dir(config), "mirror": config.mirror}
+    data_dir, mirror = _data_dir(config), config.mirror
     if config.text:
-        return list(sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean))
+        return [*sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)]
     if config.books:
-        return [datasets.books(config.books, max_books=config.max_books, **where)]
+        return [datasets.books(config.books, data_dir=data_dir, mirror=mirror, max_books=config.max_books)]
     if config.tfds:
-        return [datasets.dataset(config.tfds, text_key=config.tfds_text_key, **where)]
+        text_key = config.tfds_text_key
+        return [datasets.dataset(config.tfds, text_key=text_key, data_dir=data_dir, mirror=mirror)]
     return [sources.LanguageReference()]
 
 

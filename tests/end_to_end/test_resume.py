@@ -1,7 +1,6 @@
 """Real training processes, killed and faulted, end as the one that was left alone."""
 
 import dataclasses
-import os
 import random
 import shutil
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, verse
+from conftest import verse
 
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
@@ -52,7 +51,6 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.text.parent,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
 
     def end(self, *flags: str) -> None:
@@ -180,7 +178,6 @@ def test_a_full_disk_costs_nothing_but_the_wait_for_room(alone, run):
         ["unshare", "-rm", "sh", "-c", script.format(run.folder.parent, " ".join(words), copy)],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
         timeout=300,
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:

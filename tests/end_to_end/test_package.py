@@ -1,0 +1,66 @@
+"""The package as a user of the library has it."""
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+
+from conftest import ROOT
+
+import char_lstm_tf
+
+
+def python(*words, cwd):
+    done = subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_importing_it_does_not_import_tensorflow(tmp_path):
+    imported = python("-X", "importtime", "-c", "import char_lstm_tf", cwd=tmp_path).stderr
+    assert "char_lstm_tf.config" in imported
+    assert not re.search(r"\b(tensorflow|keras|numpy|absl)\b", imported)
+
+
+def test_its_version_is_that_of_the_metadata():
+    assert importlib.metadata.version("char_lstm_tf") == char_lstm_tf.__version__
+
+
+def test_an_installed_copy_has_the_flagfiles_and_the_commands(tmp_path):
+    """Installed from a copy of the sources, because setuptools builds in place."""
+    for name in ("char_lstm_tf", "pipelines"):
+        shutil.copytree(ROOT / name, tmp_path / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path / "source")
+    target = tmp_path / "target"
+    install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        f"--target={target}",
+        ".",
+    ]
+    python(*install, cwd=tmp_path / "source")
+    assert sorted(path.name for path in target.iterdir() if "dist-info" not in path.name) == [
+        "char_lstm_tf",
+        "pipelines",
+    ]
+    flagfiles = "char_lstm_tf/flagfiles"
+    recipes = [path.name for path in (ROOT / flagfiles).iterdir()]
+    assert sorted(path.name for path in (target / flagfiles).iterdir()) == sorted(recipes)
+    program = "import sys; sys.path[0] = sys.argv[1]; import char_lstm_tf.train; print(char_lstm_tf.__file__)"
+    assert python("-c", program, str(target), cwd=tmp_path).stdout.startswith(str(target))
+
+
+def test_the_example_runs_and_prints_what_it_says(tmp_path):
+    lines = python(ROOT / "examples" / "quickstart.py", cwd=tmp_path).stdout.splitlines()
+    (nats,) = re.findall(r"validation loss: ([\d.]+) nats", "\n".join(lines))
+    assert 1 < float(nats) < 2.6
+    like, unlike = (float(line.split()[0]) for line in lines if "bits a character" in line)
+    assert like < unlike
+    assert lines[-3].startswith("'n' ")
+    assert (tmp_path / "saved_models" / "example" / "metrics.json").is_file()
