@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from pipelines import UserError
+from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.options import Options, format_flag, option
 
 _TRAINING_STEPS = ("init_from", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
@@ -35,7 +36,7 @@ class TextConfig(Options):
     )
     tfds_text_key: str = option("text", "The feature of --tfds that holds the text.")
     mirror: str = option(
-        "https://gutenberg.pglaf.org/",
+        DEFAULT_MIRROR,
         "Mirror of Project Gutenberg to download from, at one file in two seconds.",
     )
     max_books: int = option(25, "A --books search that finds more books than this is an error.", at_least=1)

@@ -2,10 +2,9 @@
 
 
 class UserError(ValueError):
-    """A mistake of the user's, in one line that names what was given, where, and the remedy.
+    """A mistake of the user. The message is one line with the flag or file, its value and the remedy.
 
-    The entry points print it and exit with `status`. Anything else that is raised is a mistake of
-    ours, and shows its stack trace.
+    Commands print it and exit with `status`. Any other exception is a bug, and shows its stack trace.
     """
 
     status = 1

@@ -1,8 +1,7 @@
 """Id files → `tf.data.Dataset` of (inputs, targets).
 
-Each batch is a function of its number alone: a dataset can begin at any step, and two processes that
-ask for the same step get the same batch. Ids travel as the bytes of the file; they become one-hot
-vectors last, a batch at a time.
+A batch depends only on its number: a dataset can start at any step, and two processes that ask for the same step get
+the same batch. Ids stay as they are in the file, and become one-hot vectors last, a batch at a time.
 """
 
 from dataclasses import dataclass
@@ -13,23 +12,22 @@ import tensorflow as tf
 from pipelines import UserError
 from pipelines.corpus import IdRange
 
-BATCHES_READ_AT_ONCE = 32  # opening the file takes as long as reading a small batch
+BATCHES_READ_AT_ONCE = 32  # because opening the file takes as long as reading a small batch
 
 
 @dataclass(frozen=True)
 class Batching:
     """How an `IdRange` is cut into batches of B windows of T characters, each with the character after it.
 
-    An epoch is a list of windows, B of which make a batch; the orders differ in which window stands where.
+    An epoch is a list of windows, and B of them make a batch. The two orders differ in where each window is.
 
     Attributes:
-        order: `stream`: B rows side by side, each a contiguous part of the text; row b of a batch goes on
-            where row b of the batch before ended. `shuffled`: every window once an epoch, in an order
-            that is new each epoch.
+        order: `stream`: B rows side by side, each a contiguous part of the text. Row b of a batch continues where row b
+            of the previous batch ended. `shuffled`: every window once an epoch, in a new order each epoch.
         batch_size: B.
         window: T.
-        stride: characters from the start of a window to the start of the next one (`shuffled` alone).
-        seed: of the orders.
+        stride: characters from the start of one window to the start of the next (only `shuffled`).
+        seed: of the order.
     """
 
     order: str
@@ -39,7 +37,7 @@ class Batching:
     seed: int = 0
 
     def steps_per_epoch(self, ids: IdRange) -> int:
-        """Returns how many batches an epoch has. The last characters that fill no window are left out.
+        """Returns how many batches an epoch has. The last characters are left out if they don't fill a window.
 
         Raises:
             UserError: the text is too short for one batch.
@@ -61,7 +59,7 @@ class Batching:
         return max((len(ids) - 1 - self.window) // self.stride + 1, 0)
 
     def characters(self, ids: IdRange, steps: int) -> int:
-        """Returns how many characters the windows of so many batches have, those seen again counted again."""
+        """Returns how many characters `steps` batches have. A character in two windows counts twice."""
         epochs, rest = divmod(steps, self.steps_per_epoch(ids))
         windows = self.windows(ids)
         return (epochs * windows + min(rest * self.batch_size, windows)) * self.window
@@ -70,12 +68,12 @@ class Batching:
         return max(len(ids) - 1, 0) // self.batch_size
 
     def starts(self, ids: IdRange, epoch: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-        """Returns where the windows at these places of an epoch begin in `ids`, int64 `[len(places)]`.
+        """Returns where the windows at these places of an epoch start in `ids`, int64 `[len(places)]`.
 
-        The shuffled order is `tf.random.experimental.index_shuffle`, a keyed permutation that is computed
-        index by index, so no list of windows is held, however long the text. Guaranteed at any size: each
-        window once an epoch, anywhere in it; unlike a shuffle buffer, a window may come from the other end
-        of the text. Not guaranteed: that all orders are equally likely, as there are more of them than seeds.
+        The shuffled order is `tf.random.experimental.index_shuffle`, a keyed permutation that is computed index by
+        index, so there is no list of windows in memory, however long the text. At any size, each window comes once an
+        epoch and may come anywhere in it, unlike with a shuffle buffer. Not all orders are equally likely, as there are
+        more orders than seeds.
         """
         if self.order == "stream":
             row, batch = places % self.batch_size, places // self.batch_size
@@ -88,9 +86,9 @@ class Batching:
 def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
     """Returns batches number `first_step` to `steps` as ids, uint8 or wider `[B, T + 1]`.
 
-    The last batch of a shuffled epoch is shorter when the windows don't come out even. The file is read
-    for some batches at a time, so the process doesn't grow with the corpus. (TensorFlow's own way to map a
-    file, ImmutableConst, needs no Python, but constant folding copies all of the file, twice.)
+    The last batch of a shuffled epoch may be shorter. The file is read for some batches at a time, so memory doesn't
+    grow with the corpus. (TensorFlow's own way to map a file, ImmutableConst, needs no Python, but constant folding
+    copies the whole file twice.)
     """
     steps_per_epoch = batching.steps_per_epoch(ids)
     first_epoch, first_batch = divmod(first_step, steps_per_epoch)
@@ -129,25 +127,25 @@ def training_batches(
 
     Args:
         ids: the training split.
-        batching: how it is cut.
+        batching: how it is cut into windows.
         encoding: `one_hot`: inputs float32 `[B, T, V]`; `embedding`: inputs int32 `[B, T]`.
         target: `sequence`: targets one-hot float32 `[B, T, V]`; `next_char`: `[B, V]`.
         vocabulary_size: V.
-        steps: where to stop, counted from the beginning of the first epoch.
-        first_step: where to begin.
+        steps: where to stop, counted from the start of the first epoch.
+        first_step: where to start.
     """
 
     windows = id_windows(ids, batching, steps=steps, first_step=first_step)
     pair = partial(_pair, encoding=encoding, target=target, vocabulary_size=vocabulary_size)
-    # Two ahead are enough for a model that takes a hundred times as long. With AUTOTUNE, batches of thousands of
-    # characters (30 MB each for V = 3,782) pile up.
+    # Two batches ahead are enough for a model that takes a hundred times as long. With AUTOTUNE, batches with a large
+    # vocabulary (30 MB each for V = 3,782) pile up.
     return windows.map(pair, num_parallel_calls=2).prefetch(2)
 
 
 def training_batch(
     ids: IdRange, batching: Batching, *, encoding: str, target: str, vocabulary_size: int, step: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the batch that `training_batches` gives at `step`; in 2 ms, where a dataset takes 125 to begin."""
+    """Returns the batch that `training_batches` gives at `step`, in 2 ms; a dataset takes 125 ms to start."""
     epoch, batch = divmod(step, batching.steps_per_epoch(ids))
     first = batch * batching.batch_size
     places = tf.range(first, min(first + batching.batch_size, batching.windows(ids)), dtype=tf.int64)

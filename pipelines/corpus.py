@@ -15,8 +15,10 @@ from pipelines import UserError
 from pipelines.sources import Source, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
-FORMAT = 1  # in the key of a prepared corpus: raise it when the files change their meaning, or the cleaner its ways
-CHUNK = 1 << 20  # characters held in memory at a time, beside one document
+FORMAT = (
+    1  # part of a corpus's key: raise it when the files change their meaning, or the cleaner what it removes
+)
+CHUNK = 1 << 20  # characters in memory at a time, besides one document
 SPLITS = ("train", "validation", "test")
 
 
@@ -24,7 +26,7 @@ SPLITS = ("train", "validation", "test")
 class IdRange:
     """A contiguous part of an id file: characters `begin` to `end` of it.
 
-    A slice reads just these ids, so that a text longer than memory can be gone through: `ids[1000:2000]`.
+    A slice such as `ids[1000:2000]` reads only these ids, so a text may be longer than memory.
     """
 
     path: Path
@@ -43,7 +45,7 @@ class IdRange:
     def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
         """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64.
 
-        By reads of their size: a mapped file would count towards the process with all pages around them.
+        It reads just these bytes. Of a mapped file, all pages around them would count as memory of the process.
         """
         size = np.dtype(self.dtype).itemsize
         with self.path.open("rb", buffering=0) as file:
@@ -64,22 +66,22 @@ class Corpus:
     bounds: tuple[int, int]
 
     def split(self, name: str) -> IdRange:
-        """Returns the ids of `train`, `validation` or `test`; they follow each other in the text."""
+        """Returns the ids of `train`, `validation` or `test`, which follow each other in the text."""
         edges = (0, *self.bounds, self.characters)
         part = SPLITS.index(name)
         return IdRange(self.folder / "ids.bin", self.vocabulary.dtype, edges[part], edges[part + 1])
 
     def held_out(self) -> dict[str, IdRange]:
-        """Returns the parts to measure on: `validation` and `test`, if they aren't empty.
+        """Returns the parts to measure on: `validation` and `test`, unless they are empty.
 
         Raises:
-            UserError: one is a single character.
+            UserError: a part has a single character.
         """
         parts = {name: self.split(name) for name in SPLITS[1:]}
         for name, ids in parts.items():
             if len(ids) == 1:
                 raise UserError(
-                    f"--split: the {name} split has 1 character, the first isn't scored; give it more or 0"
+                    f"--split: the {name} split has 1 character, and the first isn't scored; give it more or 0"
                 )
         return {name: ids for name, ids in parts.items() if len(ids)}
 
@@ -100,25 +102,25 @@ def prepare(
     max_vocabulary: int = 0,
     known: Vocabulary | None = None,
 ) -> Corpus:
-    """Returns the corpus of `sources`, encoding it first if no run has done so before.
+    """Returns the corpus of `sources`, which is encoded first unless an earlier run did so.
 
-    The folder's name is a hash of the sources' bytes and the settings. It is written aside and renamed,
-    so it is whole or absent, also when two runs begin at once.
+    The folder's name is a hash of the sources' bytes and the settings. It is written beside its place and renamed, so
+    it is whole or absent, even if two runs start at once.
 
     Args:
-        sources: their texts follow each other, each beginning on a new line.
+        sources: their texts follow each other, each on a new line.
         split: shares of training, validation and test.
         folder: where prepared corpora are kept.
-        max_vocabulary: ids at the most, the rarer characters being unknown; 0: no limit.
-        known: a vocabulary to extend: its characters keep their ids, whether they occur in the text or not.
+        max_vocabulary: largest number of ids; rarer characters become unknown. 0: no limit.
+        known: a vocabulary to extend. Its characters keep their ids, whether they occur in the text or not.
 
     Raises:
         UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`.
     """
     if known and 0 < max_vocabulary < len(known):
         raise UserError(
-            f"--max_vocabulary={max_vocabulary}: fewer than the {len(known)} ids of --init_from, which keep their "
-            "places; give more, or 0 for no limit"
+            f"--max_vocabulary={max_vocabulary}: fewer than the {len(known)} ids of --init_from, which stay; give "
+            "more, or 0 for no limit"
         )
     settings = [FORMAT, list(split), max_vocabulary, [source.fingerprint() for source in sources]]
     if known:
@@ -142,7 +144,7 @@ def _publish(written: Path, prepared: Path) -> None:
     try:
         written.rename(prepared)
     except OSError:
-        if not prepared.is_dir():  # else another run was faster, and wrote the same
+        if not prepared.is_dir():  # otherwise another run was faster and wrote the same
             raise
 
 
@@ -155,10 +157,10 @@ def _write(
     *,
     spool: Path,
 ) -> None:
-    """Writes a corpus in two passes, since where training ends is known only at the end of the text.
+    """Writes a corpus in two passes, because the end of the training split is known only at the end of the text.
 
-    The first pass spools provisional ids, given to characters in the order in which they turn up; the
-    second counts them over the training split, and translates them to those of the vocabulary.
+    The first pass spools provisional ids, in the order in which characters occur. The second counts them over the
+    training split and translates them to the ids of the vocabulary.
     """
     progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
     seen = _spool(joined(progress), spool)
@@ -166,7 +168,7 @@ def _write(
     provisional = IdRange(spool, "uint32", 0, characters)
     if not characters:
         raise UserError(f"no text in {', '.join(source.name for source in sources)}")
-    # Shares may add up to a little more than 1.
+    # The shares may add up to a little more than 1.
     bounds = [min(round(characters * share), characters) for share in (split[0], split[0] + split[1])]
     counts = np.zeros(len(seen), np.int64)
     for start in range(0, bounds[0], CHUNK):
@@ -186,7 +188,7 @@ def _write(
 
 
 def _spool(documents: Iterable[str], path: Path) -> str:
-    """Writes provisional ids, uint32, and returns the characters they stand for, in their order."""
+    """Writes provisional ids, uint32, and returns the characters they stand for, in order."""
     ids = np.full(UNICODE_SIZE, -1, np.int64)
     seen = ""
     with path.open("wb") as file:

@@ -1,19 +1,22 @@
 """Text datasets of TensorFlow Datasets, books of Project Gutenberg among them → documents.
 
-TFDS takes TensorFlow along, so it is imported when a dataset is asked for and not before.
+TFDS imports TensorFlow, which takes seconds, so both are imported only when a dataset is asked for.
 """
 
 import contextlib
 import hashlib
+import importlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pipelines import UserError
 from pipelines.gutenberg import catalogue
 from pipelines.gutenberg.mirror import Mirror
+from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A TFDS dataset on the disk: the text of each record of each split, in TFDS' order.
+    """A TFDS dataset on the disk: the text of each record of each split, in the order of TFDS.
 
     Attributes:
         builder: prepared.
@@ -49,10 +52,9 @@ class PreparedDataset:
         """Yields the texts.
 
         Raises:
-            UserError: records have no text under this key.
+            UserError: the records have no text under this key.
         """
-        import tensorflow_datasets as tfds
-
+        tfds = _tfds()
         for split in self.builder.info.splits:
             records = tfds.as_numpy(self.builder.as_dataset(split=split))
             for record in records:
@@ -66,28 +68,29 @@ class PreparedDataset:
 
 
 def books(query: str, *, data_dir: Path, mirror: str, max_books: int) -> PreparedDataset:
-    """Returns the books that `--books` means, downloaded and cleaned unless an earlier run did so.
+    """Returns the books that `--books` means. They are downloaded and cleaned unless an earlier run did so.
 
     Args:
         query: numbers such as `2600,1399`, or a search such as `author:Tolstoy language:en`.
         data_dir: where TFDS keeps its data.
         mirror: address of the mirror to download from.
-        max_books: a search that finds more is an error, which says how many.
+        max_books: a search that finds more books than this is an error.
 
     Raises:
-        UserError: no such book, too many, no mirror; in one line, with the remedy.
+        UserError: there is no such book, there are too many, or the mirror can't be reached.
     """
     site = Mirror(url=mirror)
     folder = data_dir / "downloads" / "gutenberg"
     numbers = catalogue.numbers(query, mirror=site, folder=folder, max_books=max_books)
 
-    from pipelines.gutenberg.builder import prepare
+    _tfds()
+    from pipelines.gutenberg.builder import prepare  # imports TFDS
 
     return PreparedDataset(prepare(numbers, data_dir=data_dir, mirror=site))
 
 
 def dataset(name: str, *, text_key: str, data_dir: Path, mirror: str) -> PreparedDataset:
-    """Returns the dataset that `--tfds` means, prepared unless an earlier run did so.
+    """Returns the dataset that `--tfds` means. It is prepared unless an earlier run did so.
 
     Args:
         name: `gutenberg/war_and_peace` and the like, or any name that TFDS knows.
@@ -96,22 +99,27 @@ def dataset(name: str, *, text_key: str, data_dir: Path, mirror: str) -> Prepare
         mirror: where the books of `gutenberg/…` come from.
 
     Raises:
-        UserError: TFDS doesn't know it, or can't prepare it.
+        UserError: TFDS doesn't know the dataset, or can't prepare it.
     """
-    import tensorflow_datasets as tfds
-
+    tfds = _tfds()
     if name.split("/")[0] == "gutenberg":
-        from pipelines.gutenberg.builder import prepare
+        from pipelines.gutenberg.builder import prepare  # imports TFDS
 
         config = name.partition("/")[2] or "classics"
         return PreparedDataset(prepare(config, data_dir=data_dir, mirror=Mirror(url=mirror)), text_key)
     try:
         builder = tfds.builder(name, data_dir=str(data_dir), try_gcs=False)
         how = tfds.download.DownloadConfig(try_download_gcs=False)
-        with contextlib.redirect_stdout(sys.stderr):  # where TFDS' progress belongs
+        with contextlib.redirect_stdout(sys.stderr):  # where progress belongs
             builder.download_and_prepare(download_config=how)
     except tfds.core.registered.DatasetNotFoundError:
         raise UserError(f"--tfds={name}: TFDS knows no such dataset; tiny_shakespeare is one") from None
     except (OSError, ValueError, tfds.download.DownloadError) as error:
         raise UserError(f"--tfds={name}: {str(error).splitlines()[0]}") from error
     return PreparedDataset(builder, text_key)
+
+
+def _tfds() -> ModuleType:
+    """Returns TensorFlow Datasets, imported without TensorFlow's log."""
+    import_tensorflow()
+    return importlib.import_module("tensorflow_datasets")

@@ -1,4 +1,4 @@
-"""Where text comes from: files, or the reference that every Python carries."""
+"""Where text comes from: files, or the language reference that comes with Python."""
 
 import glob
 import hashlib
@@ -12,20 +12,22 @@ from pipelines.gutenberg import cleaning
 
 
 class Source(Protocol):
-    """Something that gives text, again and again the same."""
+    """Something that gives the same text each time."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What messages call it."""
 
     def fingerprint(self) -> str:
-        """Returns a hash of all that the text is made from, without making it."""
+        """Returns a hash of everything the text is made from, without making the text."""
 
     def documents(self) -> Iterator[str]:
-        """Yields texts, each with `\\n` as its line ends."""
+        """Yields texts with `\\n` as line ends."""
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file of text in any encoding, cleaned of what Project Gutenberg adds to its books.
+    """A text file in any encoding. What Project Gutenberg adds to its books is removed.
 
     Attributes:
         path: the file.
@@ -43,11 +45,11 @@ class TextFile:
         return str(self.path)
 
     def fingerprint(self) -> str:
-        """Returns the SHA-256 of the bytes, with what is done to them."""
+        """Returns the SHA-256 of the bytes, and how they are read."""
         return f"{hashlib.sha256(self._bytes()).hexdigest()} {self.encoding} {self.clean}"
 
     def documents(self) -> Iterator[str]:
-        """Yields the one text.
+        """Yields the text.
 
         Raises:
             UserError: the file can't be read, is empty, or isn't text in its encoding.
@@ -69,7 +71,7 @@ class TextFile:
 class LanguageReference:
     """The Python language reference: some 500,000 characters of English prose and grammar.
 
-    CPython carries it for `help()`; its length differs a little between versions.
+    CPython has it for `help()`. Its length differs a little between versions.
     """
 
     name: str = "the Python language reference"
@@ -80,17 +82,17 @@ class LanguageReference:
 
     def documents(self) -> Iterator[str]:
         """Yields all topics as one text, in alphabetical order of their names."""
-        from pydoc_data.topics import topics  # half a megabyte, wanted by this source alone
+        from pydoc_data.topics import topics  # half a megabyte that only this source needs
 
         yield "\n".join(topics[name] for name in sorted(topics))
 
 
 def text_files(patterns: Sequence[str], *, encoding: str = "", clean: bool = True) -> list[TextFile]:
-    """Returns the files that `--text` means, in the order given and without repetition.
+    """Returns the files that `--text` means, in the given order and each once.
 
     Args:
-        patterns: each a file, a folder (all of its `*.txt`, at any depth, sorted) or a glob, or several
-            of them separated by commas.
+        patterns: each is a file, a folder (all its `*.txt` files, at any depth, sorted) or a glob, or several of them
+            separated by commas.
         encoding: of all files; empty: detected for each.
         clean: whether to remove what Project Gutenberg adds.
 
@@ -120,7 +122,7 @@ def _matches(pattern: str) -> list[Path]:
 
 
 def joined(sources: Iterable[Source]) -> Iterator[str]:
-    """Yields every document of all sources, with a line end before one whose predecessor lacks it."""
+    """Yields all documents of all sources. One that doesn't follow a line end gets one before it."""
     line_ended = True
     for source in sources:
         for document in source.documents():

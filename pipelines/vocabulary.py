@@ -9,16 +9,16 @@ import numpy as np
 
 from pipelines import UserError
 
-UNKNOWN = "\ufffd"  # Unicode's replacement character, which decoders also put for broken bytes
+UNKNOWN = "\ufffd"  # Unicode's replacement character, which decoders also use for broken bytes
 UNICODE_SIZE = 0x110000  # code points of Unicode, used or not
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The characters a model knows; a character's id is its place in `characters`.
+    """The characters that a model knows. A character's id is its place in `characters`.
 
-    Id 0 is `UNKNOWN`: every other character that isn't here. It takes part in the likelihood like any
-    other, so a text with new characters can be scored, at a cost.
+    Id 0 is `UNKNOWN` and stands for every other character. It has a probability like any other, so a text with new
+    characters can be scored.
     """
 
     characters: str
@@ -36,7 +36,7 @@ class Vocabulary:
         return cls(UNKNOWN).extended(text)
 
     def extended(self, text: str) -> "Vocabulary":
-        """Returns this vocabulary and after it, sorted, what a text has more. Ids that there are stay.
+        """Returns this vocabulary, followed by the new characters of a text, sorted. Existing ids stay.
 
         Before: `UNKNOWN + "ehlo"`, extended by `"held up"`; after: `UNKNOWN + "ehlo" + " dpu"`.
         """
@@ -44,7 +44,7 @@ class Vocabulary:
 
     @property
     def dtype(self) -> str:
-        """The smallest numpy type that holds every id: a byte a character up to 256 of them."""
+        """The smallest numpy type that holds every id: a byte for up to 256 characters."""
         return "uint8" if len(self) <= 256 else "uint16" if len(self) <= 65536 else "int32"
 
     @cached_property

@@ -1,10 +1,12 @@
 """What several tests need: a text of our own, a tiny trained run, commands run as a user runs them."""
 
+import dataclasses
 import fcntl
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,6 +25,22 @@ def verse(lines: int, seed: int = 0) -> str:
         " ".join(chance.choices(words, k=7)).capitalize() + ",;.!"[chance.randrange(4)] + "\n"
         for _ in range(lines)
     )
+
+
+@dataclasses.dataclass
+class FakeSource:
+    """A source of texts that counts how often it is read."""
+
+    texts: list[str]
+    name: str = "fake"
+    read: int = 0
+
+    def fingerprint(self) -> str:
+        return repr(self.texts)
+
+    def documents(self) -> Iterator[str]:
+        self.read += 1
+        yield from self.texts
 
 
 def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:

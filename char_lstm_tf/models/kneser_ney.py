@@ -125,24 +125,24 @@ def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_si
     """
     levels = []  # the longest contexts first
     for _ in range(order):
-        contexts, first = np.unique(numbers // vocabulary_size, return_index=True)
+        distinct, first = np.unique(numbers // vocabulary_size, return_index=True)
         totals = np.add.reduceat(counts, first)
         taken = discounts(counts)[np.minimum(counts, 3)]
         share = (counts - taken) / np.repeat(totals, np.diff([*first, len(counts)]))
         levels.append(
-            (contexts, first, np.add.reduceat(taken, first) / totals, numbers % vocabulary_size, share)
+            (distinct, first, np.add.reduceat(taken, first) / totals, numbers % vocabulary_size, share)
         )
         shorter = numbers // vocabulary_size**2 * vocabulary_size + numbers % vocabulary_size
         numbers, counts = np.unique(shorter, return_counts=True)
     levels.reverse()
-    contexts, first, rest, seen, share = zip(*levels, strict=True)
+    contexts, firsts, rests, seen, shares = zip(*levels, strict=True)
     return Tables(
         _first_children(contexts, vocabulary_size),
         np.concatenate([*(level % vocabulary_size for level in contexts), [0]]).astype(np.int32),
-        np.concatenate([*rest, [1]]).astype(np.float32),
-        _joined(first, [len(level) for level in seen]),
+        np.concatenate([*rests, [1]]).astype(np.float32),
+        _joined(firsts, [len(level) for level in seen]),
         np.concatenate(seen).astype(np.int32),
-        np.concatenate(share).astype(np.float32),
+        np.concatenate(shares).astype(np.float32),
     )
 
 

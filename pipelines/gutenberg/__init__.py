@@ -1,1 +1,3 @@
-"""Project Gutenberg: its files, its markers, its mirrors."""
+"""Project Gutenberg: its catalogue, its mirrors, its files, and the books in them."""
+
+DEFAULT_MIRROR = "https://gutenberg.pglaf.org/"

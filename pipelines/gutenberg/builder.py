@@ -1,12 +1,10 @@
-"""Books of Project Gutenberg as a TensorFlow dataset: one record a book, cleaned, in ArrayRecord files.
+"""Books of Project Gutenberg as a TFDS dataset: a record for each book, cleaned, in ArrayRecord files.
 
     tfds.load("gutenberg/war_and_peace")  # once this module is imported
 
-`prepare` is the way in for this project's commands. For thousands of books, Apache Beam does the same
-work on any number of machines: pipelines/gutenberg/prepare.py.
+The commands use `prepare`. For thousands of books, Apache Beam does the same work on any number of machines; see
+pipelines/gutenberg/prepare.py.
 """
-
-from __future__ import annotations
 
 import contextlib
 import dataclasses
@@ -34,7 +32,7 @@ CLASSICS = {
     1727: "The Odyssey", 2554: "Crime and Punishment", 2600: "War and Peace", 2701: "Moby Dick",
     2814: "Dubliners", 4300: "Ulysses", 28054: "The Brothers Karamazov", 996: "Don Quixote",
 }  # fmt: skip
-_SPELLED_OUT = 5  # numbers in the name of a list; longer ones are named by a hash
+_SPELLED_OUT = 5  # numbers in the name of a list; longer lists are named by a hash
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -42,9 +40,9 @@ class GutenbergConfig(tfds.core.BuilderConfig):
     """Which books.
 
     Attributes:
-        books: numbers of books, in the order of the records; empty for all of the catalogue.
+        books: numbers of books, in the order of the records; empty: all of the catalogue.
         beam: whether Apache Beam does the work.
-        name: made from `books` if it isn't given: (2600, 84) → "books_2600_84".
+        name: made from `books` by default: (2600, 84) → "books_2600_84".
     """
 
     name: str = ""
@@ -52,7 +50,7 @@ class GutenbergConfig(tfds.core.BuilderConfig):
     beam: bool = False
 
     def __post_init__(self) -> None:
-        """Raises UserError for what is no number of a book."""
+        """Raises UserError for what isn't the number of a book."""
         self.books = tuple(dict.fromkeys(map(book_number, self.books)))
         if not self.name:
             numbers = "_".join(map(str, self.books))
@@ -61,7 +59,7 @@ class GutenbergConfig(tfds.core.BuilderConfig):
 
 
 class Gutenberg(tfds.core.GeneratorBasedBuilder):
-    """Books of Project Gutenberg. A change of what the cleaner does is a new version."""
+    """Books of Project Gutenberg. A change in what the cleaner removes is a new version."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: Mapping[str, str] = {"1.0.0": "First version."}
@@ -82,7 +80,7 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
         file_format: str = "array_record",
         **kwargs: Any,
     ) -> None:
-        """Args as of any TFDS builder, the mirror to download from, and whether Apache Beam does so."""
+        """Takes the arguments of any TFDS builder, the mirror, and whether Apache Beam does the work."""
         self.mirror = mirror or Mirror()
         self.beam = beam
         super().__init__(file_format=file_format, **kwargs)
@@ -106,21 +104,21 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        """Returns the one split: how to cut it into training and test is the model's concern."""
+        """Returns the only split. Training splits the text itself."""
         return {"train": self._generate_examples(_local_folder(dl_manager.download_dir))}
 
     def _generate_examples(self, folder: Path) -> Iterator[Record] | Any:
-        """Yields (position, record) of each book, or returns what makes Beam do so."""
+        """Yields (position, record) of each book, or returns the Beam pipeline that does."""
         known = known_books(self.builder_config.books, mirror=self.mirror, folder=folder)
         if not (self.beam or self.builder_config.beam):
             return records(known, mirror=self.mirror, folder=folder)
         beam = tfds.core.lazy_imports.apache_beam
         make = functools.partial(record_or_none, mirror=self.mirror, folder=folder)
-        # The reshuffle hands the numbers out to all machines; without it, one would do all.
+        # The reshuffle gives the numbers to all machines. Without it, one machine would do all the work.
         return beam.Create(list(enumerate(known))) | beam.Reshuffle() | beam.FlatMap(make)
 
     def _as_dataset(self, split: Any, **_: Any) -> tf.data.Dataset:
-        """Returns the records for TensorFlow: TFDS 4.9.10 reads ArrayRecord by random access alone."""
+        """Returns the records for TensorFlow. TFDS 4.9.10 reads ArrayRecord only by random access."""
         records = self.as_data_source(split=split)
         return tf.data.Dataset.from_generator(
             lambda: iter(records), output_signature=self.info.features.get_tensor_spec()
@@ -130,35 +128,35 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
 def prepare(
     books: str | Sequence[int | str], *, data_dir: str | Path, mirror: Mirror, beam_options: Any = None
 ) -> Gutenberg:
-    """Returns a builder whose data are on the disk, prepared unless an earlier run did.
+    """Returns a builder whose data are on the disk, prepared now unless they were there.
 
     Args:
         books: the name of a configuration, such as "war_and_peace", or numbers.
         data_dir: where TFDS keeps its data; downloads go to `downloads/gutenberg` in it.
         mirror: where to download from.
-        beam_options: of Apache Beam, which then does the work.
+        beam_options: if given, Apache Beam does the work with these.
 
     Raises:
-        UserError: no such configuration, or a book can't be had.
+        UserError: there is no such configuration, or a book can't be had.
     """
     if isinstance(books, str) and books not in Gutenberg.builder_configs:
-        raise UserError(f"gutenberg/{books}: is none of {', '.join(Gutenberg.builder_configs)}")
+        raise UserError(f"--tfds=gutenberg/{books}: must be one of {', '.join(Gutenberg.builder_configs)}")
     config = books if isinstance(books, str) else GutenbergConfig(books=books)
     beam = beam_options is not None
     if books == "everything" and not beam:
         raise UserError(
-            "gutenberg/everything is 75,000 books, so Apache Beam has to do it: "
+            "gutenberg/everything: 75,000 books need Apache Beam: "
             "python -m pipelines.gutenberg.prepare --books=everything --beam_options=runner=DirectRunner"
         )
     builder = Gutenberg(config=config, data_dir=str(data_dir), mirror=mirror, beam=beam)
     how = tfds.download.DownloadConfig(try_download_gcs=False, beam_options=beam_options)
-    with contextlib.redirect_stdout(sys.stderr):  # TFDS prints its progress among our results
+    with contextlib.redirect_stdout(sys.stderr):  # TFDS prints its progress to stdout
         builder.download_and_prepare(download_config=how)
     return builder
 
 
 def _local_folder(download_dir: Any) -> Path:
-    """Returns where books are cached: beside other downloads, or on each worker if those are in a cloud."""
+    """Returns where books are cached: beside other downloads, or on each worker if those are in the cloud."""
     if "://" in str(download_dir):
         return Path(tempfile.gettempdir()) / "gutenberg"
     return Path(download_dir) / "gutenberg"

@@ -1,49 +1,44 @@
-"""Downloaded files: complete where they stand, and checked against the sum recorded at first.
+"""Downloaded files: whole where they stand, and checked against the sum that was recorded first.
 
 Beside `pg84.txt` stands `pg84.txt.sha256`, which `sha256sum --check` reads.
 """
 
-from __future__ import annotations
-
 import hashlib
-import os
-import secrets
 from pathlib import Path
 
 from pipelines import UserError
+from pipelines.files import written_aside
 
 
 def check(file: Path) -> None:
-    """Raises UserError if `file` isn't what was stored. Records the sum of one put there by hand."""
+    """Checks a file against its recorded sum. The sum of a file that was put there by hand is recorded now.
+
+    Raises:
+        UserError: the file isn't what was stored.
+    """
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     record = _record(file)
     if not record.exists():
-        _write_aside(f"{digest}  {file.name}\n".encode(), record)
+        _write_record(file, digest)
     elif record.read_text("utf-8").split()[:1] != [digest]:
-        raise UserError(f"{file}: not what was downloaded (its SHA-256 differs): delete it to fetch it anew")
+        raise UserError(
+            f"{file}: not what was downloaded (its SHA-256 differs): delete it to download it again"
+        )
 
 
 def store(data: bytes, file: Path) -> None:
-    """Writes `data` and its checksum, `file` last: where it stands, both are complete."""
+    """Writes `data` and its sum. The file comes last, so where it stands, both are whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)  # an older one would contradict the new sum
-    _write_aside(f"{hashlib.sha256(data).hexdigest()}  {file.name}\n".encode(), _record(file))
-    _write_aside(data, file)
+    _write_record(file, hashlib.sha256(data).hexdigest())
+    with written_aside(file) as path:
+        path.write_bytes(data)
 
 
 def _record(file: Path) -> Path:
     return file.with_name(f"{file.name}.sha256")
 
 
-def _write_aside(data: bytes, file: Path) -> None:
-    """Writes a hidden file and renames it, so that no interruption and no second run shows half of it."""
-    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-    try:
-        with aside.open("xb") as part:
-            part.write(data)
-            part.flush()
-            os.fsync(part.fileno())
-        aside.replace(file)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+def _write_record(file: Path, digest: str) -> None:
+    with written_aside(_record(file)) as path:
+        path.write_text(f"{digest}  {file.name}\n", encoding="utf-8")

@@ -1,9 +1,7 @@
-"""Project Gutenberg's catalogue: which books there are, found by author, title, language, subject.
+"""Project Gutenberg's catalogue, searched by author, title, language and subject.
 
-The catalogue is one file of the mirror, 20 MB with a line for each of some 75,000 books.
+The catalogue is one file of the mirror: 20 MB, with a line for each of some 75,000 books.
 """
-
-from __future__ import annotations
 
 import csv
 import re
@@ -31,7 +29,7 @@ FIELDS = ("id", "title", "author", "language", "subject")
 
 @dataclass(frozen=True, kw_only=True)
 class Book:
-    """What the catalogue says of a book.
+    """What the catalogue says about a book.
 
     Attributes:
         id: Project Gutenberg's number.
@@ -51,10 +49,10 @@ class Book:
 
 
 def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Book]:
-    """Returns all books of the catalogue, downloaded if the one in `folder` is older than that.
+    """Returns all books of the catalogue. It is downloaded if the one in `folder` is older than `max_age_days`.
 
     Raises:
-        UserError: there is none in `folder` and the mirror doesn't give one either.
+        UserError: there is none in `folder`, and none can be had from the mirror.
     """
     file = folder / NAME
     if file.exists() and time.time() - file.stat().st_mtime > max_age_days * _SECONDS_A_DAY:
@@ -65,7 +63,7 @@ def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Bo
 
 
 def _refresh(file: Path, *, mirror: Mirror) -> None:
-    """Replaces an old catalogue, or keeps it if the mirror can't be reached: books don't change much."""
+    """Replaces an old catalogue, or keeps it if the mirror can't be reached."""
     old = file.rename(file.with_name(f".{file.name}.old"))
     try:
         fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=file.parent)
@@ -79,7 +77,7 @@ def _refresh(file: Path, *, mirror: Mirror) -> None:
 
 
 def read(file: Path) -> list[Book]:
-    """Returns the books of a `pg_catalog.csv`; recordings, pictures and data sets are left out.
+    """Returns the books of a `pg_catalog.csv`, without recordings, pictures and data sets.
 
     Raises:
         UserError: `file` has other columns.
@@ -88,7 +86,9 @@ def read(file: Path) -> list[Book]:
         rows = csv.DictReader(lines)
         missing = [column for column in _COLUMNS if column not in (rows.fieldnames or ())]
         if missing:
-            raise UserError(f"{file}: no column {missing[0]!r}, so no catalogue: delete it to fetch it anew")
+            raise UserError(
+                f"{file}: no column {missing[0]!r}, so this is no catalogue; delete it to download it again"
+            )
         return [_book(row) for row in rows if row["Type"] == "Text" and row["Text#"].isdecimal()]
 
 
@@ -106,7 +106,7 @@ def _book(row: dict[str, str]) -> Book:
 
 
 def search(query: str, *, books: Iterable[Book]) -> list[Book]:
-    """Returns the books that every term of `query` fits, in the catalogue's order.
+    """Returns the books that match every term of `query`, in the catalogue's order.
 
     author:Tolstoy language:en title:"war and peace" → [Book(id=2600, …), …]
 
@@ -130,7 +130,7 @@ def search(query: str, *, books: Iterable[Book]) -> list[Book]:
 
 
 def _fits(book: Book, field: str | None, wanted: str) -> bool:
-    """Returns whether one term of a query fits."""
+    """Returns whether a book matches one term of a query."""
     if field == "id":
         return str(book.id) == wanted
     if field == "language":
@@ -148,18 +148,18 @@ def _plain(text: str) -> str:
 
 
 def confirm(books: Sequence[Book], *, query: str, max_books: int) -> None:
-    """Raises UserError if a search found nothing, or more than the user agreed to download."""
+    """Raises UserError if a search found nothing, or more than `max_books`."""
     if not books:
-        raise UserError(f"--books={query}: no book fits: check the spelling, or leave a term out")
+        raise UserError(f"--books={query}: no book matches; check the spelling, or leave a term out")
     if len(books) > max_books:
         raise UserError(
-            f"--books={query}: {len(books)} books fit, {max_books} are allowed: "
+            f"--books={query}: {len(books)} books match, {max_books} are allowed; "
             f"add a term, or --max_books={len(books)}"
         )
 
 
 def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list[int]:
-    """Returns the numbers of the books that `--books` means; what a search found is shown on stderr.
+    """Returns the numbers of the books that `--books` means. What a search found is printed to stderr.
 
     "2600, 1399" → [2600, 1399];  "author:Tolstoy language:en" → [985, 1399, …]
 
@@ -168,7 +168,7 @@ def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list
     """
     if re.fullmatch(r"[\d\s,]+", books):
         return [book_number(number) for number in books.replace(",", " ").split()]
-    search(books, books=())  # a mistake in the query shows before 20 MB are downloaded
+    search(books, books=())  # so that a mistake in the query shows before 20 MB are downloaded
     found = search(books, books=load(mirror=mirror, folder=folder))
     for book in found[:max_books]:
         print(f"{book.id:>6}  {book.title} ({book.author or 'anonymous'}, {book.language})", file=sys.stderr)

@@ -1,6 +1,4 @@
-"""What the header of a file of Project Gutenberg says of the book: title, author, language, date."""
-
-from __future__ import annotations
+"""What the header of a Project Gutenberg file says about the book: title, author, language, date."""
 
 import re
 from datetime import datetime
@@ -21,7 +19,7 @@ _FIRST_LINE = re.compile(
 _DATE = re.compile(r"(?P<month>[A-Z][a-z]+)(?: (?P<day>\d{1,2}))?,? ?(?P<year>\d{4})")
 _OLD_DATE = re.compile(_DATE.pattern + r"\s+\[e-?(?:text|book) ?#", re.IGNORECASE)
 
-# Headers spell languages out, the catalogue has their ISO 639 codes.
+# Headers spell languages out; the catalogue has ISO 639 codes.
 _CODES = {
     "chinese": "zh", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en", "esperanto": "eo",
     "finnish": "fi", "french": "fr", "german": "de", "greek": "el", "hungarian": "hu", "italian": "it",
@@ -31,7 +29,7 @@ _CODES = {
 
 
 def read_header(text: str, *, number: int) -> Book:
-    """Returns what the header of `text` says; empty where it says nothing.
+    """Returns what the header of `text` says. Fields that it doesn't have are empty.
 
     "Title: The Lamp\\n  Or, a Light\\nAuthor: Ada Quill\\nLanguage: English\\nRelease Date: May 1, 2004" →
     Book(id=…, title="The Lamp Or, a Light", author="Ada Quill", language="en", release_date="2004-05-01")
@@ -51,12 +49,12 @@ def read_header(text: str, *, number: int) -> Book:
 
 
 def _language(names: str) -> str:
-    """Returns codes for names: "English, Tagalog" → "en; tl"; a name without a code stays."""
+    """Returns codes for names: "English, Tagalog" → "en; tl". A name without a code stays as it is."""
     return "; ".join(_CODES.get(name.lower(), name) for name in re.split(r"[,;] *| and ", names) if name)
 
 
 def _date(written: str, head: str) -> str:
-    """Returns the day, or the month if that is all: "July 1, 1998" → "1998-07-01", "June, 1998" → "1998-06".
+    """Returns the day, or the month if there is no day: "July 1, 1998" → "1998-07-01", "June, 1998" → "1998-06".
 
     Headers of the 1990s have no "Release Date:" but "June, 1998  [Etext #1342]".
     """

@@ -1,9 +1,7 @@
-"""Downloads from a mirror of Project Gutenberg that behave: politely, once, and nothing but books.
+"""Downloads from a mirror of Project Gutenberg: slowly, each book once, and nothing but books.
 
-A book lies in the cache folder as `pg84.txt` exactly as it was served, beside `pg84.txt.sha256`.
+A book is kept in the cache folder as `pg84.txt`, exactly as it was served, beside `pg84.txt.sha256`.
 """
-
-from __future__ import annotations
 
 import functools
 import math
@@ -18,16 +16,16 @@ import urllib3
 from tqdm import tqdm
 
 from pipelines import UserError
+from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.gutenberg.cache import check, store
 
-DEFAULT_MIRROR = "https://gutenberg.pglaf.org/"
 USER_AGENT = "char_lstm_tf (trains language models; fetches each book once, a file in two seconds)"
 _MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are asked to use mirrors
 
 _BUSY = (429, 500, 502, 503, 504)
-_LONGEST_WAIT = 300  # seconds: a mirror that asks for more in Retry-After is asked again after these
+_LONGEST_WAIT = 300  # seconds, even if the mirror asks for more in Retry-After
 _HTML = re.compile(rb"\s*(?:<!doctype html|<html|<head)", re.IGNORECASE)
-# Notices have 2,000 bytes; a book with its licence has more than 20,000, were it about robots.
+# Notices have 2,000 bytes. A book with its licence has more than 20,000, even one about robots.
 _LONGEST_NOTICE = 20_000
 _ROBOT_NOTICE = re.compile(
     rb"(?<!name=\")\brobots?\b|automated (?:access|download|software)|make sure you are human", re.IGNORECASE
@@ -37,13 +35,13 @@ _last_requests: dict[str, float] = {}  # mirror → time.monotonic() of the last
 
 @dataclass(frozen=True, kw_only=True)
 class Mirror:
-    """A copy of Project Gutenberg, and the manners to ask it with.
+    """A copy of Project Gutenberg, and how to treat it.
 
     Attributes:
-        url: where its folders `cache`, `0`, `1`, … lie; http or https.
+        url: where its folders `cache`, `0`, `1`, … are; http or https.
         pause_seconds: from one request to the next.
-        retries: after a first attempt that met a busy server, a reset, a timeout or half a file.
-        backoff_seconds: half the pause before the second retry; each further one is twice as long.
+        retries: after a first attempt that met a busy server, a reset, a timeout or a truncated file.
+        backoff_seconds: half the pause before the second retry; each further pause is twice as long.
         timeout_seconds: without a byte from the server.
     """
 
@@ -57,10 +55,10 @@ class Mirror:
         """Raises UserError for what can't be a mirror."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"--mirror={self.url} is no http address: try --mirror={DEFAULT_MIRROR}")
+            raise UserError(f"--mirror={self.url} is no http address; try --mirror={DEFAULT_MIRROR}")
         if parts.hostname in _MAIN_SITES:
             raise UserError(
-                f"--mirror={self.url} is the main site, which is for people: try --mirror={DEFAULT_MIRROR}"
+                f"--mirror={self.url} is the main site, which is for people; try --mirror={DEFAULT_MIRROR}"
             )
 
     def address(self, path: str) -> str:
@@ -72,12 +70,14 @@ def book_number(value: int | str) -> int:
     """Returns the number of a book: " 2600" → 2600. Raises UserError for anything else."""
     text = str(value).strip()
     if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
-        raise UserError(f"--books={text[:40]!r}: no number of a book, such as 84 in gutenberg.org/ebooks/84")
+        raise UserError(
+            f"--books={text[:40]!r}: not the number of a book, such as 84 in gutenberg.org/ebooks/84"
+        )
     return int(text)
 
 
 def book_paths(number: int) -> list[str]:
-    """Returns where mirrors may keep a book, the best text first.
+    """Returns where mirrors may keep a book, best text first.
 
     84 → ["cache/epub/84/pg84.txt", "8/84/84-0.txt", "8/84/84-8.txt", "8/84/84.txt"];  7 → […, "0/7/7.txt"]
     """
@@ -87,11 +87,11 @@ def book_paths(number: int) -> list[str]:
 
 
 def fetch_book(book_id: int | str, *, mirror: Mirror, folder: Path) -> Path:
-    """Returns the file of a book as it was served, downloaded unless it is in `folder` already.
+    """Returns the file of a book as it was served. It is downloaded unless it is in `folder` already.
 
     Raises:
-        UserError: no such book, no answer, an answer that isn't a book, or a file that changed since
-            it was downloaded; in one line, with the book and the URL or file.
+        UserError: there is no such book, no answer, an answer that isn't a book, or the file has changed since it was
+            downloaded. The message is one line with the book and the URL or file.
     """
     number = book_number(book_id)
     return fetch_file(
@@ -100,14 +100,14 @@ def fetch_book(book_id: int | str, *, mirror: Mirror, folder: Path) -> Path:
 
 
 def fetch_books(book_ids: Sequence[int | str], *, mirror: Mirror, folder: Path) -> Iterator[tuple[int, Path]]:
-    """Yields (number, file) of each book in order, with a progress bar on stderr. Raises as `fetch_book`."""
+    """Yields (number, file) of each book in order, with a progress bar on stderr. Raises what `fetch_book` does."""
     for book_id in tqdm(book_ids, desc="Project Gutenberg", unit="book"):
         number = book_number(book_id)
         yield number, fetch_book(number, mirror=mirror, folder=folder)
 
 
 def fetch_file(paths: Sequence[str], *, name: str, called: str, mirror: Mirror, folder: Path) -> Path:
-    """Returns `folder / name`, downloaded from the first of `paths` that exists unless it is there already.
+    """Returns `folder / name`. Unless it is there already, it is downloaded from the first of `paths` that exists.
 
     Raises:
         UserError: as `fetch_book`.
@@ -123,14 +123,14 @@ def fetch_file(paths: Sequence[str], *, name: str, called: str, mirror: Mirror, 
             store(data, target)
             return target
         objections.append(f"{mirror.address(path)}: {objection}")
-    raise UserError(f"{called}: {'; '.join(objections)}: check the number, or try another --mirror")
+    raise UserError(f"{called}: {'; '.join(objections)}; check the number, or try another --mirror")
 
 
 def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
-    """Returns the body and what speaks against it ("" if nothing does).
+    """Returns the body, and why it is no text to keep ("" if it is one).
 
     Raises:
-        UserError: further URLs of this mirror needn't be tried.
+        UserError: trying other URLs of this mirror is no use.
     """
     last = _last_requests.get(mirror.url, -math.inf)
     time.sleep(max(0.0, last + mirror.pause_seconds - time.monotonic()))
@@ -138,18 +138,18 @@ def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
         response = _pool(mirror).request("GET", url, redirect=False)
     except urllib3.exceptions.HTTPError as error:
         reason = getattr(error, "reason", None) or error
-        raise UserError(f"{called}: {url}: {reason}: try later, or another --mirror") from None
+        raise UserError(f"{called}: {url}: {reason}; try later, or another --mirror") from None
     finally:
         _last_requests[mirror.url] = time.monotonic()
     short = response.status == 200 and len(response.data) < _LONGEST_NOTICE
     if response.status == 403 or (short and _ROBOT_NOTICE.search(response.data)):
-        raise UserError(f"{called}: {url}: the mirror refuses robots: try tomorrow, or another --mirror")
+        raise UserError(f"{called}: {url}: the mirror refuses robots; try tomorrow, or another --mirror")
     return response.data, _objection(response)
 
 
 @functools.cache
 def _pool(mirror: Mirror) -> urllib3.PoolManager:
-    """Returns the connections to `mirror`; they retry with growing pauses, half-sent bodies included."""
+    """Returns the connections to `mirror`. They retry with growing pauses, also after a truncated body."""
     retry = urllib3.Retry(
         total=mirror.retries,
         backoff_factor=mirror.backoff_seconds,
@@ -162,7 +162,7 @@ def _pool(mirror: Mirror) -> urllib3.PoolManager:
 
 
 def _objection(response: urllib3.BaseHTTPResponse) -> str:
-    """Returns why the answer is no text to keep, "" if it is one."""
+    """Returns why the answer is no text to keep; "" if it is one."""
     data = response.data
     if response.status != 200:  # a redirection too: it could lead to the main site
         return f"HTTP status {response.status} {response.headers.get('Location', '')}".rstrip()

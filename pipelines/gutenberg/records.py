@@ -1,6 +1,4 @@
-"""From the number of a book to its record: downloaded, decoded, described, cleaned. Knows no TFDS."""
-
-from __future__ import annotations
+"""Number of a book → its record: downloaded, decoded, described and cleaned. TFDS isn't needed."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,10 +17,10 @@ Record = tuple[int, dict[str, Any]]
 
 
 def known_books(numbers: Sequence[int], *, mirror: Mirror, folder: Path) -> list[Book]:
-    """Returns what the catalogue says of each book, of all books if there are no `numbers`.
+    """Returns what the catalogue says about each book; about all books if there are no `numbers`.
 
-    For some books it isn't downloaded (20 MB, while the headers of books say nearly as much), but used
-    if a search brought it.
+    For a few books, the catalogue (20 MB) is used only if a search has downloaded it already: the headers of the books
+    say nearly as much.
     """
     if numbers and not (folder / catalogue.NAME).exists():
         return [Book(id=number, title="") for number in numbers]
@@ -32,14 +30,14 @@ def known_books(numbers: Sequence[int], *, mirror: Mirror, folder: Path) -> list
 
 
 def records(books: Sequence[Book], *, mirror: Mirror, folder: Path) -> Iterator[Record]:
-    """Yields the record of each book, downloading with a progress bar. Raises UserError as `fetch_book`."""
+    """Yields the record of each book, downloaded with a progress bar. Raises what `fetch_book` does."""
     files = fetch_books([book.id for book in books], mirror=mirror, folder=folder)
     for position, (book, (_, file)) in enumerate(zip(books, files, strict=True)):
         yield position, record(book, file)
 
 
 def record_or_none(numbered: tuple[int, Book], *, mirror: Mirror, folder: Path) -> Iterator[Record]:
-    """Yields the record of a book if it can be had: of 75,000, some are no text, and none stops the rest."""
+    """Yields the record of a book if it can be had. Of 75,000 books some are no text, and must not stop the rest."""
     position, book = numbered
     try:
         yield position, record(book, fetch_book(book.id, mirror=mirror, folder=folder))
@@ -48,7 +46,7 @@ def record_or_none(numbered: tuple[int, Book], *, mirror: Mirror, folder: Path) 
 
 
 def record(known: Book, file: Path) -> dict[str, Any]:
-    """Returns the record of a downloaded book: what the catalogue knows first, then what its header says.
+    """Returns the record of a downloaded book, by the catalogue or else by its header.
 
     Raises:
         UserError: its bytes can't be decoded.

@@ -19,6 +19,8 @@ from pipelines.command_line import given_flags
         "char_lstm_tf.evaluate",
         "char_lstm_tf.runs",
         "char_lstm_tf.plot_gradients",
+        "pipelines.gutenberg.cleaning",
+        "pipelines.gutenberg.prepare",
     ],
 )
 def test_help_teaches_without_importing_tensorflow(program):

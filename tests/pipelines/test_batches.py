@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import FakeSource
 
 from pipelines import UserError, corpus
 from pipelines.batches import Batching, id_windows, training_batch, training_batches
@@ -12,16 +13,7 @@ TEXT = "".join(map(chr, np.random.default_rng(0).integers(97, 107, 1000)))
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    class Source:
-        name = "text"
-
-        def fingerprint(self):
-            return ""
-
-        def documents(self):
-            yield TEXT
-
-    return corpus.prepare([Source()], split=(0.8, 0.1, 0.1), folder=tmp_path_factory.mktemp("data"))
+    return corpus.prepare([FakeSource([TEXT])], split=(0.8, 0.1, 0.1), folder=tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

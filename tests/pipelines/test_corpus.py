@@ -1,29 +1,12 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+from conftest import FakeSource
 
 from pipelines import UserError, corpus
 
 
-@dataclass
-class Given:
-    """A source that counts how often it is read."""
-
-    texts: list[str]
-    name: str = "given"
-    read: int = 0
-
-    def fingerprint(self):
-        return repr(self.texts)
-
-    def documents(self):
-        self.read += 1
-        yield from self.texts
-
-
 def prepare(tmp_path, *texts, split=(0.8, 0.1, 0.1), **options):
-    return corpus.prepare([Given(list(texts))], split=split, folder=tmp_path, **options)
+    return corpus.prepare([FakeSource(list(texts))], split=split, folder=tmp_path, **options)
 
 
 def text_of(prepared, split):
@@ -82,7 +65,7 @@ def test_the_size_of_chunks_changes_nothing(tmp_path, monkeypatch, chunk):
 
 
 def test_a_text_is_encoded_once_for_all_runs(tmp_path):
-    source = Given(["hello"])
+    source = FakeSource(["hello"])
     first = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
     again = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
     assert again == first
@@ -99,7 +82,7 @@ def test_another_split_or_text_is_another_corpus(tmp_path):
 
 
 def test_a_run_that_comes_second_at_the_same_time_uses_what_the_first_wrote(tmp_path):
-    class Slow(Given):
+    class Slow(FakeSource):
         def documents(self):
             yield "hello"
             if not self.read:  # while this one is at work, another run prepares the same
@@ -112,7 +95,7 @@ def test_a_run_that_comes_second_at_the_same_time_uses_what_the_first_wrote(tmp_
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path):
-    class Broken(Given):
+    class Broken(FakeSource):
         def documents(self):
             yield "hello"
             raise UserError("broken")
@@ -123,7 +106,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
 
 
 def test_no_text_at_all_is_an_error(tmp_path):
-    with pytest.raises(UserError, match="no text in given"):
+    with pytest.raises(UserError, match="no text in fake"):
         prepare(tmp_path, "")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, FakeSource
 
 from pipelines import corpus
 
@@ -27,16 +27,6 @@ print(json.dumps(seen))
 """
 
 
-class Source:
-    name = "numbers"
-
-    def fingerprint(self):
-        return ""
-
-    def documents(self):
-        yield "".join(chr(256 + number) for number in range(400))  # every window is another one
-
-
 def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [listener.getsockname()[1] for listener in sockets]
@@ -47,7 +37,8 @@ def free_ports(count):
 
 @pytest.mark.slow
 def test_auto_sharding_gives_two_workers_every_window_once_between_them(tmp_path):
-    prepared = corpus.prepare([Source()], split=(1, 0, 0), folder=tmp_path)
+    text = "".join(chr(256 + number) for number in range(400))  # every window is another one
+    prepared = corpus.prepare([FakeSource([text])], split=(1, 0, 0), folder=tmp_path)
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
     workers = [
         subprocess.Popen(

@@ -3,7 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import command, verse
+from conftest import FakeSource, command, verse
 
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.inference.scoring import Scorer
@@ -78,17 +78,10 @@ def test_a_run_that_starts_from_another_begins_at_its_loss(trained, tmp_path):
 
 
 def test_new_characters_get_ids_after_the_old_ones(tmp_path):
-    class Source:
-        name = "text"
-
-        def fingerprint(self):
-            return "text"
-
-        def documents(self):
-            yield "zebra" * 4 + "aaa"
-
     def prepare(**options):
-        return corpus.prepare([Source()], split=(1, 0, 0), folder=tmp_path, **options)
+        return corpus.prepare(
+            [FakeSource(["zebra" * 4 + "aaa"])], split=(1, 0, 0), folder=tmp_path, **options
+        )
 
     known = Vocabulary.fit("bear!")
     extended = prepare(known=known)

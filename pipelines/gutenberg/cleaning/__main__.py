@@ -1,61 +1,64 @@
-"""Cleans books of Project Gutenberg and reports what it did, a line a file.
+"""Cleans books of Project Gutenberg and reports what it did, a line for each file.
 
     python -m pipelines.gutenberg.cleaning --output=cleaned books/*.txt corpus.zip
 
-Headers, licences, credits, transcriber's notes and [Illustration] markers go; chapter headings, verse and
-Unicode stay; newlines become \\n and accents one code point (NFC). A text that isn't Gutenberg's stays as
-it is. Reads .txt, .txt.xz, .txt.gz, and each .txt inside a .zip. Writes UTF-8 to --output, under the same
-names (without .xz or .gz); without --output it only reports. Columns, separated by tabs:
+It removes headers, licences, credits, transcribers' notes and [Illustration] markers. It keeps chapter headings,
+verse and Unicode. Line ends become \\n, and accents one code point (NFC). A text that isn't from Project Gutenberg
+stays as it is. It reads .txt, .txt.xz, .txt.gz, and each .txt inside a .zip. With --output it writes the texts there
+in UTF-8, under the same names without .xz or .gz. Columns, separated by tabs:
 
-    name, encoding found, rules that fired, characters kept, characters dropped, first line, last line
+    name, encoding, rules that fired, characters kept, characters removed, first line, last line
+
+Exit status: 0 all files were cleaned, 1 one or more couldn't be.
 """
 
-from __future__ import annotations
-
+import dataclasses
 import gzip
 import lzma
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from absl import app, flags
-
-from pipelines import UserError
+from pipelines import UserError, command_line
 from pipelines.gutenberg.cleaning import Cleaned, clean, decode
+from pipelines.options import Options, option
 
-_OUTPUT = flags.DEFINE_string("output", None, "Folder to write the cleaned texts to, in UTF-8.")
-_TEXT_ENCODING = flags.DEFINE_string("text_encoding", None, "Encoding of every file, instead of finding out.")
-
-# RuntimeError and its NotImplementedError: of a zip archive that is encrypted, or packed in another way.
+# RuntimeError and its NotImplementedError: a zip archive is encrypted, or packed in another way.
 _UNREADABLE = (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, RuntimeError)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Returns 0 if every file was cleaned, 1 if one or more of them wasn't (said on stderr)."""
-    if len(argv) < 2:
-        raise app.UsageError("name the files to clean: python -m pipelines.gutenberg.cleaning FILE…")
-    folder = Path(_OUTPUT.value) if _OUTPUT.value else None
-    sources = list(map(Path, argv[1:]))
-    written: set[Path] = set()
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CleaningConfig(Options):
+    """What to clean."""
+
+    files: tuple[str, ...] = option((), "Files to clean.", positional=True)
+    output: str = option("", "Folder to write the cleaned texts to, in UTF-8. Default: only report.")
+    text_encoding: str = option("", "Encoding of every file, such as latin-1. Detected by default.")
+
+
+def main(config: CleaningConfig) -> int:
+    """Returns 0 if every file was cleaned, 1 if one or more wasn't (said on stderr)."""
+    if not config.files:
+        raise UserError("name the files to clean, such as books/*.txt")
+    output = Output(Path(config.output), list(map(Path, config.files))) if config.output else None
     failed = False
-    for path in sources:
+    for path in map(Path, config.files):
         try:
             for name, data in texts(path):
                 called = str(path) if path.name.startswith(name) else f"{path}:{name}"
-                text, encoding = decode(data, encoding=_TEXT_ENCODING.value, name=called)
+                text, encoding = decode(data, encoding=config.text_encoding or None, name=called)
                 cleaned = clean(text)
                 _print_line(cleaned, name=name, encoding=encoding)
-                if folder:
-                    _write(cleaned.text, folder / name, source=path, sources=sources, written=written)
+                if output:
+                    output.write(cleaned.text, name, source=path)
         except UserError as error:
             failed = True
             print(error, file=sys.stderr)
         except _UNREADABLE as error:
             failed = True
-            reason = getattr(error, "strerror", None) or error
-            print(f"{path}: can't be read: {reason}", file=sys.stderr)
+            print(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
     return int(failed)
 
 
@@ -87,17 +90,32 @@ def _print_line(cleaned: Cleaned, *, name: str, encoding: str) -> None:
     print(name, encoding, rules, cleaned.kept, cleaned.dropped, first, last, sep="\t", flush=True)
 
 
-def _write(text: str, target: Path, *, source: Path, sources: Sequence[Path], written: set[Path]) -> None:
-    """Writes `text`, unless that would destroy one of the sources or what this run wrote before."""
-    originals = (path for path in sources if path.exists())
-    if target in written or (target.exists() and any(map(target.samefile, originals))):
-        raise UserError(
-            f"{source}: --output={target.parent} has {target.name} already: choose another folder"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8", newline="\n")
-    written.add(target)
+class Output:
+    """The folder of cleaned texts.
+
+    Args:
+        folder: made when it is needed.
+        sources: files that must not be overwritten.
+    """
+
+    def __init__(self, folder: Path, sources: list[Path]) -> None:
+        self._folder, self._sources = folder, sources
+        self._written: set[Path] = set()
+
+    def write(self, text: str, name: str, *, source: Path) -> None:
+        """Writes a text.
+
+        Raises:
+            UserError: this would overwrite one of the sources, or what was written before.
+        """
+        target = self._folder / name
+        originals = (path for path in self._sources if path.exists())
+        if target in self._written or (target.exists() and any(map(target.samefile, originals))):
+            raise UserError(f"{source}: --output={self._folder} has {name} already: choose another folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="\n")
+        self._written.add(target)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command_line.run(main, CleaningConfig)

@@ -1,12 +1,12 @@
-"""Where Project Gutenberg's own words around a book end and begin: header, licence, small print."""
-
-from __future__ import annotations
+"""Where a book starts and ends between Project Gutenberg's own words: header, licence and small print."""
 
 import re
 from collections.abc import Iterator
 
-# A cut beyond these takes part of a book with it, and isn't made. The longest header seen has 1,600
-# characters, 13,500 with the small print of the 1990s; the longest footer 22,000 (licence and a note).
+from pipelines.gutenberg.cleaning.spans import match_end
+
+# A cut longer than these would take part of the book with it, so it isn't made. The longest header seen has 1,600
+# characters, and 13,500 with the small print of the 1990s. The longest footer has 22,000 (licence and a note).
 LONGEST_HEADER = 8_000
 LONGEST_SMALL_PRINT = 20_000
 LONGEST_FOOTER = 30_000
@@ -15,7 +15,7 @@ _STARS = r"[ \t]*\*{3}[ \t]?"
 _OF_GUTENBERG = r" OF (?:THE|THIS)(?: COPYRIGHTED)? PROJECT GUTENBERG\b"
 _START_LINE = re.compile(_STARS + "START" + _OF_GUTENBERG, re.IGNORECASE)
 _END_LINE = re.compile(_STARS + "END" + _OF_GUTENBERG, re.IGNORECASE)
-# A long title wraps: the asterisks that close the marker stand up to three lines below.
+# A long title wraps, so the asterisks that close the marker stand up to three lines below.
 _WRAPPED = re.compile(r"[^\n]*?(?:\n[^\n]+?){0,3}?\*{3}[ \t]*(?=\n|\Z)")
 _LINE = re.compile(r"[^\n]*")
 
@@ -38,7 +38,7 @@ _HEADER_PARAGRAPH = re.compile(
     r"|credits|edition|character set encoding):",
     re.IGNORECASE | re.MULTILINE,
 )
-_PATIENCE = 3  # paragraphs of a header in a row that name none of these, such as a postal address
+_PATIENCE = 3  # paragraphs in a row that name none of these and may still be header, such as a postal address
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
 
 _LAST_WORDS = (
@@ -51,11 +51,11 @@ _FOOTER_BEGINS = re.compile(
     r"|updated editions will replace the previous one|content note \(added in)",
     re.IGNORECASE | re.MULTILINE,
 )
-_SHORT_REST = 1_500  # characters after a closing line that need not be the licence
+_SHORT_REST = 1_500  # characters after a closing line that don't have to be the licence
 
 
 def split_books(text: str) -> list[str]:
-    """Returns one string for each Project Gutenberg file that was put together in `text`.
+    """Returns a string for each Project Gutenberg file that was joined in `text`.
 
     "header START a END licence header START b END" → ["header START a END", "START b END"]
     """
@@ -70,7 +70,7 @@ def split_books(text: str) -> list[str]:
 
 
 def header_end(text: str) -> tuple[int, str]:
-    """Returns where the book begins, and the name of what ended the header ("" without one).
+    """Returns where the book starts, and the name of what ended the header ("" without one).
 
     "…Language: English\\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\\nChapter" → (…, "start_marker")
     """
@@ -86,7 +86,7 @@ def header_end(text: str) -> tuple[int, str]:
 
 
 def footer_start(text: str) -> tuple[int, str]:
-    """Returns where what follows the book begins, and the name of what began it ("" without any).
+    """Returns where the book ends, and the name of what follows it ("" if nothing does).
 
     "…the end.\\n\\nEnd of Project Gutenberg's X, by Y\\n\\n*** END OF THIS…" → (…, "end_marker")
     """
@@ -102,27 +102,27 @@ def footer_start(text: str) -> tuple[int, str]:
     if not found:
         return len(text), "guard:end_marker" if markers else ""
     start, rule = min(found)
-    # "End of Project Gutenberg's X" stands above the marker, which gives its name all the same.
+    # "End of Project Gutenberg's X" stands above the marker, but the marker gives the rule its name.
     return start, "end_marker" if any(rule == "end_marker" for _, rule in found) else rule
 
 
 def _marker_lines(text: str, literal: str, line: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """Yields (start, end) of each marker that holds `literal`, in any of the two cases it is written in.
+    """Yields (start, end) of each marker that contains `literal`, written in capitals or not.
 
-    `str.find` first: it reads some GB/s, a multi-line regular expression 0.05.
+    It uses `str.find` first, which reads some GB/s. A multi-line regular expression reads 0.05.
     """
     for spelling in (literal, literal.capitalize()):
         position = text.find(spelling)
         while position >= 0:
             start = text.rfind("\n", 0, position) + 1
             if line.match(text, start):
-                end = _WRAPPED.match(text, position) or _LINE.match(text, position)
-                yield start, end.end()
+                wrapped = _WRAPPED.match(text, position)
+                yield start, wrapped.end() if wrapped else match_end(_LINE, text, position)
             position = text.find(spelling, position + 1)
 
 
 def _small_print_in_front(text: str) -> int:
-    """Returns where the small print ends if the book stands below it, else 0."""
+    """Returns where the small print ends if the book is below it, else 0."""
     ends = [match.end() for match in _SMALL_PRINT_ENDS.finditer(text, 0, LONGEST_SMALL_PRINT)]
     if not ends or _BOOK_ENDS.search(text, 0, ends[-1]) or not text[ends[-1] :].strip():
         return 0
@@ -130,9 +130,9 @@ def _small_print_in_front(text: str) -> int:
 
 
 def _end_of_header_paragraphs(head: str) -> int:
-    """Returns where the paragraphs end that speak of Project Gutenberg's affairs, 0 if there are none.
+    """Returns where the paragraphs about Project Gutenberg's own affairs end, or 0 if there are none.
 
-    The last resort, for files without a line of their own between header and book.
+    This is the last resort, for files with no line between header and book.
     """
     if not _FIRST_WORDS.match(head):
         return 0
@@ -144,4 +144,4 @@ def _end_of_header_paragraphs(head: str) -> int:
             misses += 1
             if misses > _PATIENCE:
                 break
-    return end if hits > 1 else 0  # a single one is an article about Project Gutenberg
+    return end if hits > 1 else 0  # a single one may be an article about Project Gutenberg

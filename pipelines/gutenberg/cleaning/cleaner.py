@@ -1,6 +1,4 @@
-"""Cleans the text of a Project Gutenberg file: markers, headers, licences, credits, notes and pictures go."""
-
-from __future__ import annotations
+"""Text of a Project Gutenberg file → the book alone, without markers, licences, credits, notes and pictures."""
 
 import re
 import unicodedata
@@ -8,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pipelines.gutenberg.cleaning import boilerplate, notes
-from pipelines.gutenberg.cleaning.spans import Span, remove
+from pipelines.gutenberg.cleaning.spans import Span, match_end, remove
 
-# The guard. Editions with long lists of corrections lose 5 % to a rule at most (pg47629: 2 %); a cut
-# of more than this share is an accident, and isn't made.
+# The guard. Editions with long lists of corrections lose at most 5 % to a rule (pg47629: 2 %). A rule that would
+# remove more than this share is wrong about the text, so it is left out.
 LARGEST_SHARE = 0.25
-# What stands between both markers is the book, be it a haiku. Where only one end is certain, less than
-# this share of the file is no book: a short poem in front of the licence is 3 %.
+# What stands between both markers is the book, even a haiku. Where only one end is certain, less than this share of
+# the file can't be a book: a short poem in front of the licence is 3 %.
 SMALLEST_REST = 0.01
 _EMPTY_LINES = re.compile(r"(?:[ \t*]*\n)*")
 
@@ -25,9 +23,9 @@ class Cleaned:
 
     Attributes:
         text: what is left.
-        rules: names of the rules that changed something, in order; "guard:RULE" for one that would
-            have taken too much and was left out.
-        dropped: characters taken out, newlines and accents not counted.
+        rules: names of the rules that changed something, in order; "guard:RULE" for a rule that would have removed too
+            much and was left out.
+        dropped: characters removed, not counting newlines and accents.
     """
 
     text: str
@@ -56,7 +54,7 @@ def _normalized(text: str, rules: list[str]) -> str:
     """Returns `text` with newlines as "\\n" and in NFC: "e\\u0301\\r\\n" → "é\\n"."""
     if "\r" in text:
         rules.append("newlines")
-        # Two carriage returns before a newline are one that was converted twice.
+        # Two carriage returns before a newline come from converting it twice.
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     if not unicodedata.is_normalized("NFC", text):
         rules.append("nfc")
@@ -65,7 +63,7 @@ def _normalized(text: str, rules: list[str]) -> str:
 
 
 def _clean_book(book: str, rules: list[str]) -> str:
-    """Returns one book without its boilerplate, and appends to `rules` what did it."""
+    """Returns one book without its boilerplate, and appends the rules that removed it to `rules`."""
     text = _inside(book, rules)
     from_gutenberg = text is not book
     steps: tuple[tuple[str, Callable[[str], Iterable[Span]]], ...] = (
@@ -89,7 +87,7 @@ def _clean_book(book: str, rules: list[str]) -> str:
 
 
 def _inside(book: str, rules: list[str]) -> str:
-    """Returns what stands between header and footer; all of `book` if too little does."""
+    """Returns the text between header and footer, or all of `book` if that would be too little."""
     start, header = boilerplate.header_end(book)
     end, footer = boilerplate.footer_start(book[start:])
     inside = book[start : start + end]
@@ -103,11 +101,11 @@ def _inside(book: str, rules: list[str]) -> str:
 
 
 def _trimmed(text: str) -> str:
-    """Returns `text` without blank lines and rules of asterisks at its ends.
+    """Returns `text` without blank lines and lines of asterisks at its ends.
 
     "\\n* * *\\nI.\\n\\n" → "I.\\n"
     """
-    start, end = _EMPTY_LINES.match(text).end(), len(text)
+    start, end = match_end(_EMPTY_LINES, text, 0), len(text)
     while end > start and not text[(line := text.rfind("\n", start, end) + 1 or start) : end].strip(" \t*"):
         end = line - 1
     return text[start:end] + "\n"

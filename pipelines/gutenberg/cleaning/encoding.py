@@ -1,6 +1,4 @@
-"""Bytes of a book → text. What a header declares is believed only where the bytes agree with it."""
-
-from __future__ import annotations
+"""Bytes of a book → text. The encoding that a header declares is used only if the bytes agree with it."""
 
 import codecs
 import re
@@ -20,11 +18,11 @@ _BYTE_ORDER_MARKS = (
 _HEADER_BYTES = 20_000  # headers of the 1990s, the longest, take 15,000
 _START_OF_BOOK = re.compile(rb"\*\*\* ?START OF TH", re.IGNORECASE)
 _DECLARATION = re.compile(rb"^character set encoding:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
-_SAMPLE_BYTES = 65_536  # of lines that aren't ASCII: enough to tell, and 0.1 s of detection
+_SAMPLE_BYTES = 65_536  # of lines that aren't ASCII: enough to decide, and 0.1 s of detection
 _LATIN_NAMES = ("iso8859-1", "cp1252")
 
 _FOREIGN = re.compile(r"[^\W\d_a-zA-Z]")  # a letter that ASCII lacks
-# What the wrong 8-bit encoding makes of words, with an example for each:
+# What a wrong 8-bit encoding makes of words, with an example for each:
 _ABSURD = re.compile(
     "[\x80-\x9f]"  # Latin-1 has controls where cp1252 has “ and ”
     "|[A-Za-zÀ-ɏ][Ͱ-ӿ]|[Ͱ-ӿ][A-Za-zÀ-ɏ]"  # French as cp1251: йtй
@@ -34,17 +32,16 @@ _RUN = re.compile(r"[^\W\d_a-zA-Z]{3,}")  # Russian as cp1252: Ïðèâåò
 
 
 def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> tuple[str, str]:
-    r"""Returns the text of `data`, without byte order mark, and the name of the encoding that fitted.
+    r"""Returns the text of `data` without byte order mark, and the name of the encoding that fits.
 
-    Tried in order: `encoding` (nothing else, then), a byte order mark, UTF-8, the encoding that a
-    Project Gutenberg header declares, cp1252, what charset_normalizer detects; the last three only
-    where the letters that come out look like writing.
+    If `encoding` is given, only that is tried. Otherwise, in this order: a byte order mark, UTF-8, the encoding that a
+    Project Gutenberg header declares, cp1252, and what charset_normalizer detects. The last three must give letters
+    that look like writing.
 
     b"caf\xc3\xa9" → ("café", "utf-8");  b"caf\xe9" with encoding="cp1252" → ("café", "cp1252")
 
     Raises:
-        UserError: nothing fits, or NUL bytes say that this is no text. `name` is how the message
-            calls the file.
+        UserError: nothing fits, or NUL bytes show that this is no text. The message calls the file `name`.
     """
     if encoding:
         return _decode_as_told(data, encoding=encoding, name=name)
@@ -54,7 +51,7 @@ def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> tuple
     if (nul := data.find(b"\0")) >= 0:
         raise UserError(
             f"{_called(name)}byte {nul} is NUL, so this is no plain text: leave the file out, "
-            "or name its encoding with --text_encoding=utf-16-le, for instance"
+            "or name its encoding, such as --text_encoding=utf-16-le"
         )
     if data.isascii():
         return data.decode("ascii"), "ascii"
@@ -66,7 +63,7 @@ def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> tuple
     if _is_damaged_utf8(sample):
         raise UserError(
             f"{_called(name)}byte {offset} (0x{data[offset]:02x}) is not UTF-8, although the rest is: "
-            "mend or fetch the file again, or force an encoding with --text_encoding=cp1252, for instance"
+            "repair the file or download it again, or force an encoding, such as --text_encoding=cp1252"
         )
     for candidate in _candidates(data, sample=sample):
         if _looks_written(sample, encoding=candidate):
@@ -74,27 +71,27 @@ def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> tuple
                 return data.decode(candidate), candidate
     raise UserError(
         f"{_called(name)}byte {offset} (0x{data[offset]:02x}) is not UTF-8 and no other encoding fits: "
-        "name the right one with --text_encoding=cp1252, for instance"
+        "name the right one, such as --text_encoding=cp1252"
     )
 
 
 def _decode_as_told(data: bytes, *, encoding: str, name: str) -> tuple[str, str]:
-    """Returns text and encoding; a mistake is the user's or the file's, and is said to be so."""
+    """Returns the text and the encoding. Raises UserError if there is no such encoding or it doesn't fit."""
     try:
         return data.decode(encoding).removeprefix("\ufeff"), codecs.lookup(encoding).name
     except LookupError:
         raise UserError(
-            f"--text_encoding={encoding} is no encoding that Python knows: try utf-8, cp1252 or latin-1"
+            f"--text_encoding={encoding}: Python doesn't know this encoding; try utf-8, cp1252 or latin-1"
         ) from None
     except UnicodeDecodeError as error:
         raise UserError(
             f"{_called(name)}byte {error.start} (0x{data[error.start]:02x}) is not {encoding}: "
-            "name the right encoding with --text_encoding=cp1252, for instance"
+            "name the right encoding, such as --text_encoding=cp1252"
         ) from None
 
 
 def _lines_beyond_ascii(data: bytes) -> bytes:
-    """Returns the lines that say which encoding this is, a sample of them if they are many."""
+    """Returns the lines that aren't ASCII, or a sample of them if they are many."""
     lines, size = [], 0
     for line in data.splitlines():
         if not line.isascii():
@@ -106,15 +103,15 @@ def _lines_beyond_ascii(data: bytes) -> bytes:
 
 
 def _is_damaged_utf8(sample: bytes) -> bool:
-    """Returns whether `sample` is UTF-8 but for accidents: any 8-bit encoding would spoil the rest."""
+    """Returns whether `sample` is UTF-8 with some damage: an 8-bit encoding would spoil all the rest."""
     text = sample.decode("utf-8", "replace")
     return text.count("\ufffd") * 5 < len(_FOREIGN.findall(text))
 
 
 def _candidates(data: bytes, *, sample: bytes) -> Iterator[str]:
-    """Yields encodings to try, the likeliest first; detection, which is slow, only if asked for."""
+    """Yields encodings to try, likeliest first. Detection is slow, so it runs only if the others don't fit."""
     yield from _declared(data)
-    # Before detection, which took an English book with a dozen accents for Baltic (cp775).
+    # Before detection, which took an English book with a dozen accents for a Baltic one (cp775).
     yield "cp1252"
     yield from _detected(sample)
 
@@ -124,7 +121,7 @@ def _called(name: str) -> str:
 
 
 def _declared(data: bytes) -> list[str]:
-    """Returns what the header's "Character set encoding:" line means, in Python's name, if anything.
+    """Returns Python's name of the encoding in the header's "Character set encoding:" line, if there is one.
 
     "CP-1251" → ["cp1251"];  "ISO-8859-1" → ["iso8859-1"];  "none" → []
     """
@@ -142,17 +139,17 @@ def _declared(data: bytes) -> list[str]:
 
 
 def _detected(sample: bytes) -> list[str]:
-    """Returns what charset_normalizer takes `sample` for, best first."""
+    """Returns the encodings that charset_normalizer detects, best first."""
     import charset_normalizer
 
     return [codecs.lookup(match.encoding).name for match in charset_normalizer.from_bytes(sample)]
 
 
 def _looks_written(sample: bytes, *, encoding: str) -> bool:
-    """Returns whether `sample` decodes, and to letters in an order that people put them in.
+    """Returns whether `sample` decodes, and its letters look like words.
 
-    Accidents happen in real files (a stray mark, a name in another script), so that it takes a fifth
-    of the letters outside ASCII to contradict an encoding. A wrong one spoils nearly all of them.
+    Real files have accidents (a stray mark, a name in another script), so an encoding is rejected only if a fifth of
+    the letters outside ASCII contradict it. A wrong encoding spoils nearly all of them.
     """
     try:
         text = sample.decode(encoding)

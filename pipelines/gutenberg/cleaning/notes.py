@@ -1,9 +1,7 @@
-"""What volunteers added inside a book: credits, transcriber's notes, markers of illustrations.
+"""What volunteers added inside a book: credits, transcribers' notes, markers of illustrations.
 
-Every function yields spans (start, end) of the text to leave out; `spans.remove` does so.
+Each function yields the spans (start, end) to remove from the text. `spans.remove` removes them.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterator
@@ -11,9 +9,9 @@ from collections.abc import Iterator
 from pipelines.gutenberg.cleaning.spans import Span, has_own_lines
 
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
-_TWO_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")  # what stands between sections
+_TWO_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")  # between sections
 
-# Titles of notes. Their first letter is a capital, which the same words inside a sentence lack.
+# Titles of notes. They start with a capital letter, unlike the same words inside a sentence.
 _NOTE_TITLE = (
     r"(?-i:(?=[A-ZÀ-Þ]))(?:(?:original |pg )?transcri(?:ber|ption(?:ist)?)['’]?s?['’]? *(?:end|foot)?notes?"
     r"|(?:preparer|redactor|scanner|e-?book editor|e-?text editor)['’]?s['’]? notes?"
@@ -37,10 +35,10 @@ _MORE_OF_THE_NOTE = re.compile(
     r"|footnotes (?:have|were)|retained|as printed",
     re.IGNORECASE,
 )
-_NOTE_ZONE = 30_000  # characters at either end of a book in which a title may begin a note
+_NOTE_ZONE = 30_000  # characters at either end of a book in which a title may start a note
 _LONGEST_NOTE = 10_000  # the longest between a title and a book has 3,800 (Leviathan)
 _LONGEST_LIST = 60_000  # of corrections, in brackets; 19,000 in Josefine Mutzenbacher
-_END_NOTES = 0.8  # from here on, as a share of the book, a note goes on to the end
+_END_NOTES = 0.8  # a note that starts after this share of the book extends to its end
 
 _CREDIT = re.compile(
     r"[\W_]*(?:(?:this|the) )?(?:(?:project gutenberg )?(?:e-?text|e-?book|file|text|edition) )?"
@@ -55,7 +53,7 @@ _PROJECT = re.compile(
     re.IGNORECASE,
 )
 _SIGNED_CREDIT = re.compile(r"e-?text|e-?book|[\w.]+@\w+\.\w|digiti[sz]ed by|html version by", re.IGNORECASE)
-_TITLE_PAGE = 5_000  # characters at either end of a book where volunteers speak of their project
+_TITLE_PAGE = 5_000  # characters at either end of a book in which volunteers name their project
 LONGEST_REMARK = 3_000
 
 _PICTURE = re.compile(r"\[[ _]*(?:illustrations?|picture:|larawan)(?![a-z])", re.IGNORECASE)
@@ -70,7 +68,7 @@ _ELECTRONIC_VERSION = "<<THIS ELECTRONIC VERSION OF"  # the licence between the 
 def pictures(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
     """Yields the markers of illustrations: "[Illustration: A cat\\n  and a dog]".
 
-    Where nothing else says that the text is from Gutenberg, only those that have lines of their own.
+    If nothing else says that the text is from Gutenberg, only those on lines of their own.
     """
     for start, end in _brackets(text, _PICTURE, longest=_LONGEST_CAPTION):
         if from_gutenberg or has_own_lines(text, start, end):
@@ -90,7 +88,7 @@ def licences(text: str) -> Iterator[Span]:
 
 
 def transcribers_notes(text: str) -> Iterator[Span]:
-    """Yields notes in brackets anywhere, and titled ones near either end of the book."""
+    """Yields notes in brackets anywhere, and notes with a title near either end of the book."""
     yield from _brackets(text, _BRACKETED_NOTE, longest=_LONGEST_LIST)
     for zone in _ends(text, size=_NOTE_ZONE):
         for paragraph in _PARAGRAPH.finditer(text, *zone):
@@ -99,9 +97,9 @@ def transcribers_notes(text: str) -> Iterator[Span]:
 
 
 def credits(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
-    """Yields the paragraphs at either end that say who made the file, and of what project.
+    """Yields the paragraphs at either end that say who made the file, and for which project.
 
-    Below a header "Produced by Ann Other" is enough; a text from elsewhere has to name the project.
+    After a header, "Produced by Ann Other" is enough. A text from elsewhere has to name the project.
     """
     at_top = True
     for zone in _ends(text, size=_TITLE_PAGE):
@@ -139,12 +137,12 @@ def _brackets(text: str, opening: re.Pattern[str], *, longest: int) -> Iterator[
 
 
 def _titled_note(text: str, titled: re.Match[str], paragraph_end: int) -> Iterator[Span]:
-    """Yields the note that `titled` begins, and the line of a table of contents that announces it."""
+    """Yields the note that `titled` starts, and its line in a table of contents."""
     start = titled.start()
     same_line = re.compile(rf"^[ \t]*{re.escape(titled['title'])}[ \t]*$", re.MULTILINE)
     in_a_list = titled.end() < paragraph_end and not titled["title"].endswith((":", "."))
     if in_a_list and same_line.search(text, titled.end(), start + _NOTE_ZONE):
-        return  # a line of the table of contents; it goes when the note itself comes by
+        return  # a line of the table of contents, which is removed with the note itself
     yield from (match.span() for match in same_line.finditer(text, 0, start))
     if titled["words"].strip(" |_=*") or titled.end() < paragraph_end:  # the note is in the paragraph
         following = _PARAGRAPH.search(text, paragraph_end)

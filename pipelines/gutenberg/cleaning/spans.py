@@ -1,7 +1,5 @@
 """Pieces of a text to leave out, and the text without them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 
@@ -13,7 +11,7 @@ _SPACES = re.compile(r" *")
 
 
 def remove(text: str, spans: Iterable[Span]) -> str:
-    """Returns `text` without `spans`; the blank lines on both sides of one don't add up.
+    """Returns `text` without `spans`. Of the blank lines before and after one, only the longer run is kept.
 
     "a\\n\\n[Illustration]\\n\\nb" → "a\\n\\nb";  "[Illustration] It was" → "It was"
     """
@@ -22,26 +20,32 @@ def remove(text: str, spans: Iterable[Span]) -> str:
         if has_own_lines(text, start, end):
             left = text[position:start].rstrip(" \t\n")
             above = text.count("\n", position + len(left), start)
-            below = _BLANK_LINES.match(text, end).end()
+            below = match_end(_BLANK_LINES, text, end)
             kept += [left, "\n" * max(above, text.count("\n", end, below))]
             position = below
         else:
             kept.append(text[position:start])
             position = end
             if text[start - 1 : start] in ("", "\n", " "):
-                position = _SPACES.match(text, end).end()
+                position = match_end(_SPACES, text, end)
     return "".join([*kept, text[position:]])
 
 
 def has_own_lines(text: str, start: int, end: int) -> bool:
-    """Returns whether nothing but blanks shares the first and the last line with the span."""
+    """Returns whether a span shares its first and its last line with nothing but blanks."""
     before = text[text.rfind("\n", 0, start) + 1 : start]
-    after = text[end : _LINE.match(text, end).end()]
+    after = text[end : match_end(_LINE, text, end)]
     return not before.strip() and not after.strip()
 
 
+def match_end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    """Returns where a pattern that starts matching at `start` stops; `start` if it doesn't match there."""
+    found = pattern.match(text, start)
+    return found.end() if found else start
+
+
 def _merged(text: str, spans: Iterable[Span]) -> list[Span]:
-    """Returns the spans in order, those that touch or overlap made one."""
+    """Returns the spans in order, with those that touch or overlap joined."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and not text[merged[-1][1] : start].strip():

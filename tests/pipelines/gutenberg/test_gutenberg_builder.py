@@ -167,7 +167,7 @@ def test_lists_have_names_of_their_own():
     assert name(84, 2600) != name(2600, 84)
     assert len(name(*range(1, 2000))) < 40
     assert name(*range(1, 2000)) != name(*range(2, 2001))
-    with pytest.raises(UserError, match="no number of a book"):
+    with pytest.raises(UserError, match="not the number of a book"):
         name("../84")
 
 
@@ -201,11 +201,11 @@ def test_command_prints_where_the_records_lie(server, tmp_path):
     [
         (["--books=author:"], "--books=author:: nothing follows author:"),
         (["--books=84", "--mirror=gutenberg"], "--mirror=gutenberg is no http address"),
-        (["--books=0"], "--books='0': no number of a book"),
+        (["--books=0"], "--books='0': not the number of a book"),
     ],
 )
 def test_command_ends_in_one_line_where_the_user_is_wrong(tmp_path, arguments, said):
     done = run(*arguments, f"--data_dir={tmp_path}")
     assert (done.stdout, done.returncode) == ("", 1)
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(f"python -m pipelines.gutenberg.prepare: {said}")
     assert done.stderr.count("\n") == 1

@@ -85,9 +85,9 @@ def test_search(books, query, found):
 
 def test_many_books_must_be_confirmed(books):
     catalogue.confirm(books, query="x", max_books=4)
-    with pytest.raises(UserError, match=r"--books=x: 4 books fit, 3 are allowed: .*--max_books=4"):
+    with pytest.raises(UserError, match=r"--books=x: 4 books match, 3 are allowed; .*--max_books=4"):
         catalogue.confirm(books, query="x", max_books=3)
-    with pytest.raises(UserError, match="--books=x: no book fits"):
+    with pytest.raises(UserError, match="--books=x: no book matches"):
         catalogue.confirm([], query="x", max_books=3)
 
 
@@ -103,7 +103,7 @@ def test_search_shows_what_it_found_and_asks_before_it_is_much(folder, capsys):
     assert "1  The Lamp (Quill, Ada, 1801-1850, en)\n" in shown.err
     assert "2  The Lamp Or, the Émigré (" in shown.err
     assert shown.out == ""
-    with pytest.raises(UserError, match=r"2 books fit, 1 are allowed: .*--max_books=2"):
+    with pytest.raises(UserError, match=r"2 books match, 1 are allowed; .*--max_books=2"):
         catalogue.numbers("author:quill language:en", max_books=1, **asked)
     assert capsys.readouterr().err.count("\n") == 1
 
