@@ -46,7 +46,7 @@ class KerasTrainer:
         from char_lstm_tf.training import compiling, fitting
 
         if fast:
-            recurrent.prepare(ModelConfig(units=(units, units)), batch_size)
+            recurrent.set_up_tensorflow(ModelConfig(units=(units, units)), batch_size)
         self._model = keras_model(
             units, vocabulary_size=vocabulary_size, batch_size=batch_size, window=window, trains=fast
         )

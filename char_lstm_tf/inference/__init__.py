@@ -1,1 +1,1 @@
-"""Loops that write and score text."""
+"""The loops that write and score text, and LanguageModel, which offers them to Python."""

@@ -1,4 +1,4 @@
-"""Beam search: the likeliest text, as far as keeping the best few beginnings finds it."""
+"""Beam search for the likeliest text."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def search(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the `width` likeliest texts found, int32 `[width, count]`, and their nats, float32 `[width]`.
 
-    Keeps, after each character, the `width` beginnings of the lowest loss; likeliest first. The unknown character is
+    After each character, the `width` texts with the lowest loss are kept, likeliest first. The unknown character is
     never written.
 
     Args:
@@ -24,7 +24,7 @@ def search(
         ids: the character before the first one to write, int32 `[1]`.
         states: before that character is read, float32 `[1, H]` each.
         count: characters to write, at least 1.
-        width: beginnings to keep.
+        width: texts to keep.
     """
 
     def write(
@@ -38,9 +38,8 @@ def search(
         texts = tf.where(tf.range(count) == position, ids[:, None], tf.gather(texts, rows))
         return position + 1, ids, scores, texts, *(tf.gather(state, rows) for state in states)
 
-    alone = tf.where(
-        tf.range(width) == 0, 0.0, -np.inf
-    )  # so that the first step doesn't keep one text `width` times
+    # Otherwise the first step would keep the same text `width` times.
+    alone = tf.where(tf.range(width) == 0, 0.0, -np.inf)
     start = (0, tf.repeat(ids, width), alone, tf.zeros([width, count], tf.int32))
     _, _, scores, texts, *_ = tf.while_loop(
         lambda position, *_: position < count,
@@ -53,14 +52,14 @@ def search(
 def likeliest_texts(
     model: keras.Model, vocabulary: Vocabulary, prompt: str, *, chars: int, width: int
 ) -> list[tuple[str, float]]:
-    """Returns the texts that beam search finds, likeliest first, with their nats; fewer than `width` if there are.
+    """Returns the texts that beam search finds with their nats, likeliest first. There may be fewer than `width`.
 
     Args:
         model: of `models.build`.
         vocabulary: its vocabulary.
         prompt: what the texts continue; empty: a new line.
         chars: characters of each, at least 1.
-        width: beginnings to keep.
+        width: texts to keep.
     """
 
     def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:

@@ -1,14 +1,14 @@
-"""Chance that depends on a row's seed and a position alone, and is the same in every runtime."""
+"""Random numbers that depend only on a row's seed and a position, and are the same in every runtime."""
 
 import tensorflow as tf
 
 
 def uniform_noise(seeds: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
-    """Returns one number of [0, 1) for each row, float32 `[B]`, a function of its seed and position alone.
+    """Returns a number in [0, 1) for each row, float32 `[B]`, a function of its seed and the position alone.
 
-    SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014; constants of
-    their reference implementation), with the seed mixed first so that neighbouring seeds have nothing
-    in common. TensorFlow's stateless generators take one seed a call, not one a row.
+    This is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014, with the
+    constants of their reference implementation). The seed is mixed first, so that neighbouring seeds are independent.
+    TensorFlow's stateless generators take one seed for a call, not one for each row.
 
     Args:
         seeds: int64 `[B]`.

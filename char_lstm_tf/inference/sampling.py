@@ -12,9 +12,9 @@ from pipelines.vocabulary import Vocabulary
 
 Step = Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
 
-START = "\n"  # what stands before a text whose prompt is empty
-CHUNK = 200  # characters of a call of the compiled loop: some 5 ms at 2×128 units, of which 1 is the call
-PROMPT_CHUNK = 256  # characters of a prompt read in one call
+START = "\n"  # the prompt of a text without one
+CHUNK = 200  # characters in a call of the compiled loop: some 5 ms at 2×128 units, of which 1 ms is the call
+PROMPT_CHUNK = 256  # characters of a prompt that one call reads
 
 
 def choose(
@@ -22,15 +22,16 @@ def choose(
 ) -> tf.Tensor:
     """Returns an id for each row, int32 `[B]`, drawn by inverting the cumulative distribution.
 
-    Rows without limits are drawn in the order of ids, because sorting would take more than half of the time of a step
-    (2×128 units, 64 rows, XLA: 44,000 characters a second, 120,000 without). A row's id depends on that row alone.
+    Rows without limits are drawn in the order of ids, because sorting takes more than half of the time of a step (2×128
+    units, 64 rows, XLA: 44,000 characters a second with sorting, 120,000 without). The id of a row depends on that row
+    alone.
 
     Args:
         logits: float32 `[B, V]`.
-        noise: uniform in [0, 1), float32 `[B]`; the only source of chance.
+        noise: uniform in [0, 1), float32 `[B]`. Nothing else is random.
         temperature: float32 `[B]`, divides the logits; 0: the likeliest character.
-        top_k: int32 `[B]`, how many candidates stay; 0: all.
-        top_p: float32 `[B]`, the smallest set of candidates of at least this probability stays; 1: all.
+        top_k: int32 `[B]`, keeps this many of the likeliest candidates; 0: all.
+        top_p: float32 `[B]`, keeps the smallest set of candidates with at least this probability; 1: all.
     """
     size = logits.shape[-1]
     scaled = logits / tf.maximum(temperature, 1e-6)[:, None]
@@ -45,10 +46,10 @@ def choose(
 
 
 def _draw(probabilities: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """Returns the column, int32 `[B]`, in which the cumulative sum of `probabilities [B, V]` passes the noise."""
+    """Returns the column, int32 `[B]`, in which the cumulative sum of `probabilities [B, V]` exceeds the noise."""
     cumulative = tf.cumsum(probabilities, axis=-1)
     passed = cumulative <= noise[:, None] * cumulative[:, -1:]
-    # XLA adds up in another order for each column, so rounding may let the noise pass the last one that can be.
+    # XLA adds up each column in another order, so rounding may lead beyond the last column with a probability.
     last = tf.reduce_max(tf.where(probabilities > 0, tf.range(tf.shape(probabilities)[1]), 0), axis=-1)
     return tf.minimum(tf.reduce_sum(tf.cast(passed, tf.int32), axis=-1), last)
 
@@ -56,8 +57,8 @@ def _draw(probabilities: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
 def _draw_limited(scaled: tf.Tensor, noise: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
     """Returns ids as `choose` does, with the limits.
 
-    The candidates are sorted by falling probability, so both limits leave the first ones. `top_k` is applied before
-    `top_p`, as everywhere; nucleus sampling (`top_p`) is Holtzman and others (2020), section 3.1.
+    The candidates are sorted by falling probability, so both limits keep the first ones. `top_k` is applied before
+    `top_p`, as is usual. Nucleus sampling (`top_p`) is from Holtzman and others (2020), section 3.1.
     """
     size = scaled.shape[-1]
     scaled, order = tf.math.top_k(scaled, k=size)
@@ -69,12 +70,12 @@ def _draw_limited(scaled: tf.Tensor, noise: tf.Tensor, top_k: tf.Tensor, top_p: 
 
 
 def without_unknown(logits: tf.Tensor) -> tf.Tensor:
-    """Returns logits `[B, V]` by which id 0, the unknown character, can't be."""
+    """Returns logits `[B, V]` in which id 0, the unknown character, has probability 0."""
     return tf.concat([tf.fill([tf.shape(logits)[0], 1], -np.inf), logits[:, 1:]], axis=-1)
 
 
 def absorb(step: Step, ids: tf.Tensor, lengths: tf.Tensor, states: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns the states after each row has read its first `lengths` ids; what follows leaves no trace.
+    """Returns the states after each row has read its first `lengths` ids. The ids after them have no effect.
 
     Args:
         step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
@@ -106,14 +107,14 @@ def generate(
     top_k: tf.Tensor,
     top_p: tf.Tensor,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Writes `count` characters a row, and never the unknown one.
+    """Writes `count` characters in each row, and never the unknown one.
 
     Args:
         step: as for `absorb`.
         ids: the character before the first one to write, int32 `[B]`.
         states: before that character is read.
-        count: how many to write, int32.
-        first: how many have been written by earlier calls, int64.
+        count: how many characters to write, int32.
+        first: how many characters earlier calls have written, int64.
         seeds: int64 `[B]`.
         temperature: as for `choose`, likewise `top_k` and `top_p`.
 

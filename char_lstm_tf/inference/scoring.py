@@ -1,4 +1,4 @@
-"""How well a model predicts a text: one pass over all of it, the state carried from its first character to its last."""
+"""How well a model predicts a text: one pass over it, with the state carried from its first to its last character."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,17 @@ from char_lstm_tf.models import stepping, windows
 from pipelines.corpus import IdRange
 from pipelines.vocabulary import Vocabulary
 
-ROWS = 16  # texts read side by side: with 2×128 units on two cores 75,000 characters a second, of one text 46,000
+ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 units on two cores; 46,000 for one text
 
 
 def perplexity(nats: float) -> float | None:
-    """Returns e to the power of a loss; None where that is no number a float can hold."""
+    """Returns e to the power of a loss; None if that is too large for a float."""
     return math.exp(nats) if nats < 700 else None  # e^710 overflows
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a pass over a text found. The first character has nothing before it and isn't scored."""
+    """The loss of a text, in nats. The first character has nothing before it and isn't scored."""
 
     characters: int
     nats: float
@@ -43,12 +43,12 @@ class Score:
 
     @classmethod
     def of(cls, text: str, ids: np.ndarray, losses: np.ndarray) -> "Score":
-        """Returns the score of a text whose losses are known, its words being those between blanks of any kind."""
+        """Returns the score of a text from the losses of its characters. Words are separated by white space."""
         nats = float(losses.sum(dtype=np.float64))
         return cls(len(losses), nats, len(text.split()), int(np.count_nonzero(ids == 0)))
 
     def __add__(self, other: "Score") -> "Score":
-        """Returns the score of both texts, each read from a fresh state."""
+        """Returns the score of both texts together."""
         return Score(
             self.characters + other.characters,
             self.nats + other.nats,
@@ -57,7 +57,7 @@ class Score:
         )
 
     def report(self) -> dict[str, float | None]:
-        """Returns the measures by the names that `evaluate --json` prints; None where a number has no end."""
+        """Returns the measures under the names that `evaluate --json` prints; None for one that is infinite."""
         nats_per_word = self.nats / self.words if self.words else math.inf
         return {
             "characters": self.characters,

@@ -1,4 +1,4 @@
-"""Which characters of a text surprise a model: a listing, and a page coloured by it."""
+"""Which characters of a text surprise a model: as a table, and as a page with colours."""
 
 import html
 import json
@@ -26,8 +26,8 @@ class ScoredText:
     nats: np.ndarray
 
 
-# Lower bounds in bits, and the colours of a character that costs at least that much: the model gave it a probability
-# of at most 1/2, 1/4, 1/16 … Black on each of them has a contrast of 7 to 1 or more.
+# Lower bounds in bits, and the colour of a character that costs at least that much, so that the model gave it a
+# probability of at most 1/2, 1/4, 1/16 … Black on each colour has a contrast of 7 to 1 or more.
 BITS = (0, 1, 2, 4, 6, 8, 11)
 COLOURS = ("#ffffff", "#fff6cf", "#ffe69a", "#ffcf70", "#ffb05e", "#ff9468", "#ff8a8a")
 
@@ -46,7 +46,7 @@ def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
 
 
 def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
-    """Writes a page of the texts, each character on the colour of its surprise in bits."""
+    """Writes a page with the texts. The background of each character shows its surprise in bits."""
     styles = "".join(f".c{level}{{background:{colour}}}" for level, colour in enumerate(COLOURS))
     legend = "".join(f'<i class="c{level}"> {bits}+ </i>' for level, bits in enumerate(BITS))
     with path.open("w", encoding="utf-8") as file:
@@ -57,7 +57,7 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
             "font:1rem/1.6 serif}h2{font-size:1.1rem;margin-top:3rem}p,h2{font-family:sans-serif}"
             f"pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}}i{{font-style:normal}}{styles}"
             "</style></head><body>\n"
-            f"<p>Surprise in bits a character: {legend} (each bit more: half the probability)</p>\n"
+            f"<p>Surprise in bits a character: {legend} (each bit more halves the probability)</p>\n"
         )
         for scored in texts:
             bits = scored.nats.mean(dtype=np.float64) / math.log(2)
@@ -68,13 +68,13 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
 
 
 def _spans(scored: ScoredText) -> Iterable[str]:
-    """Yields the text as HTML, neighbours of the same colour in one element."""
+    """Yields the text as HTML, with neighbours of the same colour in one element."""
     levels = np.searchsorted(BITS, scored.nats / math.log(2), side="right") - 1
-    yield html.escape("\n" * (scored.text[0] == "\n") + scored.text[0])  # HTML drops a line end after <pre>
+    yield html.escape("\n" * (scored.text[0] == "\n") + scored.text[0])  # HTML ignores a line end after <pre>
     position = 1
     for level, run in groupby(levels.tolist()):
         length = len(list(run))
         part = html.escape(scored.text[position : position + length])
-        # A line end has no width to colour.
+        # A line end has no width that could be coloured.
         yield f'<i class="c{level}">{part.replace(chr(10), "↵" + chr(10)) if level > 1 else part}</i>'
         position += length

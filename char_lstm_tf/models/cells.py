@@ -1,7 +1,8 @@
 """Recurrent cells that Keras lacks, for `keras.layers.RNN`.
 
-Letters as in the literature: x the input, h the output, c the cell state; i, f, o the input, forget and output gate,
-z the block input; W reads x, R reads h, p are peephole weights. σ is the logistic function, · goes element by element.
+Letters as in the literature: x is the input, h the output, c the cell state; i, f and o are the input, forget and
+output gates, z is the block input; W multiplies x, R multiplies h, p are peephole weights. σ is the logistic function,
+and · multiplies element by element.
 """
 
 import keras
@@ -9,12 +10,12 @@ from keras import ops
 
 
 class _GatedCell(keras.Layer):
-    """What both cells have in common: weights in blocks of H columns, one a gate, and the states h and c.
+    """The common part of both cells: weights in blocks of H columns, one for each gate, and the states h and c.
 
     Args:
         units: H.
-        kernel_initializer: of W, `[inputs, blocks × H]`; R is orthogonal and biases are 0, those of the
-            forget gate 1 (Gers and others, 2000), as in Keras' own LSTM.
+        kernel_initializer: of W, `[inputs, blocks × H]`. R is orthogonal. Biases are 0, and 1 for the forget gate
+            (Gers and others, 2000), as in Keras' own LSTM.
     """
 
     gates: tuple[str, ...]
@@ -32,7 +33,7 @@ class _GatedCell(keras.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes W, R and b for inputs `[B, inputs]`."""
+        """Creates W, R and b for inputs `[B, inputs]`."""
         width = self.units * len(self.gates)
         self.kernel = self.add_weight(
             shape=(input_shape[-1], width), initializer=self.kernel_initializer, name="kernel"
@@ -53,11 +54,11 @@ class _GatedCell(keras.Layer):
         return ops.split(total, len(self.gates), axis=-1)
 
     def get_initial_state(self, batch_size: int | None = None) -> list[keras.KerasTensor]:
-        """Returns h and c at the beginning of a text: zeros `[B, H]`."""
+        """Returns h and c at the start of a text: zeros `[B, H]`."""
         return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in range(2)]
 
     def get_config(self) -> dict:
-        """Returns the arguments that make the same cell again."""
+        """Returns the arguments that create the same cell."""
         initializer = keras.initializers.serialize(self.kernel_initializer)
         return super().get_config() | {"units": self.units, "kernel_initializer": initializer}
 
@@ -93,7 +94,7 @@ class PeepholeLSTMCell(_GatedCell):
 
 @keras.saving.register_keras_serializable(package="char_lstm_tf")
 class CoupledLSTMCell(_GatedCell):
-    """LSTM that forgets as much as it takes in: i = 1 − f, a quarter fewer weights.
+    """LSTM whose input gate is 1 minus its forget gate (i = 1 − f), with a quarter fewer weights.
 
     "CIFG" of Greff and others, "LSTM: A Search Space Odyssey" (2015):
     f = σ(W x + R h + b), z = tanh(W x + R h + b), o = σ(W x + R h + b), c' = f·c + (1 − f)·z, h' = o·tanh(c')

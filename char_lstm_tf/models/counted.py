@@ -1,4 +1,4 @@
-"""The baseline without a network: counted n-grams as a model like the others."""
+"""The baseline without a network: counted n-grams as a Keras model."""
 
 import json
 import zipfile
@@ -13,7 +13,7 @@ from char_lstm_tf.models import kneser_ney
 
 @keras.saving.register_keras_serializable(package="char_lstm_tf")
 class CountedNGrams(keras.Layer):
-    """Looks the end of each window up in `kneser_ney.Tables`, which are its weights; nothing of it is trained.
+    """Looks up the end of each window in `kneser_ney.Tables`, which are its weights. Nothing is trained.
 
     Args:
         order: n.
@@ -27,7 +27,7 @@ class CountedNGrams(keras.Layer):
         self._sizes = {"order": order, "vocabulary_size": vocabulary_size, "rows": rows, "entries": entries}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes room for the tables."""
+        """Creates the tables."""
         rows, entries = self._sizes["rows"], self._sizes["entries"]
         self.tables = {
             name: self.add_weight(shape=(size,), dtype=kind, initializer="zeros", trainable=False, name=name)
@@ -55,12 +55,12 @@ class CountedNGrams(keras.Layer):
         return tf.gather(self.tables["rest"], rows)[:, None]
 
     def _slice(self, starts: str, rows: tf.Tensor, last: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns V places from the start of each row on, at most `last`, `[B, V]`, and whether they are the row's."""
+        """Returns V places from the start of each row on, at most `last`, `[B, V]`, and which belong to the row."""
         places = tf.gather(self.tables[starts], rows)[:, None] + tf.range(self._sizes["vocabulary_size"])
         return tf.minimum(places, last), places < tf.gather(self.tables[starts], rows + 1)[:, None]
 
     def _longer(self, rows: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
-        """Returns the rows of the contexts with one more character to the left; R where they weren't seen."""
+        """Returns the rows of the contexts with one more character to the left; R if a context wasn't seen."""
         places, inside = self._slice("children", rows, self._sizes["rows"])
         found = inside & (tf.gather(self.tables["left"], places) == left[:, None])
         return tf.reduce_min(tf.where(found, places, self._sizes["rows"]), axis=1)
@@ -74,7 +74,7 @@ class CountedNGrams(keras.Layer):
         return tf.scatter_nd(tf.stack([row, seen], axis=-1), share, tf.shape(share))
 
     def get_config(self) -> dict:
-        """Returns the arguments that make the same layer again."""
+        """Returns the arguments that create the same layer."""
         return super().get_config() | self._sizes
 
 
@@ -88,7 +88,7 @@ def counted_model(tables: kneser_ney.Tables, *, order: int, vocabulary_size: int
 
 
 def empty_like(path: Path) -> keras.Model:
-    """Returns a model for the tables of a saved one, whose file says how large they are."""
+    """Returns a model with empty tables of the sizes of a saved model, which are in its file."""
     with zipfile.ZipFile(path) as archive:
         saved = json.loads(archive.read("config.json"))["config"]["layers"][-1]["config"]
     return _empty(**{name: saved[name] for name in ("order", "vocabulary_size", "rows", "entries")})

@@ -1,4 +1,4 @@
-"""What the networks read, and the layer that makes vectors of ids."""
+"""The input of the networks, and the embedding layer."""
 
 import keras
 import numpy as np
@@ -23,20 +23,20 @@ def character_input(
 
 
 def embedding(config: ModelConfig, vocabulary_size: int) -> keras.layers.Embedding:
-    """Returns the layer that gives each id a vector, of unit variance at first."""
+    """Returns the layer that gives each id a vector, with unit variance at first."""
     initializer = keras.initializers.RandomNormal(stddev=1.0)
     return keras.layers.Embedding(vocabulary_size, config.embedding_size, initializer, name="embedding")
 
 
 def silence_unknown(layer: keras.Layer, vocabulary_size: int) -> None:
-    """Lets id 0, the unknown character, add nothing to what a model's first layer with weights gives.
+    """Sets the weights of id 0, the unknown character, to zero in a model's first layer with weights.
 
-    A model that reads windows finds id 0 in the places before the beginning of a text. Training texts rarely hold
-    it, so its weights would stay as they were drawn: noise. Zeros stay zero until training meets it.
+    A model that reads windows finds id 0 in the places before the start of a text. Training texts rarely contain it,
+    so its weights would stay random noise. Zeros stay zero until training meets the character.
 
     Args:
-        layer: built; reads one-hot vectors, side by side or one, or embeds ids.
-        vocabulary_size: V: every V-th row of its kernels belongs to id 0.
+        layer: a built layer that reads one or more one-hot vectors, or embeds ids.
+        vocabulary_size: V. Every V-th row of its kernels belongs to id 0.
     """
     for weight in layer.weights:
         if weight.name in ("kernel", "embeddings"):

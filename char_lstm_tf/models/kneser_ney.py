@@ -1,8 +1,8 @@
-"""Counts of n-grams, and the probabilities that interpolated Kneser-Ney smoothing makes of them.
+"""Counts of n-grams, and their probabilities by interpolated Kneser-Ney smoothing.
 
-Letters: n the order, V the vocabulary size, w a character, c the context before it, of 0 to n - 1 characters. An n-gram
-is a number: the characters of its context from the last to the first, then w, as digits of base V. So n-grams of the
-same context stand side by side when they are sorted, and so do contexts with the same end.
+Letters: n is the order, V the vocabulary size, w a character, c the context before it, of 0 to n - 1 characters. An
+n-gram is a number: the characters of its context from the last to the first, then w, as digits of base V. So n-grams
+with the same context are neighbours when they are sorted, and so are contexts with the same end.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ from tqdm import tqdm
 from pipelines import UserError
 from pipelines.corpus import IdRange
 
-CHUNK = 1 << 20  # characters held in memory at a time
-MAX_NGRAMS = 10_000_000  # different ones of the highest order: counting them takes up to 1.2 GB
+CHUNK = 1 << 20  # characters in memory at a time
+MAX_NGRAMS = 10_000_000  # different n-grams of the highest order; counting them takes up to 1.2 GB
 
 
 @dataclass(frozen=True)
 class Tables:
     """A tree of contexts, and the shares of the characters that were seen after each.
 
-    Row 0 is the empty context; the children of a row are the contexts that are one character longer at their
-    beginning. Rows stand level by level, children of a row side by side. The last row, R, stands for every context that
-    wasn't seen: it has no children, no entries, and rest 1.
+    Row 0 is the empty context. The children of a row are the contexts with one more character at their start. Rows are
+    ordered by level, and the children of a row are neighbours. The last row, R, stands for every context that wasn't
+    seen: it has no children, no entries, and rest 1.
 
     Attributes:
-        children: row of the first child of each row, int32 `[R + 2]`: those of row r end before `children[r + 1]`.
+        children: the first child of each row, int32 `[R + 2]`. The children of row r end before `children[r + 1]`.
         left: the first character of each context, int32 `[R + 1]`.
-        rest: share of what each context leaves to the next shorter one, float32 `[R + 1]`.
-        entries: of the first character seen after each row, int32 `[R + 2]`.
+        rest: the probability that each context leaves to the next shorter one, float32 `[R + 1]`.
+        entries: the first entry of each row in `seen` and `share`, int32 `[R + 2]`.
         seen: characters seen, int32 `[E]`, sorted within a row.
-        share: what discounting left of their probability, float32 `[E]`.
+        share: their probability after discounting, float32 `[E]`.
     """
 
     children: np.ndarray
@@ -47,7 +47,7 @@ class Tables:
 def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the different n-grams of a text, int64, sorted, and how often each occurs, int64.
 
-    Reads a chunk at a time, and holds the n-grams found so far.
+    It reads a chunk at a time and keeps the n-grams found so far in memory.
 
     Args:
         ids: the text.
@@ -55,7 +55,7 @@ def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tup
         vocabulary_size: V.
 
     Raises:
-        UserError: the text is shorter than n, or its n-grams too many or too large to be told apart.
+        UserError: the text is shorter than n, there are too many n-grams, or their numbers exceed 63 bits.
     """
     if len(ids) < order:
         raise UserError(f"--order={order}: the training split has {len(ids):,} characters; lower it")
@@ -68,7 +68,7 @@ def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tup
         chunk = ids[start : start + CHUNK + order - 1].astype(np.int64)
         fresh.append(np.unique(_numbers(chunk, order, vocabulary_size), return_counts=True))
         if start == starts[-1] or sum(len(numbers) for numbers, _ in fresh) > len(found[0]):
-            found, fresh = _merged([found, *fresh]), []  # twice as many each time: few merges
+            found, fresh = _merged([found, *fresh]), []  # twice as many each time, so there are few merges
             if len(found[0]) > MAX_NGRAMS:
                 raise UserError(
                     f"--order={order}: more than {MAX_NGRAMS:,} different sequences of {order} characters; lower it"
@@ -85,7 +85,7 @@ def _numbers(ids: np.ndarray, order: int, vocabulary_size: int) -> np.ndarray:
 
 
 def _merged(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns n-grams and their counts, added up where an n-gram occurs in several parts."""
+    """Returns the n-grams of several parts with the sums of their counts."""
     if not parts:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     numbers, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -95,10 +95,10 @@ def _merged(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray,
 
 
 def discounts(counts: np.ndarray) -> np.ndarray:
-    """Returns what is taken from n-grams counted 0, 1, 2 and at least 3 times, float64 `[4]`.
+    """Returns the discounts of n-grams that were counted 0, 1, 2 and at least 3 times, float64 `[4]`.
 
     Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1999), section 2.7: "modified"
-    Kneser-Ney. Where the counts of a small text don't allow that formula: 1/2, 1 and 3/2.
+    Kneser-Ney. If the counts of a small text don't allow that formula: 1/2, 1 and 3/2.
     """
     once, twice, thrice, four = np.bincount(np.minimum(counts, 5), minlength=5)[1:5].astype(float)
     if min(once, twice, thrice):
@@ -114,12 +114,12 @@ def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_si
 
         p(w | c) = share(c, w) + rest(c) p(w | c'),   p(w | c') = 1 / V when c was empty.
 
-    Interpolated Kneser-Ney: share(c, w) = (a(c, w) - D(a(c, w))) / Σ a(c, ·), where a of the highest order are the
-    counts, and of lower ones the number of different characters seen before c w.
+    Interpolated Kneser-Ney: share(c, w) = (a(c, w) - D(a(c, w))) / Σ a(c, ·), where a is the count
+    for the highest order, and the number of different characters seen before c w for lower orders.
 
     Args:
-        numbers: n-grams as `count` returns them, likewise `counts`.
-        counts: as above.
+        numbers: n-grams, as `count` returns them.
+        counts: their counts, as `count` returns them.
         order: n.
         vocabulary_size: V.
     """
@@ -147,7 +147,7 @@ def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_si
 
 
 def _first_children(contexts: Sequence[np.ndarray], vocabulary_size: int) -> np.ndarray:
-    """Returns `Tables.children` of the contexts of each length, the empty one first."""
+    """Returns `Tables.children` for the contexts of each length, the empty one first."""
     begin, children = 1, []
     for level, longer in pairwise(contexts):
         children.append(begin + np.searchsorted(longer // vocabulary_size, level))
@@ -156,6 +156,6 @@ def _first_children(contexts: Sequence[np.ndarray], vocabulary_size: int) -> np.
 
 
 def _joined(first: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
-    """Returns where each row's part of all levels' entries begins, with two ends behind."""
+    """Returns where the entries of each row start among those of all levels, with the end twice after them."""
     begins = np.cumsum([0, *lengths])
     return np.concatenate([*map(np.add, first, begins), [begins[-1]] * 2]).astype(np.int32)

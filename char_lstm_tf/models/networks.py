@@ -25,10 +25,10 @@ RECURRENT = {
     ),
 }
 
-# Keras' Glorot kernels count all V inputs of a one-hot vector, of which one is not zero, and take a layer's outputs
-# for unit variance, which those of an LSTM are far from. Signals start so small that a run of 600 steps ended
-# at 2.08 nats on tiny Shakespeare instead of 1.81. So kernels are drawn such that what a gate adds up has this
-# standard deviation, whatever comes in: a character, an embedding or a layer's output.
+# Keras' Glorot initializer assumes that all V inputs of a one-hot vector are non-zero, when only one is, and that the
+# outputs of a layer have unit variance, which is far from true for an LSTM. Signals then start so small that a run of
+# 600 steps ended at 2.08 nats on tiny Shakespeare instead of 1.81. So kernels are drawn such that the sum in a gate has
+# this standard deviation, whatever its input is: a character, an embedding or the output of a layer.
 GATE_STDDEV = 1.5
 OUTPUT_VARIANCE = {
     "lstm": 0.1,
@@ -36,13 +36,13 @@ OUTPUT_VARIANCE = {
     "rnn": 0.58,
     "peephole": 0.1,
     "coupled": 0.05,
-}  # measured at random texts
+}  # measured on random texts
 
 
 def build_sequential(config: ModelConfig, **interface: Any) -> keras.Model:
     """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one.
 
-    With `config.bidirectional` the first of them reads its window in both directions, after Schuster and Paliwal,
+    With `config.bidirectional`, the first of them reads its window in both directions: Schuster and Paliwal,
     "Bidirectional Recurrent Neural Networks" (1997). Arguments as for `stack`.
     """
     inputs, layers = stack(config, **interface)
@@ -55,8 +55,8 @@ def build_sequential(config: ModelConfig, **interface: Any) -> keras.Model:
 def build_functional(config: ModelConfig, **interface: Any) -> keras.Model:
     """Returns the stack with skip connections: the last layer reads the outputs of all recurrent layers.
 
-    As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, without his
-    connections from the input. Arguments as for `stack`.
+    As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, but without the connections
+    from the input. Arguments as for `stack`.
     """
     inputs, (*below, logits) = stack(config, **interface)
     hidden, outputs = inputs, []
@@ -66,7 +66,7 @@ def build_functional(config: ModelConfig, **interface: Any) -> keras.Model:
             outputs.append(hidden)
         elif isinstance(layer, keras.layers.Dropout):
             outputs[-1] = hidden
-    if len(hidden.shape) == 2:  # the last recurrent layer returns its last output alone, for next_char
+    if len(hidden.shape) == 2:  # for next_char, the last recurrent layer returns only its last output
         outputs[:-1] = [output[:, -1] for output in outputs[:-1]]
     joined = keras.layers.Concatenate(name="skips")(outputs) if len(outputs) > 1 else outputs[0]
     return keras.Model(inputs, logits(joined), name="functional")
@@ -85,7 +85,7 @@ def stack(
     stream_batch_size: int | None = None,
     trains: bool = False,
 ) -> tuple[keras.KerasTensor, list[keras.Layer]]:
-    """Returns the input and the layers in the order in which data passes them, the last one giving the logits.
+    """Returns the input and the layers in order. The last layer gives the logits.
 
     Args:
         config: sizes.
@@ -95,18 +95,18 @@ def stack(
         window: T; None: any.
         stream_batch_size: B of a model that carries its state from one batch to the next, row by row;
             None: any B, each window from a zero state.
-        trains: whether it will be trained for long: then `lstm` is `recurrent.LSTM`. What is kept and exported has
-            Keras' own layers, and the weights fit both.
+        trains: whether it will be trained for long. Then `lstm` is `recurrent.LSTM`. Its weights fit Keras' own layer,
+            which models that are kept and exported have.
     """
     fast = trains and config.cell == "lstm"
     inputs = encodings.character_input(
         vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
     )
     layers = [encodings.embedding(config, vocabulary_size)] if encoding == "embedding" else []
-    variance = config.embedding_size if encoding == "embedding" else 1.0  # sum over what a gate reads
+    variance = config.embedding_size if encoding == "embedding" else 1.0  # sum over the inputs of a gate
     for number, units in enumerate(config.units, start=1):
         last, both = number == len(config.units), config.bidirectional and number == 1
-        # Bidirectional makes its layers again from their configuration, by names that Keras knows.
+        # Bidirectional builds its layers again from their configuration, by names that Keras knows.
         layer = (recurrent.LSTM if fast and not both else RECURRENT[config.cell])(
             units,
             kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),

@@ -1,4 +1,4 @@
-"""The neural n-gram model, which recurrent ones are taught against: it sees the last n characters and no more."""
+"""The neural n-gram model, a baseline for recurrent ones. It sees only the last n characters."""
 
 import math
 
@@ -20,23 +20,23 @@ def build_ngram(
 ) -> keras.Model:
     """Returns the model of Bengio and others, "A Neural Probabilistic Language Model" (2003), uncompiled.
 
-    The vectors of the characters in the window, one after the other or (`config.ngram_inputs` is `bag`) summed up,
-    then tanh layers of `config.units`, then a dense one. Without the paper's direct connections.
+    The vectors of the characters in the window, one after the other or (if `config.ngram_inputs` is `bag`) added up,
+    go through tanh layers of `config.units` and a dense layer. The paper's direct connections are left out.
 
     Args:
         config: sizes.
         vocabulary_size: V.
         encoding: `one_hot`: the model reads float32 `[B, T, V]`; `embedding`: int32 `[B, T]`.
-        target: `next_char`, as the model has one answer a window: logits `[B, V]`.
+        target: `next_char`, because the model makes one prediction a window: logits `[B, V]`.
         window: T, the n of the name.
-        stream_batch_size: None: there is no state to carry.
+        stream_batch_size: None, because there is no state to carry.
         trains: makes no difference here.
 
     Raises:
-        ValueError: another target, or a stream.
+        ValueError: the target is another one, or there is a stream.
     """
     if target != "next_char" or stream_batch_size is not None:
-        raise ValueError("an n-gram model has one answer a window, and no state")
+        raise ValueError("an n-gram model makes one prediction a window, and has no state")
     inputs = encodings.character_input(vocabulary_size=vocabulary_size, encoding=encoding, window=window)
     layers = [encodings.embedding(config, vocabulary_size)] if encoding == "embedding" else []
     if config.ngram_inputs == "concat":
@@ -46,7 +46,7 @@ def build_ngram(
             keras.layers.GlobalAveragePooling1D(name="mean"),
             keras.layers.Rescaling(window, name="sum"),
         ]
-    # A kernel's first sums have unit variance: characters of one-hot vectors count one each, embeddings their width.
+    # The first sums of a kernel get unit variance: a one-hot vector counts 1, an embedding its width.
     variance = window * (config.embedding_size if encoding == "embedding" else 1)
     for number, units in enumerate(config.units, start=1):
         initializer = keras.initializers.RandomNormal(stddev=1 / math.sqrt(variance))

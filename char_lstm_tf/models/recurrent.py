@@ -1,14 +1,14 @@
-"""Keras' LSTM with the training step of a CPU in mind.
+"""An LSTM layer for training on a CPU, with the same results as Keras' own.
 
-On a CPU, Keras runs an LSTM as a loop that multiplies input and recurrent kernel at every step, keeps every
-intermediate in lists, and adds up the gradients of the kernels a step at a time. Here a window is computed at a time:
-the input projection before the loop, the gradients of the kernels after it, one product each, and the derivatives of
-all gates between the loops. XLA compiles the loops. It runs them on one core, so the rows of a batch, which know
-nothing of each other, are dealt out to the cores.
+On a CPU, Keras runs an LSTM as a loop that multiplies the input and the recurrent kernel at every step, keeps every
+intermediate result in a list, and adds up the gradients of the kernels step by step. This layer computes a whole window
+at a time: the input projection before the loop, the gradients of the kernels after it, one product each, and the
+derivatives of all gates between the two loops. XLA compiles the loops and runs each on one core, so the rows of a
+batch, which are independent, are split into a group for each core.
 
-XLA puts the operations of a loop into kernels, and if a step has more than eight (`ThunkExecutor`'s
-`execute_sequential_num_thunks_threshold`) it hands each of them to whichever thread is free, which takes longer than
-running them. The loops below have eight at most. That is why neither of them computes what can wait until after it.
+XLA turns the operations of a loop into kernels. If a step has more than eight of them (`ThunkExecutor`'s
+`execute_sequential_num_thunks_threshold`), each is handed to whichever thread is free, which takes longer than running
+it. The loops below have at most eight, so they compute nothing that can wait until after the loop.
 
 Shapes: B rows, T characters in a window, I size of the input, H units. Gates stand in Keras' order: input, forget,
 candidate, output.
@@ -25,26 +25,27 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 
-# Of a group. Its product with a recurrent kernel of 128 units takes one core 31 µs with 16 rows and 28 µs with 8, as
-# most of it goes into reading the kernel: with fewer, another core brings nothing.
-LEAST_ROWS = 8
+# The smallest group. One core multiplies it with a recurrent kernel of 128 units in 28 µs, and 16 rows in 31 µs: most
+# of the time goes into reading the kernel, so another core for fewer rows gains nothing.
+MIN_ROWS = 8
 
-# Compiling takes two seconds. Two layers of 128 units are 0.7 ms faster for each character of a window then, so they
-# win that back after 3,000 of them; smaller ones later.
-LEAST_LOOP_STEPS = 4_000
+# Compiling takes two seconds. Two layers of 128 units then save 0.7 ms for each character of a window, so it pays after
+# 3,000 of them. Smaller layers need more.
+MIN_LOOP_STEPS = 4_000
 
-# On two cores, operations of one thread made 2×128 units 1.1 to 1.4 times as fast, 2×256 1.05 to 1.1 times, 2×512 not
-# faster.
-LARGEST_OF_ONE_CORE = 256
+# Units up to which TensorFlow's operations get one thread each. On two cores that made 2×128 units 1.1 to 1.4 times as
+# fast and 2×256 units 1.05 to 1.1 times; 2×512 units were not faster.
+MAX_ONE_THREAD_UNITS = 256
 
 compiled = partial(tf.function, jit_compile=True, autograph=False)
 
 
 class LSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM`, the same in configuration, weights and results, that takes training steps faster on a CPU.
+    """`keras.layers.LSTM` with faster training steps on a CPU, and the same configuration, weights and results.
 
-    Outside training, on other devices, with masks, dropout inside the cell, other activations or other types than
-    float32, it is what it inherits. The class has the same name too, as Keras finds weights in a file by it.
+    It falls back to Keras' own code outside training, on other devices, with masks, with dropout inside the cell, with
+    other activations, and with types other than float32. The class has the same name because Keras finds weights in a
+    file by it.
     """
 
     def inner_loop(
@@ -55,12 +56,12 @@ class LSTM(keras.layers.LSTM):
         training: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         """Returns the last output `[B, H]`, all outputs `[B, T, H]` and the states h and c after the window."""
-        if not (training and mask is None and self._is_plain() and only_cpu()):
+        if not (training and mask is None and self._is_plain() and has_only_cpus()):
             return super().inner_loop(sequences, initial_state, mask=mask, training=training)
         values = sequences, *initial_state, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
         x, h, c, *weights = map(tf.convert_to_tensor, values)
-        deal = partial(split_rows, parts=groups(x.shape[0]))
-        results = [lstm(*rows, *weights) for rows in zip(deal(x), deal(h), deal(c), strict=True)]
+        split = partial(split_rows, parts=group_count(x.shape[0]))
+        results = [lstm(*rows, *weights) for rows in zip(split(x), split(h), split(c), strict=True)]
         outputs, h, c = (tf.concat(parts, axis=0) for parts in zip(*results, strict=True))
         return h, outputs, [h, c]
 
@@ -74,49 +75,50 @@ class LSTM(keras.layers.LSTM):
         )
 
 
-def prepare(config: ModelConfig, batch_size: int) -> None:
-    """Sets TensorFlow up to train a model on a CPU. To be called before TensorFlow's first operation.
+def set_up_tensorflow(config: ModelConfig, batch_size: int) -> None:
+    """Sets up TensorFlow to train a model on a CPU. Must be called before TensorFlow's first operation.
 
-    Memory of a batch is kept for the next one: taking it from the system anew was a seventh of the time of a step of
-    2×512 units. And where each core has a group of rows, with too little work for more than one, none is to share it.
+    The memory of a batch is kept for the next batch: getting it from the system each time took a seventh of a step with
+    2×512 units. Operations get one thread each if every core has a group of rows and the layers are small.
     """
-    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # read when TensorFlow first asks for memory
+    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # TensorFlow reads it when it first needs memory
     fast = (
         config.architecture in ("sequential", "functional")
         and config.cell == "lstm"
         and not config.bidirectional
     )
-    small = max(config.units) <= LARGEST_OF_ONE_CORE and groups(batch_size) >= cores()
+    small = max(config.units) <= MAX_ONE_THREAD_UNITS and group_count(batch_size) >= cores()
     asked = "TF_NUM_INTRAOP_THREADS" in os.environ
     if fast and small and not asked and not tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # too late: somebody has used TensorFlow in this process
+        with contextlib.suppress(RuntimeError):  # too late: this process has used TensorFlow already
             tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
-def pays(steps: int, window: int) -> bool:
-    """Returns whether a run of so many batches is long enough for the layer: shorter ones are over sooner without."""
-    return steps * window >= LEAST_LOOP_STEPS
+def worth_compiling(steps: int, window: int) -> bool:
+    """Returns whether a run of `steps` batches is long enough for the time that compiling the layer takes."""
+    return steps * window >= MIN_LOOP_STEPS
 
 
-def only_cpu() -> bool:
-    """Returns whether TensorFlow has nothing better than CPUs here."""
+def has_only_cpus() -> bool:
+    """Returns whether TensorFlow sees no other devices than CPUs."""
     return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
 
 
 def cores() -> int:
-    """Returns how many operations TensorFlow runs side by side."""
+    """Returns how many operations TensorFlow runs in parallel."""
     return tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
 
 
-def groups(rows: int | None) -> int:
-    """Returns into how many groups to deal out so many rows of a batch; None: not known yet, taken for 32."""
-    return max(1, min(cores(), (32 if rows is None else rows) // LEAST_ROWS))
+def group_count(rows: int | None) -> int:
+    """Returns into how many groups to split the rows of a batch; None: not known yet, taken as 32."""
+    return max(1, min(cores(), (32 if rows is None else rows) // MIN_ROWS))
 
 
 def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
-    """Returns the rows of `[B, …]` in so many groups, as even as they come out.
+    """Returns the rows of `[B, …]` in groups of nearly equal size.
 
-    Of the outputs of another such layer these are its own groups: each then goes on without waiting for the others.
+    If the values are the outputs of another layer of this kind, its own groups are returned, so that a group needn't
+    wait for the others.
     """
     if parts == 1:
         return [values]
@@ -124,7 +126,7 @@ def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
     edges = [rows * part // parts for part in range(parts + 1)]
     sizes = [end - start for start, end in itertools.pairwise(edges)]
     if isinstance(rows, int) and not tf.executing_eagerly() and values.op.type == "ConcatV2":
-        *joined, _ = values.op.inputs  # the last one is the axis
+        *joined, _ = values.op.inputs  # the last input is the axis
         if [part.shape[0] for part in joined] == sizes:
             return joined
     return tf.split(values, sizes)
@@ -134,10 +136,10 @@ def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
 def lstm(
     x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns what an LSTM makes of a window: its outputs, and its states after it.
+    """Returns the outputs of an LSTM over a window, and its states after it.
 
     Args:
-        x: inputs, float32 `[B, T, I]`, as all others are.
+        x: inputs, float32 `[B, T, I]`. All others are float32 too.
         h: output before the window, `[B, H]`.
         c: cell state before the window, `[B, H]`.
         kernel: `[I, 4H]`.
@@ -149,10 +151,10 @@ def lstm(
     """
     outputs, last_h, last_c, *kept = forward(x, h, c, kernel, recurrent_kernel, bias)
 
-    def gradient(*above: tf.Tensor) -> list[tf.Tensor]:
-        of_sums, *found = backward(x, h, c, recurrent_kernel, outputs, *kept, *above)
-        # By itself, so that the gradient of a one-hot input, for which nobody asks, isn't computed.
-        return [input_gradient(of_sums, kernel), *found]
+    def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
+        grad_gates, *found = backward(x, h, c, recurrent_kernel, outputs, *kept, *upstream)
+        # A function of its own, so that it isn't computed for a one-hot input, whose gradient nothing needs.
+        return [input_gradient(grad_gates, kernel), *found]
 
     return (outputs, last_h, last_c), gradient
 
@@ -161,12 +163,12 @@ def lstm(
 def forward(
     x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
-    """Returns outputs `[B, T, H]`, h and c after the window, and what `backward` needs: gates and cell states.
+    """Returns outputs `[B, T, H]`, h and c after the window, and the gates and cell states for `backward`.
 
-    Gates, activated, are `[T, B, 4H]`, cell states `[T, B, H]`. Arguments as for `lstm`.
+    Gates are `[T, B, 4H]`, after their activations, and cell states `[T, B, H]`. Arguments as for `lstm`.
     """
     steps, rows, units = tf.shape(x)[1], x.shape[0], recurrent_kernel.shape[0]
-    # sigmoid(x) = (1 + tanh(x / 2)) / 2: so all gates are one operation.
+    # sigmoid(x) = (1 + tanh(x / 2)) / 2, so one tanh computes all gates.
     scale = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), units)
     projected = tf.einsum("bti,in->tbn", x, kernel * scale)
     recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
@@ -178,7 +180,7 @@ def forward(
         return t + 1, o * tf.tanh(c), c, gates.write(t, gate), cells.write(t, c)
 
     cells = tf.TensorArray(tf.float32, steps, element_shape=[rows, units])
-    start = [0, h, c, overwritten(projected), cells]
+    start = [0, h, c, in_place_array(projected), cells]
     _, h, c, gates, cells = tf.while_loop(lambda t, *_: t < steps, step, start, maximum_iterations=steps)
     gates, cells = gates.stack(), cells.stack()
     return time_first(gates[:, :, 3 * units :] * tf.tanh(cells)), h, c, gates, cells
@@ -193,11 +195,11 @@ def backward(
     outputs: tf.Tensor,
     gates: tf.Tensor,
     cells: tf.Tensor,
-    of_outputs: tf.Tensor,
-    of_h: tf.Tensor,
-    of_c: tf.Tensor,
+    grad_outputs: tf.Tensor,
+    grad_h: tf.Tensor,
+    grad_c: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """Returns gradients, with respect to: sums before the gates `[T, B, 4H]`, h, c, kernel, recurrent kernel, bias.
+    """Returns the gradients of: the gates before activation `[T, B, 4H]`, h, c, kernel, recurrent kernel, bias.
 
     Backpropagation through time as in Graves, "Supervised Sequence Labelling with Recurrent Neural Networks" (2012),
     section 4.6, without peepholes.
@@ -210,49 +212,49 @@ def backward(
         outputs: `[B, T, H]`, as `forward` returned them.
         gates: likewise.
         cells: likewise.
-        of_outputs: gradient with respect to the outputs.
-        of_h: with respect to h after the window.
-        of_c: with respect to c after the window.
+        grad_outputs: gradient of the outputs.
+        grad_h: gradient of h after the window.
+        grad_c: gradient of c after the window.
     """
-    steps, of_outputs = tf.shape(x)[1], time_first(of_outputs)
+    steps, grad_outputs = tf.shape(x)[1], time_first(grad_outputs)
     i, f, g, o = tf.split(gates, 4, axis=2)
     squashed, earlier = tf.tanh(cells), tf.concat([c[None], cells[:-1]], axis=0)
-    # Of each sum with respect to the cell state it goes into, of the output gate's with respect to h.
+    # Derivatives of the cell state by the gates before activation, and of h by the output gate.
     slopes = [g * i * (1 - i), earlier * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)]
     slopes = tf.reshape(tf.stack(slopes, axis=2), tf.shape(gates))
     through_output = o * (1 - squashed * squashed)
     to_later = tf.concat([f[1:], tf.ones_like(f[:1])], axis=0)
     back = tf.transpose(recurrent_kernel)
 
-    def step(t: tf.Tensor, of_h: tf.Tensor, of_c: tf.Tensor, slopes: tf.TensorArray) -> tuple:
-        of_h += of_outputs[t]
-        of_c = of_c * to_later[t] + of_h * through_output[t]
-        of_sums = tf.concat([of_c, of_c, of_c, of_h], axis=1) * slopes.read(t)
-        return t - 1, tf.matmul(of_sums, back), of_c, slopes.write(t, of_sums)
+    def step(t: tf.Tensor, grad_h: tf.Tensor, grad_c: tf.Tensor, slopes: tf.TensorArray) -> tuple:
+        grad_h += grad_outputs[t]
+        grad_c = grad_c * to_later[t] + grad_h * through_output[t]
+        grad_gates = tf.concat([grad_c, grad_c, grad_c, grad_h], axis=1) * slopes.read(t)
+        return t - 1, tf.matmul(grad_gates, back), grad_c, slopes.write(t, grad_gates)
 
-    start = [steps - 1, of_h, of_c, overwritten(slopes)]
-    _, of_h, of_c, of_sums = tf.while_loop(lambda t, *_: t >= 0, step, start, maximum_iterations=steps)
-    of_c, of_sums = of_c * f[0], of_sums.stack()
+    start = [steps - 1, grad_h, grad_c, in_place_array(slopes)]
+    _, grad_h, grad_c, grad_gates = tf.while_loop(lambda t, *_: t >= 0, step, start, maximum_iterations=steps)
+    grad_c, grad_gates = grad_c * f[0], grad_gates.stack()
     before = tf.concat([h[None], time_first(outputs)[:-1]], axis=0)
-    # XLA takes 1.2 to 1.7 times as long for a product of matrices of which the first is to be read transposed.
+    # einsum, because XLA takes 1.2 to 1.7 times as long for a matrix product that reads the first matrix transposed.
     return (
-        of_sums,
-        of_h,
-        of_c,
-        tf.einsum("bti,tbn->in", x, of_sums),
-        tf.einsum("tbh,tbn->hn", before, of_sums),
-        tf.reduce_sum(of_sums, axis=[0, 1]),
+        grad_gates,
+        grad_h,
+        grad_c,
+        tf.einsum("bti,tbn->in", x, grad_gates),
+        tf.einsum("tbh,tbn->hn", before, grad_gates),
+        tf.reduce_sum(grad_gates, axis=[0, 1]),
     )
 
 
 @compiled
-def input_gradient(of_sums: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Returns the gradient with respect to the inputs, `[B, T, I]`, from that of the sums, `[T, B, 4H]`."""
-    return tf.einsum("tbn,in->bti", of_sums, kernel)
+def input_gradient(grad_gates: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Returns the gradient of the inputs, `[B, T, I]`, from that of the gates before activation, `[T, B, 4H]`."""
+    return tf.einsum("tbn,in->bti", grad_gates, kernel)
 
 
-def overwritten(values: tf.Tensor) -> tf.TensorArray:
-    """Returns `[T, …]` as what a loop reads and writes: what it makes of a step takes the place of what it read."""
+def in_place_array(values: tf.Tensor) -> tf.TensorArray:
+    """Returns `[T, …]` as an array in which a loop overwrites what it has read with its result."""
     array = tf.TensorArray(
         tf.float32, tf.shape(values)[0], clear_after_read=False, element_shape=values.shape[1:]
     )
@@ -260,5 +262,5 @@ def overwritten(values: tf.Tensor) -> tf.TensorArray:
 
 
 def time_first(values: tf.Tensor) -> tf.Tensor:
-    """Returns `[T, B, …]` of `[B, T, …]`, and the other way round."""
+    """Swaps the first two axes: `[B, T, …]` → `[T, B, …]`, and back."""
     return tf.transpose(values, [1, 0, 2])

@@ -1,4 +1,4 @@
-"""One step of any model, with its state in the open: what sampling, scoring and export repeat.
+"""One step of any model, with its state passed in and returned. Sampling, scoring and the export repeat it.
 
 Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer.
 """
@@ -14,7 +14,7 @@ from char_lstm_tf.models import windows
 def state_sizes(model: keras.Model) -> list[int]:
     """Returns the widths of the states of `step`.
 
-    Layer by layer, h and c of an LSTM and h of other cells; of a model that reads windows the last T ids.
+    Layer by layer, these are h and c of an LSTM, and h of other cells. A model that reads windows has the last T ids.
     """
     if windows.reads_windows(model):
         return [model.input_shape[1]]
@@ -27,7 +27,7 @@ def state_sizes(model: keras.Model) -> list[int]:
 
 
 def carried_states(model: keras.Model) -> list[keras.Variable]:
-    """Returns what a model of a stream carries from batch to batch, float32 `[B, H]` each; else nothing."""
+    """Returns the states that a model of a stream carries from batch to batch, float32 `[B, H]` each; else []."""
     return [
         state
         for layer in model.layers
@@ -37,21 +37,21 @@ def carried_states(model: keras.Model) -> list[keras.Variable]:
 
 
 def zero_states(model: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
-    """Returns the states at the beginning of a text, float32 `[B, H]` each."""
+    """Returns the states at the start of a text, float32 `[B, H]` each."""
     return [tf.zeros([batch_size, size]) for size in state_sizes(model)]
 
 
 def step(
     model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Reads a character a row with the weights of `model`, which keeps no trace of it.
+    """Reads one character in each row with the weights of `model`, and leaves no trace in it.
 
-    This is what sampling, scoring and export repeat. It calls the cells themselves, so it has no loop
-    inside, no dropout, and no operation of one kind of device, whatever the layers around the cells use. Of a
-    model that reads windows (`windows`), a step reads the last T characters again, and their loop is inside.
+    Sampling, scoring and the export repeat this step. It calls the cells themselves, so it has no loop, no dropout and
+    no operation that exists on one kind of device only, whatever the layers around the cells use. For a model that
+    reads windows (see `windows`), a step reads the last T characters again, and contains their loop.
 
     Args:
-        model: of `BUILD`, trained for either target.
+        model: of `models.build`, trained for either target.
         ids: int32 `[B]`.
         states: as `zero_states` or an earlier step returned them.
 
@@ -62,6 +62,7 @@ def step(
         logits, state = windows.read(model, ids[:, None], *states)
         return logits[:, 0], [state]
     states, new_states, outputs = iter(states), [], []
+    skips = any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers)
     hidden = ids
     if not any(isinstance(layer, keras.layers.Embedding) for layer in model.layers):
         hidden = tf.one_hot(ids, model.output_shape[-1])
@@ -72,7 +73,7 @@ def step(
             new_states += new
             outputs.append(hidden)
         elif isinstance(layer, keras.layers.Dense):
-            hidden = layer(tf.concat(outputs, axis=-1) if model.name == "functional" else hidden)
+            hidden = layer(tf.concat(outputs, axis=-1) if skips else hidden)
         elif isinstance(layer, keras.layers.Embedding):
             hidden = layer(hidden)
     return hidden, new_states

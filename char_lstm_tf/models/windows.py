@@ -1,10 +1,10 @@
-"""Models that read a window of T characters anew for each answer: what they answer along a text.
+"""Models that read a whole window of T characters for each prediction, stepped along a text.
 
-They carry nothing from one character to the next but the characters, so these are their state: the last T ids, as
-float32 `[B, T]` like every other state. A text starts from zeros: the places before its beginning hold id 0, the
-unknown character, which adds nothing to what the model reads (`encodings.silence_unknown`). Windows that aren't full
-don't occur in training, so the first characters of a text cost more than later ones, as those of a recurrent model do:
-on paragraphs of tiny Shakespeare the first five cost an n-gram model of T = 8 2.98 nats each, the next five 1.42.
+Their state is the last T ids, as float32 `[B, T]` like every other state. A text starts from zeros: the places before
+it hold id 0, the unknown character, which adds nothing to the model's input (`encodings.silence_unknown`). Windows that
+aren't full don't occur in training, so the first characters of a text cost more than later ones, as with a recurrent
+model. On paragraphs of tiny Shakespeare, the first five characters cost an n-gram model of T = 8 2.98 nats each, the
+next five 1.42.
 """
 
 import keras
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def reads_windows(model: keras.Model) -> bool:
-    """Returns whether a model has no cells that could be stepped from its first layer to its last."""
+    """Returns whether a model has no cells that can be stepped from its first layer to its last."""
     layers = model.layers
     return not any(isinstance(layer, keras.layers.RNN) for layer in layers) or any(
         isinstance(layer, keras.layers.Bidirectional) for layer in layers
@@ -20,7 +20,7 @@ def reads_windows(model: keras.Model) -> bool:
 
 
 def read(model: keras.Model, ids: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Reads `ids` on from a state, all their windows at once.
+    """Reads `ids` from a state on, all their windows at once.
 
     Before: state `"the"`, ids `"re"` of a model of T = 3; the windows it reads: `"her"`, `"ere"`; after: state `"ere"`.
 
@@ -36,16 +36,16 @@ def read(model: keras.Model, ids: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tenso
     text = tf.concat([tf.cast(state[:, 1:], tf.int32), ids], axis=1)
     count = tf.shape(ids)[1]
     windows = tf.gather(text, tf.range(count)[:, None] + tf.range(size), axis=1)
-    logits = answer(model, tf.reshape(windows, [-1, size]))
+    logits = predict(model, tf.reshape(windows, [-1, size]))
     new_state = tf.cast(text[:, -size:], tf.float32)
     return tf.reshape(logits, [-1, count, logits.shape[-1]]), tf.ensure_shape(new_state, state.shape)
 
 
-def answer(model: keras.Model, windows: tf.Tensor) -> tf.Tensor:
+def predict(model: keras.Model, windows: tf.Tensor) -> tf.Tensor:
     """Returns the logits of the character after each window, float32 `[B, V]`, without dropout.
 
-    Recurrent layers are run by Keras' own loop over their cells, so that an exported graph has no operation of one
-    kind of device, whatever the layers around the cells use.
+    Keras' own loop runs the cells of recurrent layers, so an exported graph has no operation that exists on one kind of
+    device only, whatever the layers around the cells use.
 
     Args:
         model: for which `reads_windows` holds.
@@ -70,5 +70,5 @@ def answer(model: keras.Model, windows: tf.Tensor) -> tf.Tensor:
 
 
 def run(cell: keras.Layer, inputs: tf.Tensor, **options: bool) -> tf.Tensor:
-    """Returns the outputs of a cell with its weights as they are, `[B, T, H]` or `[B, H]`; options of Keras' RNN."""
+    """Returns the outputs of a cell, `[B, T, H]` or `[B, H]`; options of Keras' RNN."""
     return keras.layers.RNN(cell, **options)(inputs, training=False)

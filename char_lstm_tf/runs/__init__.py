@@ -1,1 +1,1 @@
-"""What lies in saved_models/NAME."""
+"""What is in saved_models/NAME, and how it is written and read. TensorFlow isn't needed."""

@@ -1,4 +1,4 @@
-"""A trained model as a SavedModel with signatures, for any TensorFlow runtime and without a line of ours."""
+"""A trained model as a SavedModel, for any TensorFlow runtime and without this package."""
 
 import json
 import tempfile
@@ -16,13 +16,13 @@ from pipelines.vocabulary import Vocabulary
 def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
     """Writes a SavedModel with the signatures of `Signatures`.
 
-    It holds the weights once and nothing of the training model, the vocabulary as an asset, and no
-    operation of one kind of device only.
+    It holds the weights once, the vocabulary as an asset, nothing of the training, and no operation that exists on one
+    kind of device only.
 
     Args:
         model: any model of `models.build`.
         vocabulary: its vocabulary.
-        path: the folder to write; it doesn't exist yet.
+        path: the folder to write. It must not exist.
     """
     with tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
@@ -34,7 +34,7 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
-    """Writes a line for each id, in their order: the character's code point, and the character as JSON."""
+    """Writes a line for each id, in order: the character's code point, and the character as JSON."""
     path = folder / "vocabulary.tsv"
     path.write_text(
         "".join(f"{ord(character)}\t{json.dumps(character)}\n" for character in vocabulary.characters)
@@ -43,7 +43,7 @@ def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
 
 
 def id_table(vocabulary_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
-    """Returns the table from code points to ids, int64 both; a code point that isn't in the file has id 0."""
+    """Returns the table from code points to ids, both int64. A code point that isn't in the file has id 0."""
     lines = tf.lookup.TextFileInitializer(
         vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
     )

@@ -1,7 +1,7 @@
-"""What the SavedModel offers: functions of rows, each row as if it were alone.
+"""The signatures of the SavedModel. Each is a function of rows, and the result of a row depends on that row alone.
 
-All inputs have one batch dimension, so that a server may join the rows of several requests. Shapes: B rows,
-K candidates, V vocabulary size. A value out of range is an InvalidArgument error with a sentence.
+All inputs have one batch dimension, so that a server can join the rows of several requests. Shapes: B rows,
+K candidates, V vocabulary size. A value out of range is an InvalidArgument error with a message.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,17 @@ from pipelines.vocabulary import Vocabulary
 
 Signature = tf.types.experimental.PolymorphicFunction
 
-SERVING_CHARS = 200  # what serving_default writes
+SERVING_CHARS = 200  # characters that serving_default writes
 SERVING_TEMPERATURE = 0.8
-MAX_CHARS = 100_000  # of one generate: with 2×128 units 40 seconds at one row, two minutes at 64
+MAX_CHARS = (
+    100_000  # of one `generate`; with 2×128 units that takes 40 seconds for one row, two minutes for 64
+)
 
 
 def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the ids of UTF-8 strings in the graph, int32 `[B, T]` padded with 0, and their lengths, int32 `[B]`.
 
-    Bytes that aren't UTF-8 read as the unknown character, and an empty string as a newline.
+    Bytes that aren't UTF-8 become the unknown character, and an empty string a newline.
 
     Args:
         text: string `[B]`.
@@ -35,12 +37,12 @@ def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor
 
 
 def require(holds: tf.Tensor, sentence: str, values: tf.Tensor) -> tf.Operation:
-    """Returns the operation that fails with `sentence` and the values unless all of `holds` is true."""
+    """Returns an operation that fails with `sentence` and the values unless all of `holds` is true."""
     return tf.debugging.Assert(tf.reduce_all(holds), [f"{sentence}; given:", values], summarize=8)
 
 
 def require_rows(prompt: tf.Tensor, **inputs: tf.Tensor) -> list[tf.Operation]:
-    """Returns the operations that fail unless each input has as many rows as `prompt`."""
+    """Returns operations that fail unless each input has as many rows as `prompt`."""
     return [
         require(
             tf.shape(values) == tf.shape(prompt), f"{name} must have as many rows as prompt", tf.shape(values)
@@ -50,7 +52,7 @@ def require_rows(prompt: tf.Tensor, **inputs: tf.Tensor) -> list[tf.Operation]:
 
 
 class Signatures:
-    """The signatures of a model, by the name of the method that returns each.
+    """The signatures of a model. Each method returns the signature of its name.
 
     Args:
         model: of `models.build`.
@@ -88,7 +90,7 @@ class Signatures:
         ids, states = self._read(prompt)
         count = tf.reduce_max(
             tf.concat([num_chars, [1]], axis=0)
-        )  # TensorFlow can't stack what a loop of 0 wrote
+        )  # TensorFlow can't stack the result of a loop without steps
         first = tf.constant(0, tf.int64)
         written, _ = sampling.generate(self._step, ids, states, count=count, first=first, **options)
         rows = tf.RaggedTensor.from_tensor(tf.gather(self._code_points, written), lengths=num_chars)
@@ -99,10 +101,10 @@ class Signatures:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt")])
         def serving_default(prompt: tf.Tensor) -> dict[str, tf.Tensor]:
-            """`SERVING_CHARS` characters that follow each prompt; other ones at each call."""
+            """Returns `SERVING_CHARS` characters that follow each prompt, different ones at each call."""
             rows = tf.shape(prompt)[0]
-            # Seeds of zero in the operation itself: else the training run's seed would be part of the export, and
-            # every server that loads it would write the same.
+            # The operation gets seeds of zero. Otherwise the seed of the training run would be part of the export, and
+            # every server that loads it would write the same text.
             seeds = tf.raw_ops.RandomUniformInt(
                 shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0
             )
@@ -138,7 +140,7 @@ class Signatures:
             top_p: tf.Tensor,
             seed: tf.Tensor,
         ) -> dict[str, tf.Tensor]:
-            """What follows each prompt; the same for the same seed, whatever the other rows are."""
+            """Returns what follows each prompt: the same text for the same seed, whatever the other rows are."""
             options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
             checks = require_rows(prompt, num_chars=num_chars, seed=seed, **options)
             checks += self._require_ranges(num_chars=num_chars, **options)
@@ -177,9 +179,9 @@ class Signatures:
             input_signature=[tf.TensorSpec([None], tf.string, "prompt"), tf.TensorSpec([None], tf.int32, "k")]
         )
         def next_char(prompt: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
-            """The k likeliest next characters, likeliest first: the distribution that `generate` draws from.
+            """Returns the k likeliest next characters, likeliest first, of the distribution `generate` draws from.
 
-            K is the largest k of the batch; a row that asked for fewer is filled up with "" and 0. The unknown
+            K is the largest k of the batch. A row that asked for fewer is filled up with "" and 0. The unknown
             character is never among them, so a row has at most V - 1.
             """
             checks = [*require_rows(prompt, k=k), self._require_candidates("k", k)]
@@ -200,13 +202,13 @@ class Signatures:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
         def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
-            """The mean loss of all characters but the first, and their number; 0 where there is none."""
+            """Returns the mean loss of all characters but the first, and their number; 0 if there is none."""
             ids, lengths = encode(text, self._table)
-            ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack what a loop of 0 wrote
+            ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack the result of a loop without steps
             states = stepping.zero_states(self._model, tf.shape(text)[0])
             losses, _ = scoring.losses(self._step, ids[:, :-1], ids[:, 1:], states)
             scored = tf.sequence_mask(lengths - 1, tf.shape(losses)[1])
-            # float64: 100,000 float32 losses added up one by one would lose the fourth digit.
+            # In float64: the sum of 100,000 losses in float32 would lose the fourth digit.
             total = tf.reduce_sum(tf.cast(tf.where(scored, losses, 0.0), tf.float64), axis=1)
             nats = total / tf.cast(tf.maximum(lengths - 1, 1), tf.float64)
             return {"nats_per_char": tf.cast(nats, tf.float32), "characters": lengths - 1}
@@ -216,8 +218,8 @@ class Signatures:
     def step(self) -> Signature:
         """Returns `ids int32[B], state_0 float32[B,H] …` → `logits float32[B,V], new_state_0 …`.
 
-        Numbers alone, for runtimes without strings. States in and out have different names, because in ONNX
-        a name means one value.
+        Only numbers, for runtimes without strings. The states have different names as inputs and outputs, because in
+        ONNX a name means one value.
         """
         states = [
             tf.TensorSpec([None, size], tf.float32, f"state_{number}")
@@ -226,7 +228,7 @@ class Signatures:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "ids"), *states])
         def step(ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
-            """One id a row and the states → logits and the new states, all under their names."""
+            """Reads one id in each row: ids and states → logits and new states."""
             logits, new_states = self._step(ids, states)
             return {"logits": logits} | {
                 f"new_state_{number}": state for number, state in enumerate(new_states)

@@ -1,4 +1,4 @@
-"""Requests that TensorFlow Serving replays when it loads a version, so that no user waits for first calls."""
+"""Requests that TensorFlow Serving replays when it loads a version, so that the first user doesn't wait."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-FILE = "assets.extra/tf_serving_warmup_requests"  # where the server looks, inside a version
+FILE = "assets.extra/tf_serving_warmup_requests"  # where the server looks in a version
 PROMPTS = ["The ", ""]
 REQUESTS = {
     "serving_default": {"prompt": PROMPTS},
@@ -26,7 +26,7 @@ REQUESTS = {
 def write(path: Path, state_sizes: list[int]) -> None:
     """Writes a request for each signature into a SavedModel.
 
-    A TFRecord file of PredictionLog messages, as the server's guide "SavedModel Warmup" describes it.
+    The file is a TFRecord of PredictionLog messages, as in the server's guide "SavedModel Warmup".
 
     Args:
         path: the SavedModel.

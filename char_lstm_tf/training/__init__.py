@@ -1,1 +1,1 @@
-"""One training run."""
+"""A training run, from the text to the exported model."""

@@ -93,7 +93,7 @@ class Run:
             config,
             len(text.vocabulary),
             stream=config.batch_order == "stream",
-            trains=recurrent.pays(self.progress.steps, config.window),
+            trains=recurrent.worth_compiling(self.progress.steps, config.window),
         )
         if plan.origin and not (config.resume and plan.folder.newest_progress()):
             fine_tuning.give_weights(plan.origin, model, text.vocabulary)

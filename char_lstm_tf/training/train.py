@@ -43,7 +43,7 @@ def train(plan: Plan) -> dict:
     from char_lstm_tf.training.counting import CountingRun
     from char_lstm_tf.training.run import Run
 
-    recurrent.prepare(config, config.batch_size)
+    recurrent.set_up_tensorflow(config, config.batch_size)
     run = (CountingRun if config.architecture == "counts" else Run)(plan, text)
     with folder.opened(config, text.vocabulary):
         run.fit()

@@ -35,7 +35,7 @@ def passes(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch):
-    monkeypatch.setattr(recurrent, "LEAST_ROWS", 2)
+    monkeypatch.setattr(recurrent, "MIN_ROWS", 2)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
@@ -289,15 +289,15 @@ def literal_lists(line):
 
 
 def test_short_runs_are_left_to_keras():
-    assert [recurrent.pays(steps, window=64) for steps in (1, 62, 63)] == [False, False, True]
-    assert recurrent.pays(40, window=100)
+    assert [recurrent.worth_compiling(steps, window=64) for steps in (1, 62, 63)] == [False, False, True]
+    assert recurrent.worth_compiling(40, window=100)
 
 
 def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
-    monkeypatch.setattr(recurrent, "LEAST_ROWS", 8)
-    assert [recurrent.groups(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
+    monkeypatch.setattr(recurrent, "MIN_ROWS", 8)
+    assert [recurrent.group_count(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
-    assert [recurrent.groups(rows) for rows in (16, 64, 128, 1000, None)] == [2, 8, 16, 16, 4]
+    assert [recurrent.group_count(rows) for rows in (16, 64, 128, 1000, None)] == [2, 8, 16, 16, 4]
 
 
 def kernels_of_loops(function, *arguments):
@@ -391,7 +391,7 @@ from char_lstm_tf.config import ModelConfig
 os.cpu_count = lambda: 2
 if "used" in sys.argv:
     tf.zeros([2]) + 1
-recurrent.prepare(eval(sys.argv[1]), batch_size=int(sys.argv[2]))
+recurrent.set_up_tensorflow(eval(sys.argv[1]), batch_size=int(sys.argv[2]))
 tf.zeros([2]) + 1
 print(tf.config.threading.get_intra_op_parallelism_threads())
 """
