@@ -37,12 +37,8 @@ def main(asked: CheckpointConfig) -> None:
     from char_lstm_tf.training.run import Run
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a real disk, as runs are
-        text = corpus.prepare(
-            sources.text_files(asked.text), split=(0.9, 0.1, 0.0), folder=Path(folder, "data")
-        )
-        config = Config(
-            name="x", output_dir=folder, units=asked.units, architecture="functional", epochs=1000
-        )
+        text = corpus.prepare(sources.text_files(asked.text), split=(0.9, 0.1, 0.0), folder=Path(folder, "data"))
+        config = Config(name="x", output_dir=folder, units=asked.units, architecture="functional", epochs=1000)
         run = Run(Plan(config, RunFolder(Path(folder, "x")), None), text)
         step = fitting.train_function(run.model)
         iterator = iter(run.batches(steps=run.progress.steps).prefetch(8))
@@ -69,9 +65,7 @@ def main(asked: CheckpointConfig) -> None:
             began = time.perf_counter()
             run.checkpoints.save()
             saving.append(time.perf_counter() - began)
-        size = sum(
-            file.stat().st_size for file in RunFolder(Path(folder, "x")).checkpoint_folders()[-1].iterdir()
-        )
+        size = sum(file.stat().st_size for file in RunFolder(Path(folder, "x")).checkpoint_folders()[-1].iterdir())
     print(f"| turns of {asked.steps} steps | seconds | CPU seconds |\n| --- | --- | --- |")
     for name, turns in (("with a checkpoint at the end", with_one), ("without", without)):
         wall, cpu = ([taken[part] for taken in turns] for part in (0, 1))

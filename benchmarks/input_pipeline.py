@@ -60,9 +60,7 @@ def characters_a_second(batches: "tf.data.Dataset", characters: int) -> float:
     return count * characters / (time.perf_counter() - began)
 
 
-def pipelines_to_measure(
-    text: corpus.Corpus, raw: str, config: BenchmarkConfig
-) -> dict[str, Callable[[], float]]:
+def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig) -> dict[str, Callable[[], float]]:
     """Returns, by name, functions that measure characters a second of batches."""
     import numpy as np
     import tensorflow as tf
@@ -117,9 +115,7 @@ def pipelines_to_measure(
     }
 
 
-def preparation_to_measure(
-    found: list, raw_bytes: list[bytes], folder: Path
-) -> dict[str, Callable[[], float]]:
+def preparation_to_measure(found: list, raw_bytes: list[bytes], folder: Path) -> dict[str, Callable[[], float]]:
     """Returns, by name, functions that measure megabytes of raw text a second."""
     size = sum(map(len, raw_bytes)) / 1e6
     texts = [cleaning.decode(data)[0] for data in raw_bytes]

@@ -43,9 +43,7 @@ def main(config: LossConfig) -> None:
         race(text, config.steps)
 
 
-def work(
-    pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: list[float], start: list
-) -> None:
+def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: list[float], start: list) -> None:
     """Trains on each list of batches that it is sent; sends back the seconds, and the weights after it."""
     if way == TORCH:
         this = TorchTrainer(UNITS, **sizes, rates=rates, start=start)

@@ -88,9 +88,7 @@ def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: i
     pipes, processes, results = {}, [], {way: [] for way in ways}
     for way in ways:
         pipes[way], other = context.Pipe()
-        processes.append(
-            context.Process(target=work, args=(other, way, units, batch_size, window), daemon=True)
-        )
+        processes.append(context.Process(target=work, args=(other, way, units, batch_size, window), daemon=True))
         processes[-1].start()
         other.close()
         pipes[way].recv()

@@ -217,9 +217,7 @@ class TrainingConfig(Options):
         at_least=0,
     )
     epochs: int = option(10, "Passes over the training text.", at_least=1)
-    max_steps: int = option(
-        0, "Stop after this many batches, even in the middle of an epoch. 0: no limit.", at_least=0
-    )
+    max_steps: int = option(0, "Stop after this many batches, even in the middle of an epoch. 0: no limit.", at_least=0)
     optimizer: str = option("adamw", "Optimizer.", choices=("adam", "adamw", "rmsprop", "sgd"))
     learning_rate: float = option(8e-3, "Highest learning rate of the schedule.", above=0, below=math.inf)
     schedule: str = option(
@@ -250,12 +248,8 @@ class TrainingConfig(Options):
         "given.",
         at_least=0,
     )
-    global_clipnorm: float | None = option(
-        None, "Clip the gradient of all weights together to this norm.", at_least=0
-    )
-    clipvalue: float | None = option(
-        None, "Clip each element of a gradient to this absolute value.", at_least=0
-    )
+    global_clipnorm: float | None = option(None, "Clip the gradient of all weights together to this norm.", at_least=0)
+    clipvalue: float | None = option(None, "Clip each element of a gradient to this absolute value.", at_least=0)
     patience: int = option(
         0, "Stop after this many epochs without a lower validation loss. 0: don't stop early.", at_least=0
     )
@@ -264,9 +258,7 @@ class TrainingConfig(Options):
         "Lower the learning rate after this many epochs without a lower validation loss. 0: don't.",
         at_least=0,
     )
-    plateau_factor: float = option(
-        0.5, "What --plateau_patience multiplies the learning rate by.", above=0, below=1
-    )
+    plateau_factor: float = option(0.5, "What --plateau_patience multiplies the learning rate by.", above=0, below=1)
     on_divergence: str = option(
         "stop",
         "What to do when the loss becomes NaN or infinite. stop: end with exit status 3 and keep the last good "
@@ -275,9 +267,7 @@ class TrainingConfig(Options):
         choices=("stop", "rollback"),
         outcome=False,
     )
-    max_rollbacks: int = option(
-        5, "How often --on_divergence=rollback may go back.", at_least=0, outcome=False
-    )
+    max_rollbacks: int = option(5, "How often --on_divergence=rollback may go back.", at_least=0, outcome=False)
     seed: int = option(
         1,
         "Seed of the weights, dropout, the order of windows and the samples.",
@@ -298,9 +288,7 @@ class TrainingConfig(Options):
         clips = [name for name in ("clipnorm", "global_clipnorm", "clipvalue") if self.is_given(name)]
         if len(clips) > 1:
             raise UserError(f"--{' and --'.join(clips)}: give only one way of clipping; leave the others out")
-        self.require(
-            bool(self.init_from) or not self.freeze, "freeze", "keeps layers of --init_from; name a run there"
-        )
+        self.require(bool(self.init_from) or not self.freeze, "freeze", "keeps layers of --init_from; name a run there")
 
     @property
     def clipping(self) -> dict[str, float]:
@@ -339,16 +327,12 @@ class OutputConfig(Options):
     keep: int = option(
         2, "How many of the newest checkpoints to keep, in case one is damaged.", at_least=1, outcome=False
     )
-    sample_prompt: str = option(
-        "", r"What the sample after each epoch continues; \n is a new line. Empty: a new line."
-    )
+    sample_prompt: str = option("", r"What the sample after each epoch continues; \n is a new line. Empty: a new line.")
     sample_chars: int = option(300, "Characters of the sample after each epoch. 0: no sample.", at_least=0)
     sample_temperatures: tuple[float, ...] = option(
         (0.5, 1.0), "Write a sample at each of these temperatures.", at_least=0
     )
-    quiet: bool = option(
-        False, "Print only errors and the table at the end. Samples go to samples.txt.", outcome=False
-    )
+    quiet: bool = option(False, "Print only errors and the table at the end. Samples go to samples.txt.", outcome=False)
     verbose: bool = option(False, "Show TensorFlow's own messages too.", outcome=False)
 
     def check(self) -> None:
@@ -414,9 +398,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             ("plateau_factor", self.plateau_patience, "--plateau_patience"),
             ("max_rollbacks", self.on_divergence == "rollback", "--on_divergence=rollback"),
         ):
-            self.require(
-                bool(used) or not self.is_given(name), name, f"only has an effect with {needs}; leave it out"
-            )
+            self.require(bool(used) or not self.is_given(name), name, f"only has an effect with {needs}; leave it out")
 
     def _check_windows(self) -> None:
         """Checks that a model that reads whole windows is trained on one target a window, without a state."""

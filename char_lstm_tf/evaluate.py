@@ -50,9 +50,7 @@ class EvaluateConfig(Options):
         "0: one pass with carried state.",
         at_least=0,
     )
-    json: bool = option(
-        False, "Print JSON instead of a table: an object a line, the totals on the last line."
-    )
+    json: bool = option(False, "Print JSON instead of a table: an object a line, the totals on the last line.")
     tsv: str = option("", "File to write, with a line for each character: file, position, character, nats.")
     html: str = option("", "Page to write: the texts, coloured by surprise.")
 

@@ -30,9 +30,7 @@ class SampleConfig(Options):
     prompt: str = option("", "What the text continues. Empty: a new line.")
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
     chars: int = option(500, "Characters to write.", at_least=0)
-    stop: tuple[str, ...] = option(
-        (), "End before this text. Repeat it for others. --chars ends the text too."
-    )
+    stop: tuple[str, ...] = option((), "End before this text. Repeat it for others. --chars ends the text too.")
     temperature: float = option(
         0.8,
         "Below 1: safer. Above 1: wilder. 0: the likeliest character every time.",
@@ -60,9 +58,7 @@ class SampleConfig(Options):
     num_samples: int = option(
         1, "Texts to write side by side, with the seeds --seed, --seed + 1 and so on.", at_least=1
     )
-    json: bool = option(
-        False, "Print a JSON object a line for each text: prompt, text, and seed or (--beam) nats."
-    )
+    json: bool = option(False, "Print a JSON object a line for each text: prompt, text, and seed or (--beam) nats.")
 
     def check(self) -> None:
         """Checks what goes together."""
@@ -92,13 +88,9 @@ class SampleConfig(Options):
         try:
             return Path(self.prompt_file).read_text(encoding="utf-8")
         except OSError as error:
-            raise UserError(
-                f"--prompt_file={self.prompt_file}: {error.strerror}; name a file of text"
-            ) from error
+            raise UserError(f"--prompt_file={self.prompt_file}: {error.strerror}; name a file of text") from error
         except UnicodeDecodeError as error:
-            raise UserError(
-                f"--prompt_file={self.prompt_file}: not UTF-8 ({error.reason}); convert it"
-            ) from error
+            raise UserError(f"--prompt_file={self.prompt_file}: not UTF-8 ({error.reason}); convert it") from error
 
 
 def main(config: SampleConfig) -> None:
@@ -146,9 +138,7 @@ def report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
         )
 
 
-def print_texts(
-    config: SampleConfig, prompt: str, texts: Sequence[str], label: str, values: Sequence[float]
-) -> None:
+def print_texts(config: SampleConfig, prompt: str, texts: Sequence[str], label: str, values: Sequence[float]) -> None:
     """Prints finished texts, each with its seed or its nats."""
     for text, value in zip(texts, values, strict=True):
         if config.json:

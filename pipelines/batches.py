@@ -154,9 +154,7 @@ def training_batch(
     return _pair(windows, encoding=encoding, target=target, vocabulary_size=vocabulary_size)
 
 
-def _pair(
-    windows: tf.Tensor, *, encoding: str, target: str, vocabulary_size: int
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _pair(windows: tf.Tensor, *, encoding: str, target: str, vocabulary_size: int) -> tuple[tf.Tensor, tf.Tensor]:
     windows = tf.cast(windows, tf.int32)
     inputs, targets = windows[:, :-1], windows[:, 1:] if target == "sequence" else windows[:, -1]
     if encoding == "one_hot":

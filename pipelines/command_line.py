@@ -107,9 +107,7 @@ def _replace_repeated_flags(words: Sequence[str], flag_values: flags.FlagValues)
         flag_values[name].value = values
 
 
-def run(
-    main: Callable[[Any], int | None], options: type[Options], *, read: Callable[..., Any] | None = None
-) -> None:
+def run(main: Callable[[Any], int | None], options: type[Options], *, read: Callable[..., Any] | None = None) -> None:
     """Reads the command line, calls `main` with what it says, and ends the process.
 
     Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 130, 141 and 143: ended by

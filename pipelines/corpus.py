@@ -15,9 +15,7 @@ from pipelines import UserError
 from pipelines.sources import Source, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
-FORMAT = (
-    1  # part of a corpus's key: raise it when the files change their meaning, or the cleaner what it removes
-)
+FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning, or the cleaner what it removes
 CHUNK = 1 << 20  # characters in memory at a time, besides one document
 SPLITS = ("train", "validation", "test")
 
@@ -49,10 +47,7 @@ class IdRange:
         """
         size = np.dtype(self.dtype).itemsize
         with self.path.open("rb", buffering=0) as file:
-            read = [
-                os.pread(file.fileno(), length * size, (self.begin + start) * size)
-                for start in starts.tolist()
-            ]
+            read = [os.pread(file.fileno(), length * size, (self.begin + start) * size) for start in starts.tolist()]
         return np.frombuffer(b"".join(read), self.dtype).reshape(len(starts), length)
 
 
@@ -89,9 +84,7 @@ class Corpus:
     def load(cls, folder: Path) -> "Corpus":
         """Reads what `prepare` wrote."""
         facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        return cls(
-            folder, Vocabulary.load(folder / "vocabulary.json"), facts["characters"], tuple(facts["bounds"])
-        )
+        return cls(folder, Vocabulary.load(folder / "vocabulary.json"), facts["characters"], tuple(facts["bounds"]))
 
 
 def prepare(

@@ -61,9 +61,7 @@ class PreparedDataset:
                 text = record.get(self.text_key) if isinstance(record, dict) else None
                 if not isinstance(text, bytes):
                     keys = ", ".join(record) if isinstance(record, dict) else "none"
-                    raise UserError(
-                        f"--tfds_text_key={self.text_key}: no text in {self.name}, its features: {keys}"
-                    )
+                    raise UserError(f"--tfds_text_key={self.text_key}: no text in {self.name}, its features: {keys}")
                 yield text.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -93,9 +93,7 @@ class Options:
             wanted = kind.__name__ if type(kind) is type else kind
             raise UserError(f"--{field.name}={value!r}: must be of type {wanted}")
         choices, limits = field.metadata["choices"], field.metadata["limits"]
-        self.require(
-            not choices or value in choices, field.name, f"must be one of {', '.join(filter(None, choices))}"
-        )
+        self.require(not choices or value in choices, field.name, f"must be one of {', '.join(filter(None, choices))}")
         if value is None:
             return
         remedy = "must be " + " and ".join(f"{phrase} {limit:g}" for phrase, limit in limits.items())

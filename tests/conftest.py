@@ -22,8 +22,7 @@ def verse(lines: int, seed: int = 0) -> str:
     chance = random.Random(seed)
     words = "the old river runs below a quiet hill and every boat upon it dreams of open sea".split()  # noqa: SIM905
     return "".join(
-        " ".join(chance.choices(words, k=7)).capitalize() + ",;.!"[chance.randrange(4)] + "\n"
-        for _ in range(lines)
+        " ".join(chance.choices(words, k=7)).capitalize() + ",;.!"[chance.randrange(4)] + "\n" for _ in range(lines)
     )
 
 

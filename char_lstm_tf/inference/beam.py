@@ -27,9 +27,7 @@ def search(
         width: texts to keep.
     """
 
-    def write(
-        position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor
-    ) -> tuple:
+    def write(position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor) -> tuple:
         logits, states = step(ids, states)
         size = tf.shape(logits)[1]
         continued = scores[:, None] + tf.nn.log_softmax(sampling.without_unknown(logits))

@@ -14,18 +14,14 @@ def uniform_noise(seeds: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
         seeds: int64 `[B]`.
         position: of the character in the generated text, int64 scalar or `[B]`.
     """
-    counter = _mix(tf.bitcast(seeds, tf.uint64)) + tf.cast(position + 1, tf.uint64) * _constant(
-        0x9E3779B97F4A7C15
-    )
+    counter = _mix(tf.bitcast(seeds, tf.uint64)) + tf.cast(position + 1, tf.uint64) * _constant(0x9E3779B97F4A7C15)
     top_bits = tf.bitwise.right_shift(_mix(counter), _constant(40))  # 24 bits: what a float32 holds exactly
     return tf.cast(tf.cast(top_bits, tf.int32), tf.float32) / 2**24
 
 
 def _mix(bits: tf.Tensor) -> tf.Tensor:
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _constant(shift))) * _constant(
-            factor
-        )
+        bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _constant(shift))) * _constant(factor)
     return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _constant(31)))
 
 

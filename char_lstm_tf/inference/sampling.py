@@ -87,9 +87,7 @@ def absorb(step: Step, ids: tf.Tensor, lengths: tf.Tensor, states: Sequence[tf.T
     def read(position: tf.Tensor, *states: tf.Tensor) -> tuple:
         _, new_states = step(ids[:, position], states)
         reading = (position < lengths)[:, None]
-        return position + 1, *(
-            tf.where(reading, new, old) for new, old in zip(new_states, states, strict=True)
-        )
+        return position + 1, *(tf.where(reading, new, old) for new, old in zip(new_states, states, strict=True))
 
     longest = tf.reduce_max(lengths)
     return list(tf.while_loop(lambda position, *_: position < longest, read, (0, *states))[1:])

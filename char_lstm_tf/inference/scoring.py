@@ -144,9 +144,7 @@ class Scorer:
         """Returns the losses of several texts as `nats_of_each` does, with the state reset after every `window`."""
         starts = [range(0, max(len(ids) - 1, 0), window) for ids in texts]
         pieces = [
-            ids[start : start + window + 1]
-            for ids, begins in zip(texts, starts, strict=True)
-            for start in begins
+            ids[start : start + window + 1] for ids, begins in zip(texts, starts, strict=True) for start in begins
         ]
         nats = iter(self.nats_of_each(pieces))
         return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]

@@ -44,9 +44,7 @@ class _GatedCell(keras.Layer):
         self.bias = self.add_weight(shape=(width,), initializer=self._biases, name="bias")
 
     def _biases(self, shape: tuple[int, ...], dtype: str | None = None) -> keras.KerasTensor:
-        return ops.concatenate(
-            [ops.full((self.units,), 1.0 if gate == "f" else 0.0, dtype) for gate in self.gates]
-        )
+        return ops.concatenate([ops.full((self.units,), 1.0 if gate == "f" else 0.0, dtype) for gate in self.gates])
 
     def sums(self, inputs: keras.KerasTensor, output: keras.KerasTensor) -> list[keras.KerasTensor]:
         """Returns Wx + Rh + b, a tensor `[B, H]` for each of `gates`."""

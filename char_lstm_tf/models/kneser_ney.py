@@ -129,9 +129,7 @@ def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_si
         totals = np.add.reduceat(counts, first)
         taken = discounts(counts)[np.minimum(counts, 3)]
         share = (counts - taken) / np.repeat(totals, np.diff([*first, len(counts)]))
-        levels.append(
-            (distinct, first, np.add.reduceat(taken, first) / totals, numbers % vocabulary_size, share)
-        )
+        levels.append((distinct, first, np.add.reduceat(taken, first) / totals, numbers % vocabulary_size, share))
         shorter = numbers // vocabulary_size**2 * vocabulary_size + numbers % vocabulary_size
         numbers, counts = np.unique(shorter, return_counts=True)
     levels.reverse()

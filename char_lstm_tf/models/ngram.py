@@ -50,9 +50,7 @@ def build_ngram(
     variance = window * (config.embedding_size if encoding == "embedding" else 1)
     for number, units in enumerate(config.units, start=1):
         initializer = keras.initializers.RandomNormal(stddev=1 / math.sqrt(variance))
-        layers.append(
-            keras.layers.Dense(units, "tanh", kernel_initializer=initializer, name=f"hidden_{number}")
-        )
+        layers.append(keras.layers.Dense(units, "tanh", kernel_initializer=initializer, name=f"hidden_{number}"))
         if config.dropout:
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
         variance = units

@@ -82,11 +82,7 @@ def set_up_tensorflow(config: ModelConfig, batch_size: int) -> None:
     2×512 units. Operations get one thread each if every core has a group of rows and the layers are small.
     """
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # TensorFlow reads it when it first needs memory
-    fast = (
-        config.architecture in ("sequential", "functional")
-        and config.cell == "lstm"
-        and not config.bidirectional
-    )
+    fast = config.architecture in ("sequential", "functional") and config.cell == "lstm" and not config.bidirectional
     small = max(config.units) <= MAX_ONE_THREAD_UNITS and group_count(batch_size) >= cores()
     asked = "TF_NUM_INTRAOP_THREADS" in os.environ
     if fast and small and not asked and not tf.config.list_physical_devices("GPU"):
@@ -255,9 +251,7 @@ def input_gradient(grad_gates: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 def in_place_array(values: tf.Tensor) -> tf.TensorArray:
     """Returns `[T, …]` as an array in which a loop overwrites what it has read with its result."""
-    array = tf.TensorArray(
-        tf.float32, tf.shape(values)[0], clear_after_read=False, element_shape=values.shape[1:]
-    )
+    array = tf.TensorArray(tf.float32, tf.shape(values)[0], clear_after_read=False, element_shape=values.shape[1:])
     return array.unstack(values)
 
 

@@ -41,9 +41,7 @@ def zero_states(model: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tens
     return [tf.zeros([batch_size, size]) for size in state_sizes(model)]
 
 
-def step(
-    model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
+def step(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Reads one character in each row with the weights of `model`, and leaves no trace in it.
 
     Sampling, scoring and the export repeat this step. It calls the cells themselves, so it has no loop, no dropout and

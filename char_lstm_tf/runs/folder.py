@@ -61,13 +61,9 @@ class RunFolder:
         """
         folder = cls(Path(path))
         if not folder.path.is_dir():
-            raise UserError(
-                f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart"
-            )
+            raise UserError(f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart")
         if (folder.path / "saved_model.pb").is_file():
-            raise UserError(
-                f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}"
-            )
+            raise UserError(f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}")
         for file in (folder.flags, folder.vocabulary, folder.model):
             if not file.is_file():
                 raise UserError(f"--{flag}={path}: not a trained run, it has no {file.name}")
@@ -163,8 +159,7 @@ class RunFolder:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(
-                    f"--name={self.path.name}: another process trains {self.path}; choose another name, or wait "
-                    "for it"
+                    f"--name={self.path.name}: another process trains {self.path}; choose another name, or wait for it"
                 ) from None
             yield
         finally:

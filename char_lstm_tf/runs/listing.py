@@ -46,9 +46,7 @@ def comparison(one: RunFolder, other: RunFolder) -> str:
             lines.append(f"{'--' + name:<28}{format_flag(first[name]):>24}{format_flag(second[name]):>24}")
     metrics = one.load_metrics(), other.load_metrics()
     for split in ("validation", "test"):
-        lines.append(
-            f"{split + ' nats/char':<28}{_nats(metrics[0], split):>24}{_nats(metrics[1], split):>24}"
-        )
+        lines.append(f"{split + ' nats/char':<28}{_nats(metrics[0], split):>24}{_nats(metrics[1], split):>24}")
     for name in MEASURES:
         values = [f"{measured[name]:,}" if name in measured else "-" for measured in metrics]
         lines.append(f"{name.replace('_', ' '):<28}{values[0]:>24}{values[1]:>24}")

@@ -36,15 +36,11 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
     """Writes a line for each id, in order: the character's code point, and the character as JSON."""
     path = folder / "vocabulary.tsv"
-    path.write_text(
-        "".join(f"{ord(character)}\t{json.dumps(character)}\n" for character in vocabulary.characters)
-    )
+    path.write_text("".join(f"{ord(character)}\t{json.dumps(character)}\n" for character in vocabulary.characters))
     return path
 
 
 def id_table(vocabulary_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
     """Returns the table from code points to ids, both int64. A code point that isn't in the file has id 0."""
-    lines = tf.lookup.TextFileInitializer(
-        vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
-    )
+    lines = tf.lookup.TextFileInitializer(vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
     return tf.lookup.StaticHashTable(lines, 0)

@@ -17,9 +17,7 @@ Signature = tf.types.experimental.PolymorphicFunction
 
 SERVING_CHARS = 200  # characters that serving_default writes
 SERVING_TEMPERATURE = 0.8
-MAX_CHARS = (
-    100_000  # of one `generate`; with 2×128 units that takes 40 seconds for one row, two minutes for 64
-)
+MAX_CHARS = 100_000  # of one `generate`; with 2×128 units that takes 40 seconds for one row, two minutes for 64
 
 
 def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor, tf.Tensor]:
@@ -44,9 +42,7 @@ def require(holds: tf.Tensor, sentence: str, values: tf.Tensor) -> tf.Operation:
 def require_rows(prompt: tf.Tensor, **inputs: tf.Tensor) -> list[tf.Operation]:
     """Returns operations that fail unless each input has as many rows as `prompt`."""
     return [
-        require(
-            tf.shape(values) == tf.shape(prompt), f"{name} must have as many rows as prompt", tf.shape(values)
-        )
+        require(tf.shape(values) == tf.shape(prompt), f"{name} must have as many rows as prompt", tf.shape(values))
         for name, values in inputs.items()
     ]
 
@@ -105,9 +101,7 @@ class Signatures:
             rows = tf.shape(prompt)[0]
             # The operation gets seeds of zero. Otherwise the seed of the training run would be part of the export, and
             # every server that loads it would write the same text.
-            seeds = tf.raw_ops.RandomUniformInt(
-                shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0
-            )
+            seeds = tf.raw_ops.RandomUniformInt(shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0)
             text = self._write(
                 prompt,
                 tf.fill([rows], SERVING_CHARS),
@@ -175,9 +169,7 @@ class Signatures:
     def next_char(self) -> Signature:
         """Returns `prompt string[B], k int32[B]` → `chars string[B,K], probabilities float32[B,K]`."""
 
-        @tf.function(
-            input_signature=[tf.TensorSpec([None], tf.string, "prompt"), tf.TensorSpec([None], tf.int32, "k")]
-        )
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt"), tf.TensorSpec([None], tf.int32, "k")])
         def next_char(prompt: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the k likeliest next characters, likeliest first, of the distribution `generate` draws from.
 
@@ -230,8 +222,6 @@ class Signatures:
         def step(ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
             """Reads one id in each row: ids and states → logits and new states."""
             logits, new_states = self._step(ids, states)
-            return {"logits": logits} | {
-                f"new_state_{number}": state for number, state in enumerate(new_states)
-            }
+            return {"logits": logits} | {f"new_state_{number}": state for number, state in enumerate(new_states)}
 
         return step

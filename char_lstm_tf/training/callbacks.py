@@ -181,9 +181,7 @@ class SampleText(keras.callbacks.Callback):
         write_samples(self._writer, self._config, epoch, logs, path=self._path)
 
 
-def write_samples(
-    writer: Writer, config: Config, epoch: int, losses: dict[str, float], *, path: Path
-) -> None:
+def write_samples(writer: Writer, config: Config, epoch: int, losses: dict[str, float], *, path: Path) -> None:
     """Writes samples under a heading with the epoch, counted from 0, and its losses. Arguments as for `SampleText`."""
     rows = len(config.sample_temperatures)
     pieces = writer.write(

@@ -46,9 +46,7 @@ class Checkpoints:
     ) -> None:
         self._folder, self._progress, self._keep = folder, progress, keep
         # The mean gradient norm may overflow; training with clipped gradients survives that.
-        self._finite = [
-            variable.value for name in variables.keys() - {"sums"} for variable in variables[name]
-        ]
+        self._finite = [variable.value for name in variables.keys() - {"sums"} for variable in variables[name]]
         self._tensors = tf.train.Checkpoint(
             **{name: [variable.value for variable in part] for name, part in variables.items()}
         )

@@ -41,9 +41,7 @@ class SGD(_Measured, keras.optimizers.SGD):
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
 
 
-def learning_rate(
-    config: TrainingConfig, *, steps: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
+def learning_rate(config: TrainingConfig, *, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate of a run of `steps` batches, or its schedule."""
     lowest = config.final_learning_rate
     match config.schedule:

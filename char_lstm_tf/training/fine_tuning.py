@@ -26,9 +26,7 @@ def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> 
     values = []
     for weight, old in zip(model.weights, trained.get_weights(), strict=True):
         try:
-            values.append(
-                extend_weights(old, weight.numpy(), known=len(known), vocabulary_size=len(vocabulary))
-            )
+            values.append(extend_weights(old, weight.numpy(), known=len(known), vocabulary_size=len(vocabulary)))
         except ValueError:
             raise UserError(
                 f"--init_from={origin.folder.path}: {weight.path} has the shape {old.shape} there and "
@@ -48,9 +46,7 @@ def extend_weights(old: np.ndarray, fresh: np.ndarray, *, known: int, vocabulary
         ValueError: shapes differ by more than the characters.
     """
     places = [
-        np.arange(length)
-        if length == old_length
-        else np.arange(length).reshape(-1, vocabulary_size)[:, :known].ravel()
+        np.arange(length) if length == old_length else np.arange(length).reshape(-1, vocabulary_size)[:, :known].ravel()
         for length, old_length in zip(fresh.shape, old.shape, strict=True)
     ]
     value = fresh.copy()

@@ -66,9 +66,7 @@ def fit(
                 progress.step += 1
                 progress.seconds = time.monotonic() - started
                 chosen.on_train_batch_end(batch, logs)
-            logs = model.get_metrics_result() | {
-                "gradient_norm": float(model.optimizer.gradient_norm.result())
-            }
+            logs = model.get_metrics_result() | {"gradient_norm": float(model.optimizer.gradient_norm.result())}
             chosen.on_epoch_end(epoch, logs)
     finally:
         chosen.on_train_end(logs)  # closes files

@@ -59,9 +59,7 @@ class GradientProbe:
         finally:
             for variable, value in before:
                 variable.assign(value)
-        return GradientSnapshot(
-            *whole.numpy(), clipped(self._model.optimizer, *as_clipped.numpy()), reach.numpy()
-        )
+        return GradientSnapshot(*whole.numpy(), clipped(self._model.optimizer, *as_clipped.numpy()), reach.numpy())
 
     def _gradients_of(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
         model, weights = self._model, [weight.value for weight in self._model.trainable_variables]

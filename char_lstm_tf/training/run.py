@@ -111,9 +111,7 @@ class Run:
         progress = self.progress
         if self._config.resume:
             found = self.checkpoints.restore()
-            self._say(
-                f"resuming after step {progress.step:,}" if found else "no checkpoint: starting from step 0"
-            )
+            self._say(f"resuming after step {progress.step:,}" if found else "no checkpoint: starting from step 0")
         self._spent_before = progress.seconds
         self.checkpoints.save()  # a run that diverges before the next one needs it too
         windows = f"{self._batching.batch_size} windows of {self._batching.window} characters"
@@ -169,9 +167,7 @@ class Run:
         self.best.set_weights(self.model.get_weights())
         self._save_best()
 
-    def _callbacks(
-        self, asked_to_stop: Callable[[], signal.Signals | None]
-    ) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, asked_to_stop: Callable[[], signal.Signals | None]) -> list[keras.callbacks.Callback]:
         """Returns what happens around the steps, in its order."""
         config, folder, progress = self._config, self._folder, self.progress
         chars_per_step = self._batching.batch_size * self._batching.window

@@ -21,9 +21,7 @@ def check(file: Path) -> None:
     if not record.exists():
         _write_record(file, digest)
     elif record.read_text("utf-8").split()[:1] != [digest]:
-        raise UserError(
-            f"{file}: not what was downloaded (its SHA-256 differs): delete it to download it again"
-        )
+        raise UserError(f"{file}: not what was downloaded (its SHA-256 differs): delete it to download it again")
 
 
 def store(data: bytes, file: Path) -> None:

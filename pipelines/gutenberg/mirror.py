@@ -57,9 +57,7 @@ class Mirror:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UserError(f"--mirror={self.url} is no http address; try --mirror={DEFAULT_MIRROR}")
         if parts.hostname in _MAIN_SITES:
-            raise UserError(
-                f"--mirror={self.url} is the main site, which is for people; try --mirror={DEFAULT_MIRROR}"
-            )
+            raise UserError(f"--mirror={self.url} is the main site, which is for people; try --mirror={DEFAULT_MIRROR}")
 
     def address(self, path: str) -> str:
         """Returns the URL of a path: "cache/x" → "https://gutenberg.pglaf.org/cache/x"."""
@@ -70,9 +68,7 @@ def book_number(value: int | str) -> int:
     """Returns the number of a book: " 2600" → 2600. Raises UserError for anything else."""
     text = str(value).strip()
     if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
-        raise UserError(
-            f"--books={text[:40]!r}: not the number of a book, such as 84 in gutenberg.org/ebooks/84"
-        )
+        raise UserError(f"--books={text[:40]!r}: not the number of a book, such as 84 in gutenberg.org/ebooks/84")
     return int(text)
 
 
@@ -94,9 +90,7 @@ def fetch_book(book_id: int | str, *, mirror: Mirror, folder: Path) -> Path:
             downloaded. The message is one line with the book and the URL or file.
     """
     number = book_number(book_id)
-    return fetch_file(
-        book_paths(number), name=f"pg{number}.txt", called=f"book {number}", mirror=mirror, folder=folder
-    )
+    return fetch_file(book_paths(number), name=f"pg{number}.txt", called=f"book {number}", mirror=mirror, folder=folder)
 
 
 def fetch_books(book_ids: Sequence[int | str], *, mirror: Mirror, folder: Path) -> Iterator[tuple[int, Path]]:
@@ -156,9 +150,7 @@ def _pool(mirror: Mirror) -> urllib3.PoolManager:
         status_forcelist=_BUSY,
         retry_after_max=_LONGEST_WAIT,
     )
-    return urllib3.PoolManager(
-        headers={"User-Agent": USER_AGENT}, retries=retry, timeout=mirror.timeout_seconds
-    )
+    return urllib3.PoolManager(headers={"User-Agent": USER_AGENT}, retries=retry, timeout=mirror.timeout_seconds)
 
 
 def _objection(response: urllib3.BaseHTTPResponse) -> str:

@@ -40,9 +40,7 @@ def test_each_file_costs_what_score_of_the_saved_model_says(evaluated, trained):
     texts = [(folder / f"{number}.txt").read_text() for number in range(3)]
     result = loaded.signatures["score"](text=tf.constant(texts))
     assert result["characters"].numpy().tolist() == [file["characters"] for file in files]
-    assert result["nats_per_char"].numpy() == pytest.approx(
-        [file["nats_per_char"] for file in files], abs=1e-4
-    )
+    assert result["nats_per_char"].numpy() == pytest.approx([file["nats_per_char"] for file in files], abs=1e-4)
 
 
 def test_the_listing_adds_up_to_the_total_and_the_page_is_there(evaluated):

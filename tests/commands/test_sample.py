@@ -77,8 +77,6 @@ def test_greedy_is_temperature_0_and_beam_finds_at_least_as_likely_a_text(traine
     assert greedy == sample(trained, "--temperature=0")
     narrow = json.loads(sample(trained, "--beam=1", "--json"))
     assert narrow["text"] == greedy[:-1]
-    wide = [
-        json.loads(line) for line in sample(trained, "--beam=8", "--num_samples=3", "--json").splitlines()
-    ]
+    wide = [json.loads(line) for line in sample(trained, "--beam=8", "--num_samples=3", "--json").splitlines()]
     assert [text["nats"] for text in wide] == sorted(text["nats"] for text in wide)
     assert len({text["text"] for text in wide}) == 3

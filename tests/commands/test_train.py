@@ -40,9 +40,7 @@ def test_help_teaches_without_importing_tensorflow(program):
 def test_help_of_train_has_a_heading_for_each_group():
     lines = command("char_lstm_tf.train", "--help").stdout.splitlines()
     headings = [
-        line.split(":")[0]
-        for line in lines
-        if line.split(":")[0] in ("Text", "Batches", "Model", "Training", "Output")
+        line.split(":")[0] for line in lines if line.split(":")[0] in ("Text", "Batches", "Model", "Training", "Output")
     ]
     assert headings == ["Text", "Batches", "Model", "Training", "Output"]
     assert sum(line.startswith("  --") for line in lines) == len(Config(name="x").resolved())

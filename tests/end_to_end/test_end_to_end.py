@@ -156,16 +156,12 @@ def test_every_choice_trains_evaluates_and_exports(tmp_path, flags):
     )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "x" / "metrics.json").read_text())
-    assert (
-        0.9 * 41 * 4 * 16 < metrics["characters_seen"] <= 41 * 4 * 16
-    )  # the last batch of an epoch is short
+    assert 0.9 * 41 * 4 * 16 < metrics["characters_seen"] <= 41 * 4 * 16  # the last batch of an epoch is short
     assert ("test" in metrics) == ("--split=1,0,0" not in flags)
     assert (tmp_path / "x" / "samples.txt").exists() == ("--sample_chars=0" not in flags)
     assert keras.models.load_model(tmp_path / "x" / "model.keras").count_params() == metrics["parameters"]
     if "--split=1,0,0" not in flags:
         assert metrics["validation"]["nats_per_char"] < np.log(30)
-    refused = command(
-        "char_lstm_tf.train", f"--text={tmp_path}/verse.txt", "--name=x", f"--output_dir={tmp_path}"
-    )
+    refused = command("char_lstm_tf.train", f"--text={tmp_path}/verse.txt", "--name=x", f"--output_dir={tmp_path}")
     assert refused.returncode == 1
     assert "--overwrite" in refused.stderr

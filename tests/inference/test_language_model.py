@@ -64,9 +64,7 @@ def test_any_number_of_prompts_is_written_and_each_as_if_alone(model):
 def test_without_a_seed_texts_differ_and_a_stop_ends_them(model):
     assert model.generate(["a"], chars=60) != model.generate(["a"], chars=60)
     whole = model.generate(["a"], chars=60, seed=3)[0]
-    assert (
-        model.generate(["a"], chars=60, seed=3, stop=[whole[30:33]])[0] == whole[: whole.index(whole[30:33])]
-    )
+    assert model.generate(["a"], chars=60, seed=3, stop=[whole[30:33]])[0] == whole[: whole.index(whole[30:33])]
 
 
 def test_scores_are_those_of_evaluate(model, trained, tmp_path):
@@ -107,9 +105,7 @@ def test_next_characters_are_what_greedy_text_takes_and_what_scores_say(model):
     assert sum(probability for _, probability in every) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    "option", [{"chars": -1}, {"temperature": -0.1}, {"top_k": -1}, {"top_p": 0}, {"stop": [""]}]
-)
+@pytest.mark.parametrize("option", [{"chars": -1}, {"temperature": -0.1}, {"top_k": -1}, {"top_p": 0}, {"stop": [""]}])
 def test_an_argument_out_of_range_is_named(model, option):
     with pytest.raises(UserError, match=f"{next(iter(option))}=.*: out of range"):
         model.generate(["a"], **option)

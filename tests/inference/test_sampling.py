@@ -42,9 +42,7 @@ def test_the_likeliest_alone(options):
     assert draw(LOGITS, **options).tolist() == [0, 1, 0, 0]
 
 
-@pytest.mark.parametrize(
-    "options", [{"top_k": 2}, {"top_p": 0.41}, {"top_p": 0.69}, {"top_k": 3, "top_p": 0.6}]
-)
+@pytest.mark.parametrize("options", [{"top_k": 2}, {"top_p": 0.41}, {"top_p": 0.69}, {"top_k": 3, "top_p": 0.6}])
 def test_the_two_likeliest_in_their_proportion(options):
     np.testing.assert_allclose(draw(LOGITS, **options), [0, 4 / 7, 0, 3 / 7], atol=1e-4)
 
@@ -157,9 +155,7 @@ def writer():
 
 
 def texts(writer, prompt="ab", chars=520, seeds=(1,), temperature=1.0):
-    pieces = writer.write(
-        [prompt] * len(seeds), chars=chars, seeds=seeds, temperatures=[temperature] * len(seeds)
-    )
+    pieces = writer.write([prompt] * len(seeds), chars=chars, seeds=seeds, temperatures=[temperature] * len(seeds))
     return ["".join(row) for row in zip(*pieces, strict=True)]
 
 

@@ -34,7 +34,5 @@ def test_black_is_readable_on_every_colour():
     for colour in COLOURS:
         channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         linear = [value / 12.92 if value <= 0.04 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
-        luminance = (
-            0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-        )  # WCAG 2.1, "relative luminance"
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]  # WCAG 2.1, "relative luminance"
         assert (luminance + 0.05) / 0.05 >= 7

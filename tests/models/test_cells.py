@@ -15,9 +15,7 @@ def sigmoid(x):
 
 def peephole(x, h, c, kernel, recurrent, bias, peepholes):
     """Gers and Schmidhuber (2000), gate by gate."""
-    (wi, wf, wz, wo), (ri, rf, rz, ro), (bi, bf, bz, bo) = (
-        np.split(m, 4, -1) for m in (kernel, recurrent, bias)
-    )
+    (wi, wf, wz, wo), (ri, rf, rz, ro), (bi, bf, bz, bo) = (np.split(m, 4, -1) for m in (kernel, recurrent, bias))
     pi, pf, po = peepholes
     i = sigmoid(x @ wi + h @ ri + pi * c + bi)
     f = sigmoid(x @ wf + h @ rf + pf * c + bf)

@@ -98,9 +98,7 @@ def test_counting_by_chunks_is_counting_once(monkeypatch, chunk):
     ids = IDS[:700]
     monkeypatch.setattr(kneser_ney, "CHUNK", chunk)
     numbers, counts = kneser_ney.count(ids, order=3, vocabulary_size=V)
-    expected = Counter(
-        (int(b) * V + int(a)) * V + int(w) for a, b, w in zip(ids, ids[1:], ids[2:], strict=False)
-    )
+    expected = Counter((int(b) * V + int(a)) * V + int(w) for a, b, w in zip(ids, ids[1:], ids[2:], strict=False))
     assert dict(zip(numbers.tolist(), counts.tolist(), strict=True)) == expected
     assert numbers.tolist() == sorted(expected)
 

@@ -50,9 +50,7 @@ def ids():
 def test_steps_give_the_logits_of_one_full_pass(ids, architecture, cell, encoding, target):
     model = build(architecture, cell, encoding, target=target)
     logits = step_by_step(model, ids)
-    np.testing.assert_allclose(
-        logits if target == "sequence" else logits[:, -1], full_pass(model, ids), atol=1e-5
-    )
+    np.testing.assert_allclose(logits if target == "sequence" else logits[:, -1], full_pass(model, ids), atol=1e-5)
 
 
 @pytest.mark.parametrize(("architecture", "cell"), list(itertools.product(STACKS, networks.RECURRENT)))
@@ -62,9 +60,7 @@ def test_a_stream_equals_one_long_pass_and_steps_leave_it_alone(ids, architectur
     plain.set_weights(model.get_weights())
     whole = full_pass(plain, ids)
     for start in range(0, 10, 5):
-        np.testing.assert_allclose(
-            full_pass(model, ids[:, start : start + 5]), whole[:, start : start + 5], atol=1e-5
-        )
+        np.testing.assert_allclose(full_pass(model, ids[:, start : start + 5]), whole[:, start : start + 5], atol=1e-5)
         step_by_step(model, ids)
 
 
@@ -81,9 +77,7 @@ def test_dropout_is_between_layers_and_off_outside_training(ids, architecture):
 @pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
 def test_gates_of_every_layer_start_with_sums_of_the_same_size(cell, encoding):
     keras.utils.set_random_seed(0)
-    model = networks.build_sequential(
-        ModelConfig(units=(64, 96, 64), cell=cell), vocabulary_size=50, encoding=encoding
-    )
+    model = networks.build_sequential(ModelConfig(units=(64, 96, 64), cell=cell), vocabulary_size=50, encoding=encoding)
     ids = np.random.default_rng(0).integers(0, 50, (32, 60))
     hidden = np.eye(50, dtype="float32")[ids] if encoding == "one_hot" else model.layers[0](ids)
     for layer in model.layers[-4:-1]:
@@ -92,9 +86,7 @@ def test_gates_of_every_layer_start_with_sums_of_the_same_size(cell, encoding):
 
 
 def test_the_tutorials_model_has_their_parameters():
-    model = networks.build_sequential(
-        ModelConfig(units=(128,)), vocabulary_size=36, target="next_char", window=40
-    )
+    model = networks.build_sequential(ModelConfig(units=(128,)), vocabulary_size=36, target="next_char", window=40)
     lines = []
     model.summary(print_fn=lines.append)
     assert [layer.count_params() for layer in model.layers] == [84_480, 4_644]
@@ -107,9 +99,7 @@ def test_only_functional_reads_the_first_layer_at_the_output(ids):
         model = build(architecture)
         before = full_pass(model, ids)
         second = model.get_layer("lstm_2")
-        second.set_weights(
-            [np.zeros_like(weight) for weight in second.get_weights()]
-        )  # cuts the way through the stack
+        second.set_weights([np.zeros_like(weight) for weight in second.get_weights()])  # cuts the way through the stack
         cut = full_pass(model, ids)
         assert np.abs(cut - before).max() > 1e-3
         varies = np.abs(cut - cut[:1]).max() > 1e-6  # do outputs still depend on the input?

@@ -54,9 +54,7 @@ def results_and_gradients(made, *, rows, steps, static=True):
     values = [chance.normal(size=shape) for shape in ((rows, steps, INPUT), (rows, UNITS), (rows, UNITS))]
     values = [tf.constant(value, tf.float32) for value in values]
 
-    @tf.function(
-        input_signature=[tf.TensorSpec(value.shape if static else [None] * value.ndim) for value in values]
-    )
+    @tf.function(input_signature=[tf.TensorSpec(value.shape if static else [None] * value.ndim) for value in values])
     def run(x, h, c):
         x = tf.ensure_shape(x, [None, None, INPUT])
         h, c = (tf.ensure_shape(state, [None, UNITS]) for state in (h, c))
@@ -64,10 +62,7 @@ def results_and_gradients(made, *, rows, steps, static=True):
             tape.watch([x, h, c])
             results = made(x, initial_state=[h, c], training=True)
             joined = tf.add_n(
-                [
-                    tf.reduce_sum(tf.sin(tf.cast(result, tf.float32) * (2 + n)))
-                    for n, result in enumerate(results)
-                ]
+                [tf.reduce_sum(tf.sin(tf.cast(result, tf.float32) * (2 + n))) for n, result in enumerate(results)]
             )
         return results, tape.gradient(joined, [x, h, c, *made.trainable_variables])
 

@@ -25,9 +25,7 @@ def lstm(x, h, c, kernel, recurrent, bias):
 
 
 def gru(x, h, _, kernel, recurrent, bias):
-    (xz, xr, xn), (hz, hr, hn) = (
-        np.split(sums, 3, -1) for sums in (x @ kernel + bias[0], h @ recurrent + bias[1])
-    )
+    (xz, xr, xn), (hz, hr, hn) = (np.split(sums, 3, -1) for sums in (x @ kernel + bias[0], h @ recurrent + bias[1]))
     z, r = sigmoid(xz + hz), sigmoid(xr + hr)
     return z * h + (1 - z) * np.tanh(xn + r * hn), _
 
@@ -97,9 +95,7 @@ def gradients(loss, weights):
 def test_logits_and_gradients_are_those_of_numpy(options, encoding):
     config = ModelConfig(units=(3, 4), embedding_size=2, **options)
     target = "next_char" if config.bidirectional else "sequence"
-    model = networks.BUILD[config.architecture](
-        config, vocabulary_size=V, encoding=encoding, target=target, window=T
-    )
+    model = networks.BUILD[config.architecture](config, vocabulary_size=V, encoding=encoding, target=target, window=T)
     chance = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(weight + chance.normal(0, 0.5, weight.shape))

@@ -79,9 +79,7 @@ def test_a_step_answers_for_the_last_characters_and_unknown_ones_before_the_text
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_that_trains_gives_what_the_kept_one_gives(ids, name):
     kept, config = build(name), ModelConfig(**MODELS[name])
-    trained = networks.BUILD[config.architecture](
-        config, vocabulary_size=V, target="next_char", window=T, trains=True
-    )
+    trained = networks.BUILD[config.architecture](config, vocabulary_size=V, target="next_char", window=T, trains=True)
     trained.set_weights(kept.get_weights())
     np.testing.assert_allclose(called(trained, ids[:, :T]), called(kept, ids[:, :T]), atol=1e-6)
 
@@ -148,9 +146,7 @@ def test_every_sum_of_the_first_layer_starts_with_the_same_size():
     for joined in ("concat", "bag"):
         for encoding in ("one_hot", "embedding"):
             config = ModelConfig(architecture="ngram", units=(512,), ngram_inputs=joined)
-            model = networks.build_ngram(
-                config, vocabulary_size=60, encoding=encoding, target="next_char", window=9
-            )
+            model = networks.build_ngram(config, vocabulary_size=60, encoding=encoding, target="next_char", window=9)
             hidden = windows_of = chance.integers(1, 60, (200, 9))
             if encoding == "one_hot":
                 hidden = np.eye(60, dtype="f")[windows_of]

@@ -61,9 +61,7 @@ def test_stream_rows_go_on_where_they_ended_and_share_no_character(ids):
     places = [text.index(row) for row in rows]
     assert places == [0, 199, 398, 597]  # (800 - 1) // 4 characters a row
     assert all(len(row) == 192 for row in rows)  # as many whole windows as fit
-    assert all(
-        batch[row][-1] == after[row][0] for batch, after in itertools.pairwise(batches) for row in range(4)
-    )
+    assert all(batch[row][-1] == after[row][0] for batch, after in itertools.pairwise(batches) for row in range(4))
 
 
 def test_stream_begins_anew_each_epoch(ids):
@@ -82,9 +80,7 @@ def test_shuffled_gives_every_window_once_an_epoch(ids, stride):
 
 def test_shuffled_order_is_new_each_epoch_and_repeats_with_the_seed(ids):
     def order(seed):
-        return [
-            row for batch in windows(ids, Batching("shuffled", 8, 16, seed=seed), epochs=2) for row in batch
-        ]
+        return [row for batch in windows(ids, Batching("shuffled", 8, 16, seed=seed), epochs=2) for row in batch]
 
     first = order(1)
     half = len(first) // 2

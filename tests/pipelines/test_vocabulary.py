@@ -45,9 +45,7 @@ def test_ids_take_a_byte_up_to_256_of_them(size, dtype):
     assert vocabulary.encode(vocabulary.characters).tolist() == list(range(size))
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{}", '{"characters": ["a"]}', '{"characters": ["\\ufffd", "a", "a"]}']
-)
+@pytest.mark.parametrize("content", ["", "{}", '{"characters": ["a"]}', '{"characters": ["\\ufffd", "a", "a"]}'])
 def test_a_file_that_is_no_vocabulary_is_named(tmp_path, content):
     path = tmp_path / "vocabulary.json"
     path.write_text(content)

@@ -49,9 +49,7 @@ def test_repeating_a_run_does_not_replace_it():
     assert not config_from_lines(flag_lines(Config(name="x", overwrite=True))).overwrite
 
 
-@pytest.mark.parametrize(
-    "name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")]
-)
+@pytest.mark.parametrize("name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")])
 def test_every_recipe_is_a_valid_configuration_with_its_story_in_its_head(name):
     path = ROOT / "char_lstm_tf" / "flagfiles" / name
     config_from_lines(f"--flagfile={path}\n--name=x")

@@ -30,9 +30,7 @@ def test_a_resumed_run_has_the_flags_it_started_with(started):
     where, config = started
     plan = plan_run(**where, resume=True)
     assert plan.config.resolved() == config.resolved() | {"resume": True}
-    again = plan_run(
-        **where, resume=True, window=40, units=(5, 6), keep=7, sample_prompt="a\nb", batching="stream"
-    )
+    again = plan_run(**where, resume=True, window=40, units=(5, 6), keep=7, sample_prompt="a\nb", batching="stream")
     assert again.config.keep == 7
     assert again.config.prompt == config.prompt
 

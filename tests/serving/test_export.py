@@ -78,9 +78,7 @@ def test_signatures_take_rows_of_rank_1(loaded):
         [None, 5],
         [None, 5],
     ]
-    assert loaded.signatures["serving_default"].structured_input_signature[1]["prompt"].shape.as_list() == [
-        None
-    ]
+    assert loaded.signatures["serving_default"].structured_input_signature[1]["prompt"].shape.as_list() == [None]
 
 
 def test_it_holds_the_weights_once_and_no_operation_of_one_device(exported, moved):
@@ -89,9 +87,7 @@ def test_it_holds_the_weights_once_and_no_operation_of_one_device(exported, move
     graph = saved.meta_graphs[0].graph_def
     operations = {node.op for function in graph.library.function for node in function.node_def}
     operations |= {node.op for node in graph.node}
-    assert not {
-        name for name in operations if "PyFunc" in name or "Cudnn" in name or "Xla" in name or "Block" in name
-    }
+    assert not {name for name in operations if "PyFunc" in name or "Cudnn" in name or "Xla" in name or "Block" in name}
     assert not any(function.attr["_XlaMustCompile"].b for function in graph.library.function)
     weights = [
         shape

@@ -172,9 +172,7 @@ def test_warm_up_requests_are_what_the_server_replays(moved, loaded):
     for record in tf.data.TFRecordDataset(str(moved / warmup.FILE)).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         inputs = {name: tf.constant(tf.make_ndarray(value)) for name, value in request.inputs.items()}
-        assert all(
-            len(value) for value in loaded.signatures[request.model_spec.signature_name](**inputs).values()
-        )
+        assert all(len(value) for value in loaded.signatures[request.model_spec.signature_name](**inputs).values())
         replayed.add(request.model_spec.signature_name)
     assert replayed == set(loaded.signatures)
 

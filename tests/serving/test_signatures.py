@@ -80,9 +80,7 @@ def test_every_signature_of_the_design_and_its_names(loaded):
     assert names["next_char"][1] == {"chars": (tf.string, 2), "probabilities": (tf.float32, 2)}
     assert names["score"] == (["text"], {"nats_per_char": (tf.float32, 1), "characters": (tf.int32, 1)})
     for signature in loaded.signatures.values():
-        shapes = {
-            value.name: value.shape.as_list() for value in signature.structured_input_signature[1].values()
-        }
+        shapes = {value.name: value.shape.as_list() for value in signature.structured_input_signature[1].values()}
         assert all(shape == [None] for name, shape in shapes.items() if not name.startswith("state_"))
 
 
@@ -146,9 +144,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, (values, _) in BAD.items() for value in values]
-)
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (values, _) in BAD.items() for value in values])
 def test_a_bad_value_is_refused_with_a_sentence(generate, name, value):
     with pytest.raises(tf.errors.InvalidArgumentError, match=BAD[name][1]):
         generate(["a", "b"], **{name: [OFF[name], value]})
@@ -167,9 +163,7 @@ def test_next_char_refuses_candidates_that_cannot_be(loaded, k):
 
 
 def test_next_char_gives_the_distribution_without_the_unknown_likeliest_first(model, loaded):
-    result = loaded.signatures["next_char"](
-        prompt=tf.constant(["the r", "", "☃"]), k=tf.constant([SIZE, 2, 0])
-    )
+    result = loaded.signatures["next_char"](prompt=tf.constant(["the r", "", "☃"]), k=tf.constant([SIZE, 2, 0]))
     chars = [[char.decode() for char in row] for row in result["chars"].numpy()]
     probabilities = result["probabilities"].numpy()
     states = stepping.zero_states(model, 1)

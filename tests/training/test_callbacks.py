@@ -17,9 +17,7 @@ VOCABULARY = Vocabulary.fit("abc\n")
 
 @pytest.fixture
 def model():
-    return networks.build_sequential(
-        ModelConfig(units=(4,)), vocabulary_size=len(VOCABULARY), stream_batch_size=2
-    )
+    return networks.build_sequential(ModelConfig(units=(4,)), vocabulary_size=len(VOCABULARY), stream_batch_size=2)
 
 
 def states(model):
@@ -131,9 +129,7 @@ def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path, capsys
     text = path.read_text()
     printed = "" if quiet else text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
     assert capsys.readouterr().out == printed
-    assert (
-        "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
-    )
+    assert "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
     assert text.index("epoch 1") < text.index("epoch 2: loss 2.0000 (")
     rows = writer.write(["ab", "ab"], chars=60, temperatures=temperatures, seeds=(1, 1))
     for temperature, written in zip(temperatures, zip(*rows, strict=True), strict=True):

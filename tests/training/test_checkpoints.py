@@ -72,9 +72,7 @@ def damage(path, how):
 
 
 @pytest.mark.parametrize("how", ["truncated", "missing", "a bit flipped"])
-@pytest.mark.parametrize(
-    "file", ["tensors.index", "tensors.data-00000-of-00001", "progress.json", "SHA256SUMS"]
-)
+@pytest.mark.parametrize("file", ["tensors.index", "tensors.data-00000-of-00001", "progress.json", "SHA256SUMS"])
 def test_a_damaged_checkpoint_is_skipped_in_favour_of_the_previous_one(
     folder, checkpoints, weights, progress, capsys, file, how
 ):
@@ -103,9 +101,7 @@ def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before_it(folder, check
     limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))  # bytes a file; the tensors need 4,000
     try:
-        with pytest.raises(
-            UserError, match=r"step-000000002: .*; the previous checkpoint is kept; make room"
-        ):
+        with pytest.raises(UserError, match=r"step-000000002: .*; the previous checkpoint is kept; make room"):
             saved(checkpoints, weights, progress, step=2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
@@ -128,9 +124,7 @@ def test_what_was_appended_after_the_checkpoint_is_taken_back(folder, checkpoint
         checkpoints.restore()
 
 
-def test_a_checkpoint_of_another_text_is_refused_before_anything_changes(
-    folder, checkpoints, weights, progress
-):
+def test_a_checkpoint_of_another_text_is_refused_before_anything_changes(folder, checkpoints, weights, progress):
     saved(checkpoints, weights, progress, step=1)
     weights.assign(np.zeros(1000))
     other = Checkpoints(folder, {"model": [weights]}, Progress(corpus="d", steps=100), keep=2)

@@ -49,9 +49,7 @@ def test_constant_stays():
 def largest_step(**clip):
     """Returns the step of plain gradient descent on weights whose gradients are 30 and 40, and 120."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="a", kernel_initializer="zeros")])
-    compiling.compile_model(
-        model, config(optimizer="sgd", learning_rate=1.0, schedule="constant", **clip), steps=1
-    )
+    compiling.compile_model(model, config(optimizer="sgd", learning_rate=1.0, schedule="constant", **clip), steps=1)
     kernel, bias = model.trainable_variables
     model.optimizer.apply([np.array([[30.0], [40.0]]), np.array([120.0])], [kernel, bias])
     return [*-kernel.numpy().ravel(), *-bias.numpy()]
@@ -86,9 +84,7 @@ def test_penalties_are_minimized_and_the_loss_in_the_logs_is_nats_alone():
     losses, after = [], []
     for penalties in ({}, {"l1": 0.01, "l2": 0.1}):
         keras.utils.set_random_seed(2)
-        model = networks.build_sequential(
-            ModelConfig(cell="coupled", units=(4,)), vocabulary_size=5, window=3
-        )
+        model = networks.build_sequential(ModelConfig(cell="coupled", units=(4,)), vocabulary_size=5, window=3)
         before = {weight.path: weight.numpy() for weight in model.weights}
         options = {"optimizer": "sgd", "learning_rate": 1.0, "schedule": "constant", "clipnorm": 0.0}
         compiling.compile_model(model, config(**options, **penalties), steps=1)

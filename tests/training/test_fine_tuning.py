@@ -22,10 +22,7 @@ def test_old_ids_keep_their_weights_and_new_ones_stay_fresh():
     logits = extend_weights(np.ones((3, 2)), np.full((3, 4), 9.0), known=2, vocabulary_size=4)
     assert logits.tolist() == [[1, 1, 9, 9]] * 3
     assert extend_weights(np.ones(2), np.full(3, 9.0), known=2, vocabulary_size=3).tolist() == [1, 1, 9]
-    assert (
-        extend_weights(np.ones((2, 2)), np.full((2, 2), 9.0), known=2, vocabulary_size=3).tolist()
-        == [[1, 1]] * 2
-    )
+    assert extend_weights(np.ones((2, 2)), np.full((2, 2), 9.0), known=2, vocabulary_size=3).tolist() == [[1, 1]] * 2
 
 
 def test_each_of_several_characters_read_at_once_has_its_own_block():
@@ -42,9 +39,7 @@ def test_weights_that_differ_by_more_than_characters_are_refused(old):
 @pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
 def test_frozen_layers_are_the_first_ones(encoding):
     def frozen(count):
-        model = networks.build_functional(
-            ModelConfig(units=(3, 4), dropout=0.1), vocabulary_size=5, encoding=encoding
-        )
+        model = networks.build_functional(ModelConfig(units=(3, 4), dropout=0.1), vocabulary_size=5, encoding=encoding)
         fine_tuning.freeze(model, count)
         return [layer.name for layer in model.layers if layer.weights and not layer.trainable]
 
@@ -79,9 +74,7 @@ def test_a_run_that_starts_from_another_begins_at_its_loss(trained, tmp_path):
 
 def test_new_characters_get_ids_after_the_old_ones(tmp_path):
     def prepare(**options):
-        return corpus.prepare(
-            [FakeSource(["zebra" * 4 + "aaa"])], split=(1, 0, 0), folder=tmp_path, **options
-        )
+        return corpus.prepare([FakeSource(["zebra" * 4 + "aaa"])], split=(1, 0, 0), folder=tmp_path, **options)
 
     known = Vocabulary.fit("bear!")
     extended = prepare(known=known)

@@ -70,9 +70,7 @@ def changed(before, after):
 
 
 @pytest.mark.parametrize(("architecture", "cell", "encoding", "target"), CHOICES)
-def test_a_look_is_the_gradient_of_the_step_that_comes_and_changes_nothing(
-    architecture, cell, encoding, target
-):
+def test_a_look_is_the_gradient_of_the_step_that_comes_and_changes_nothing(architecture, cell, encoding, target):
     model = build(architecture, cell, encoding, target)
     model.train_on_batch(*batch(1, encoding, target))  # so that the states aren't zero, and dropout has drawn
     before = values(model)
@@ -227,11 +225,7 @@ def test_an_epoch_that_is_trained_again_replaces_its_rows(tmp_path):
 
 def test_the_log_takes_means_and_of_elements_the_largest():
     def snapshot(norm, element, clipped, reach):
-        return gradients.GradientSnapshot(
-            np.array([norm]), np.array([element]), np.array([clipped]), np.array(reach)
-        )
+        return gradients.GradientSnapshot(np.array([norm]), np.array([element]), np.array([clipped]), np.array(reach))
 
-    norms, largest, shares, reach = gradients.summary(
-        [snapshot(1, 5, True, [2, 0]), snapshot(4, 3, False, [4, 1])]
-    )
+    norms, largest, shares, reach = gradients.summary([snapshot(1, 5, True, [2, 0]), snapshot(4, 3, False, [4, 1])])
     assert (norms, largest, shares, reach.tolist()) == ([2.5], [5], [0.5], [3, 0.5])

@@ -19,9 +19,7 @@ _END_LINE = re.compile(_STARS + "END" + _OF_GUTENBERG, re.IGNORECASE)
 _WRAPPED = re.compile(r"[^\n]*?(?:\n[^\n]+?){0,3}?\*{3}[ \t]*(?=\n|\Z)")
 _LINE = re.compile(r"[^\n]*")
 
-_SMALL_PRINT_BEGINS = re.compile(
-    r"^[ \t]*\*+[ \t]*(?:START\W+THE )?SMALL PRINT!.*", re.IGNORECASE | re.MULTILINE
-)
+_SMALL_PRINT_BEGINS = re.compile(r"^[ \t]*\*+[ \t]*(?:START\W+THE )?SMALL PRINT!.*", re.IGNORECASE | re.MULTILINE)
 _SMALL_PRINT_ENDS = re.compile(
     r"^[ \t]*\*+END\W+THE SMALL PRINT!.*|^\[\"Small Print\" V\..*", re.IGNORECASE | re.MULTILINE
 )

@@ -59,9 +59,7 @@ LONGEST_REMARK = 3_000
 _PICTURE = re.compile(r"\[[ _]*(?:illustrations?|picture:|larawan)(?![a-z])", re.IGNORECASE)
 _BRACKET = re.compile(r"[\[\]]")
 _LONGEST_CAPTION = 3_000
-_IMAGE_FILE = re.compile(
-    r"^[ \t]*(?:[\w-]+\.(?:jpe?g|png|gif)(?: \(\d+K\))?\s+Full Size|\d{4}m)[ \t]*$", re.MULTILINE
-)
+_IMAGE_FILE = re.compile(r"^[ \t]*(?:[\w-]+\.(?:jpe?g|png|gif)(?: \(\d+K\))?\s+Full Size|\d{4}m)[ \t]*$", re.MULTILINE)
 _ELECTRONIC_VERSION = "<<THIS ELECTRONIC VERSION OF"  # the licence between the plays of old Shakespeares
 
 

@@ -142,9 +142,7 @@ def test_missing_book_is_a_users_error_and_leaves_no_dataset(server, tmp_path):
     assert len(records(gutenberg.prepare([1, 6], data_dir=tmp_path, mirror=server.mirror()))) == 2
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"), [("cookbook", "war_and_peace"), ("everything", "--beam_options=")]
-)
+@pytest.mark.parametrize(("wrong", "said"), [("cookbook", "war_and_peace"), ("everything", "--beam_options=")])
 def test_configuration_that_cannot_be(tmp_path, wrong, said):
     with pytest.raises(UserError, match=f"gutenberg/{wrong}.*{said}"):
         gutenberg.prepare(wrong, data_dir=tmp_path, mirror=gutenberg.Mirror())
@@ -172,9 +170,7 @@ def test_lists_have_names_of_their_own():
 
 
 def test_beam_makes_the_same_records_and_leaves_out_what_is_missing(server, tmp_path):
-    options = pytest.importorskip(
-        "apache_beam.options.pipeline_options", reason="needs requirements-beam.txt"
-    )
+    options = pytest.importorskip("apache_beam.options.pipeline_options", reason="needs requirements-beam.txt")
     beam = gutenberg.prepare(
         [5, 2, 6, 1], data_dir=tmp_path, mirror=server.mirror(), beam_options=options.PipelineOptions()
     )
@@ -190,9 +186,7 @@ def run(*arguments):
 
 
 def test_command_prints_where_the_records_lie(server, tmp_path):
-    done = run(
-        "--books=2,1", f"--mirror={server.mirror().url}", "--pause_seconds=0", f"--data_dir={tmp_path}"
-    )
+    done = run("--books=2,1", f"--mirror={server.mirror().url}", "--pause_seconds=0", f"--data_dir={tmp_path}")
     assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/1.0.0\n", 0)
 
 

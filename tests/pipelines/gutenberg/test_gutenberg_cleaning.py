@@ -169,9 +169,7 @@ def test_lines_that_look_like_markers_and_are_not():
 
 
 def test_licence_between_the_plays():
-    licence = (
-        "<<THIS ELECTRONIC VERSION OF THE WORKS IS COPYRIGHT AND IS\nPROVIDED BY PROJECT GUTENBERG ETEXT.>>"
-    )
+    licence = "<<THIS ELECTRONIC VERSION OF THE WORKS IS COPYRIGHT AND IS\nPROVIDED BY PROJECT GUTENBERG ETEXT.>>"
     acts = ["ACT I\n\n" + "A word.\n" * 300, "ACT II\n\n" + "A deed.\n" * 300]
     assert clean(wrapped(f"\n\n{licence}\n\n".join(acts))).text == "\n\n".join(acts)
 
@@ -252,9 +250,7 @@ def test_note_and_the_line_that_announces_it_go_but_not_the_contents():
 
 
 def test_a_transcriber_in_the_story_stays():
-    story = BOOK.replace(
-        "THE END", "transcriber's notes: lost, and so was he.\n\nTranscribers are people.\n\nTHE END"
-    )
+    story = BOOK.replace("THE END", "transcriber's notes: lost, and so was he.\n\nTranscribers are people.\n\nTHE END")
     assert clean(wrapped(story)).text == story
 
 
@@ -278,9 +274,7 @@ def test_markers_of_illustrations(before, after):
     assert clean(wrapped(before)).text == (before if after is None else after)
 
 
-PROGRAM = (
-    'START = "*** START OF THIS PROJECT GUTENBERG EBOOK"\n\n\ndef lamp():\n\treturn [i for i in START]\n'
-)
+PROGRAM = 'START = "*** START OF THIS PROJECT GUTENBERG EBOOK"\n\n\ndef lamp():\n\treturn [i for i in START]\n'
 LETTER = """\
 Dear Ann,
 
@@ -296,9 +290,7 @@ Bo
 ARTICLE = "Project Gutenberg eBooks are free.\n\nSo are the birds.\n"
 
 
-@pytest.mark.parametrize(
-    "text", [BOOK, PROGRAM, LETTER, ARTICLE, "", "\n\n x\n\n\n", "no newline", "*** bare ***\n"]
-)
+@pytest.mark.parametrize("text", [BOOK, PROGRAM, LETTER, ARTICLE, "", "\n\n x\n\n\n", "no newline", "*** bare ***\n"])
 def test_text_from_elsewhere_is_left_alone(text):
     cleaned = clean(text)
     assert (cleaned.text, cleaned.rules, cleaned.dropped, cleaned.kept) == (text, (), 0, len(text))
@@ -513,9 +505,7 @@ def test_no_source_is_written_over_not_even_one_to_come(tmp_path):
 
 def test_help_teaches():
     done = run("--help")
-    assert all(
-        word in done.stdout for word in ("characters kept", "corpus.zip", "--output", "--text_encoding")
-    )
+    assert all(word in done.stdout for word in ("characters kept", "corpus.zip", "--output", "--text_encoding"))
 
 
 def real_texts():
@@ -542,9 +532,7 @@ WORDS_OF_GUTENBERG = (
 )
 
 
-@pytest.mark.skipif(
-    not REAL_DATA.is_dir(), reason="needs the real texts of ../shared/data, which aren't ours"
-)
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="needs the real texts of ../shared/data, which aren't ours")
 def test_real_books():
     characters = seconds = count = 0
     for name, data in real_texts():

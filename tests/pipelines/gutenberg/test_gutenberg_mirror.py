@@ -295,9 +295,7 @@ def test_interrupted_download_leaves_nothing_that_looks_finished(server, tmp_pat
     assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).read_bytes() == WHOLE
 
 
-@pytest.mark.parametrize(
-    "wrong", ["../84", "84/../../x", "0", "-1", "8.4", "", "abc", "84\n85", "9" * 9, "\u0664"]
-)
+@pytest.mark.parametrize("wrong", ["../84", "84/../../x", "0", "-1", "8.4", "", "abc", "84\n85", "9" * 9, "\u0664"])
 def test_what_is_no_number_never_becomes_a_path(wrong):
     with pytest.raises(UserError, match="not the number of a book"):
         book_number(wrong)
