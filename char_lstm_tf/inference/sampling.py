@@ -137,7 +137,7 @@ def generate(
 class Writer:
     """Writes text with the weights that `model` has at the time of the call, and leaves no trace in it.
 
-    The loops are compiled for 1, 2, 4, 8 … rows, and other numbers of rows are filled up.
+    The loops are compiled for 1, 4, 16, 64 … rows. Other numbers of rows are filled up.
     """
 
     def __init__(self, model: keras.Model, vocabulary: Vocabulary) -> None:
@@ -199,7 +199,7 @@ class Writer:
         return self._probabilities(*self._read(prompts)).numpy()[: len(prompts)]
 
     def _read(self, prompts: Sequence[str]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns the last id of each prompt, int32 `[B]`, and the states before it is read; B is a power of two."""
+        """Returns the last id of each prompt, int32 `[B]`, and the states before it is read; B is filled up."""
         texts = [self._vocabulary.encode(prompt or START).astype(np.int32) for prompt in prompts]
         texts += [texts[0][-1:]] * (filled_up(len(texts)) - len(texts))
         states = stepping.zero_states(self._model, len(texts))
@@ -211,5 +211,5 @@ class Writer:
 
 
 def filled_up(count: int) -> int:
-    """Returns the smallest power of two that isn't below a positive number."""
-    return 1 << (count - 1).bit_length()
+    """Returns the smallest of 1, 4, 16, 64 … that isn't below a positive number."""
+    return 4 ** ((count - 1).bit_length() + 1 >> 1)

@@ -71,7 +71,11 @@ class Score:
 
 
 def losses(
-    step: Step, ids: tf.Tensor, targets: tf.Tensor, states: Sequence[tf.Tensor]
+    step: Step,
+    ids: tf.Tensor,
+    targets: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    length: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Returns the loss of each target, in nats, float32 `[B, T]`, and the states after the last id.
 
@@ -80,6 +84,7 @@ def losses(
         ids: int32 `[B, T]`.
         targets: the character after each of them, int32 `[B, T]`.
         states: before the first id, float32 `[B, H]` each.
+        length: ids of each row to read, int32; None: all T. The losses after them are 0.
     """
 
     def read(position: tf.Tensor, nats: tf.TensorArray, *states: tf.Tensor) -> tuple:
@@ -87,11 +92,12 @@ def losses(
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[:, position], logits)
         return position + 1, nats.write(position, loss), *new_states
 
-    length = tf.shape(ids)[1]
+    size = tf.shape(ids)[1]
+    last = size if length is None else length
     _, nats, *states = tf.while_loop(
-        lambda position, *_: position < length,
+        lambda position, *_: position < last,
         read,
-        (0, tf.TensorArray(tf.float32, length, element_shape=ids.shape[:1]), *states),
+        (0, tf.TensorArray(tf.float32, size, element_shape=ids.shape[:1]), *states),
     )
     return tf.transpose(nats.stack()), states
 
@@ -99,7 +105,7 @@ def losses(
 class Scorer:
     """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it.
 
-    The loop is compiled for 1, 2, 4, 8 or 16 rows, and for as many lengths of a chunk; other sizes are filled up.
+    The loop is compiled for 1, 4 and 16 rows. Other numbers of rows are filled up.
 
     Args:
         model: of `models.build`.
@@ -116,12 +122,12 @@ class Scorer:
         self._nats = tf.function(self._nats_of_chunk, jit_compile=True)
 
     def _nats_of_chunk(
-        self, ids: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]
+        self, ids: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor], length: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         if windows.reads_windows(self._model):  # no window waits for another, so they are read all at once
             logits, state = windows.read(self._model, ids, *states)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
-        return losses(lambda ids, states: stepping.step(self._model, ids, states), ids, targets, states)
+        return losses(lambda ids, states: stepping.step(self._model, ids, states), ids, targets, states, length)
 
     def nats_of_each(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns the loss of each character but the first, in nats, float32 `[N - 1]`, of several texts.
@@ -172,15 +178,18 @@ class Scorer:
             after the first.
         """
         longest = max(len(ids) - 1 for ids in texts)
-        rows, size = filled_up(len(texts)), min(self._chunk, filled_up(max(longest, 1)))
+        rows = filled_up(len(texts))
+        # A loop may end early, but windows are read all at once.
+        size = min(self._chunk, filled_up(max(longest, 1))) if self._rows == 1 else self._chunk
         states = stepping.zero_states(self._model, rows)
         for start in range(0, longest, size):
             parts = [ids[start : start + size + 1] for ids in texts]
             padded = np.zeros([rows, size + 1], np.int32)
             for row, part in enumerate(parts):
                 padded[row, : len(part)] = part
-            nats, states = self._nats(tf.constant(padded[:, :-1]), tf.constant(padded[:, 1:]), states)
             lengths = [max(len(part) - 1, 0) for part in parts]
+            read = tf.constant(padded[:, :-1]), tf.constant(padded[:, 1:])
+            nats, states = self._nats(*read, states, tf.constant(max(lengths)))
             yield start, parts, [row[:length] for row, length in zip(nats.numpy(), lengths, strict=False)]
 
 
