@@ -49,20 +49,17 @@ def _definition(kind: Any, choices: Sequence[str]) -> Callable[..., Any]:
     }[kind]
 
 
-def given_flags(
-    options: type[Options], words: Sequence[str], flag_values: flags.FlagValues | None = None
-) -> dict[str, Any]:
+def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     """Returns what a command line gives: the values of its flags, those of its flagfiles included, by field.
 
     Args:
         options: what the flags are.
         words: the command line, without the name of the program.
-        flag_values: other flags that may be given too, none by default.
 
     Raises:
         UserError: a flag is unknown or has a value of another type, or a word is no flag.
     """
-    flag_values = flags.FlagValues() if flag_values is None else flag_values
+    flag_values = flags.FlagValues()
     define_flags(options, flag_values)
     try:
         rest = flag_values(["", *words])[1:]
@@ -148,7 +145,7 @@ def help_text(options: type[Options]) -> str:
             if not field.metadata["positional"]:
                 lines += _help_lines(field, field_types(group)[field.name], width)
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, "--flagfile=FILE reads flags from a file, a flag a line. Later flags override it."])
 
 
 def _help_lines(field: dataclasses.Field, kind: Any, width: int) -> list[str]:

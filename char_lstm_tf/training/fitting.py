@@ -32,16 +32,19 @@ def fit(
     callbacks: list[keras.callbacks.Callback],
     *,
     progress: Progress,
+    sums: list[keras.Variable],
 ) -> None:
     """Trains a model from step `progress.step` on, and calls the callbacks as Keras' `fit` does.
 
     `progress.step` and `progress.seconds` are counted up after each step, before the callbacks are called.
 
     Args:
-        model: compiled by `compile_model`. Its metrics continue as they are if the run resumes inside an epoch.
+        model: compiled by `compile_model`.
         batches: (inputs, targets), from that step on, epoch after epoch.
         callbacks: what else happens.
         progress: of the run.
+        sums: behind the means in the logs. They become 0 when an epoch starts. (Keras' `reset_metrics` leaves out
+            metrics that haven't seen a batch in this process, but a checkpoint may have given them a value.)
     """
     step = train_function(model)
     model.stop_training = False
@@ -56,8 +59,8 @@ def fit(
         while not (progress.finished or model.stop_training):
             epoch, first = divmod(progress.step, progress.steps_per_epoch)
             if not first:
-                model.reset_metrics()
-                model.optimizer.gradient_norm.reset_state()
+                for variable in sums:
+                    variable.assign(keras.ops.zeros_like(variable))
             chosen.on_epoch_begin(epoch)
             left = progress.steps - epoch * progress.steps_per_epoch
             for batch in range(first, min(progress.steps_per_epoch, left)):

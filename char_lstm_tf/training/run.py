@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import partial
 
 import keras
+import tensorflow as tf
 
+from char_lstm_tf.config import Config
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import recurrent, stepping
@@ -27,6 +29,42 @@ from pipelines.corpus import Corpus
 from pipelines.files import written_aside
 
 
+class TrainingText:
+    """A text as a run reads it.
+
+    Attributes:
+        held_out: the parts to measure on, by name.
+        steps_per_epoch: batches of an epoch.
+        batches: returns the batches from one step to another.
+
+    Raises:
+        UserError: the text is too short for the sizes.
+    """
+
+    def __init__(self, config: Config, text: Corpus) -> None:
+        self._ids = text.split("train")
+        self._batching = Batching(
+            config.batch_order,
+            config.batch_size,
+            config.window,
+            stride=max(config.window_stride, 1),
+            seed=config.seed,
+        )
+        form = {"encoding": config.encoding, "target": config.target, "vocabulary_size": len(text.vocabulary)}
+        self.batches = partial(training_batches, self._ids, self._batching, **form)
+        self._batch = partial(training_batch, self._ids, self._batching, **form)
+        self.steps_per_epoch = self._batching.steps_per_epoch(self._ids)
+        self.held_out = text.held_out()
+
+    def batch_at(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the batch of a step."""
+        return self._batch(step=step)
+
+    def characters(self, steps: int) -> int:
+        """Returns how many characters `steps` batches have."""
+        return self._batching.characters(self._ids, steps)
+
+
 class Run:
     """A network in training. Making one writes nothing.
 
@@ -39,7 +77,7 @@ class Run:
         model: the model in training.
         progress: where the run stands.
         checkpoints: of the run.
-        batches: returns the batches from one step to another.
+        text: as the run reads it.
 
     Raises:
         UserError: the text is too short for the sizes, or layers don't fit those of the run to start from.
@@ -50,27 +88,13 @@ class Run:
         keras.utils.set_random_seed(config.seed)
         self._config, self._folder = config, plan.folder
         self._log = None if config.quiet else sys.stderr
-        self._ids = text.split("train")
-        self._batching = Batching(
-            config.batch_order,
-            config.batch_size,
-            config.window,
-            stride=max(config.window_stride, 1),
-            seed=config.seed,
-        )
-        form = {"encoding": config.encoding, "target": config.target, "vocabulary_size": len(text.vocabulary)}
-        self.batches = partial(training_batches, self._ids, self._batching, **form)
-        self._batch_at = partial(training_batch, self._ids, self._batching, **form)
-        steps_per_epoch = self._batching.steps_per_epoch(self._ids)
-        self._held_out = text.held_out()
-        steps = min(steps_per_epoch * config.epochs, config.max_steps or math.inf)
-        self.progress = Progress(text.folder.name, steps, steps_per_epoch)
+        self.text = TrainingText(config, text)
+        steps = min(self.text.steps_per_epoch * config.epochs, config.max_steps or math.inf)
+        self.progress = Progress(text.folder.name, steps, self.text.steps_per_epoch)
         self.model = self._build(plan, text)
         self.best = build(config, len(text.vocabulary))
-        self._scorer, self._writer = (
-            Scorer(self.model, text.vocabulary),
-            Writer(self.model, text.vocabulary),
-        )
+        self._scorer = Scorer(self.model, text.vocabulary)
+        self._writer = Writer(self.model, text.vocabulary)
         self._state = compile_model(self.model, config, steps=steps)
         self.checkpoints = Checkpoints(
             plan.folder,
@@ -114,14 +138,15 @@ class Run:
             self._say(f"resuming after step {progress.step:,}" if found else "no checkpoint: starting from step 0")
         self._spent_before = progress.seconds
         self.checkpoints.save()  # a run that diverges before the next one needs it too
-        windows = f"{self._batching.batch_size} windows of {self._batching.window} characters"
-        self._say(f"{progress.steps:,} steps of {windows}")
+        sizes = f"{self._config.batch_size} windows of {self._config.window} characters"
+        self._say(f"{progress.steps:,} steps of {sizes}")
         self.best.summary(line_length=80, print_fn=self._say)
         while not progress.finished:
             try:
                 with delayed_signals() as asked_to_stop:
-                    batches = self.batches(steps=progress.steps, first_step=progress.step)
-                    fit(self.model, batches, self._callbacks(asked_to_stop), progress=progress)
+                    batches = self.text.batches(steps=progress.steps, first_step=progress.step)
+                    chosen = self._callbacks(asked_to_stop)
+                    fit(self.model, batches, chosen, progress=progress, sums=self._state.sums)
             except DivergedError as error:
                 self._roll_back(error)
         self._save_best()  # after a rollback, the file may hold weights that were given up
@@ -141,11 +166,11 @@ class Run:
     def measure(self) -> dict[str, dict]:
         """Returns the scores of the best weights on the held-out parts of the text."""
         self.model.set_weights(self.best.get_weights())  # its scorer is compiled already
-        return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}
+        return {name: self._scorer.score(part).report() for name, part in self.text.held_out.items()}
 
     def facts(self) -> dict:
         """Returns what metrics.json says of the training."""
-        seen = self._batching.characters(self._ids, self.progress.step)
+        seen = self.text.characters(self.progress.step)
         return {
             "parameters": self.best.count_params(),
             "characters_seen": seen,
@@ -170,11 +195,11 @@ class Run:
     def _callbacks(self, asked_to_stop: Callable[[], signal.Signals | None]) -> list[keras.callbacks.Callback]:
         """Returns what happens around the steps, in its order."""
         config, folder, progress = self._config, self._folder, self.progress
-        chars_per_step = self._batching.batch_size * self._batching.window
+        chars_per_step = config.batch_size * config.window
         return [
             callbacks.CheckLoss(progress),
             callbacks.ResetStates(progress),
-            callbacks.Measure(self._scorer, self._held_out.get("validation")),
+            callbacks.Measure(self._scorer, self.text.held_out.get("validation")),
             callbacks.KeepBest(progress, self._keep_weights),
             *self._early_ends(),
             keras.callbacks.CSVLogger(folder.training_log, append=True),
@@ -209,7 +234,7 @@ class Run:
         if config.gradient_steps:
             chosen.append(
                 LogGradients(
-                    lambda step: self._batch_at(step=step),
+                    self.text.batch_at,
                     every=config.gradient_steps,
                     csv_path=folder.gradients,
                     picture=folder.gradients_picture,
