@@ -1,1 +1,1 @@
-"""What is measured, each by one command."""
+"""Benchmarks. Each is one command."""

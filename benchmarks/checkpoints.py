@@ -1,9 +1,9 @@
-"""What checkpoints cost: the same training steps with a checkpoint at their end and without, in turns.
+"""The cost of a checkpoint: the same training steps with and without a checkpoint at their end, in turns.
 
     python -m benchmarks.checkpoints --text=tinyshakespeare_input.txt [--rounds=7] [--steps=200]
 
-Everything else of a run (validation, samples, curves) is left out, so that nothing else takes time. A checkpoint is
-written as in a run: weights, optimizer, best weights, states and sums, synced to the disk.
+The rest of a run (validation, samples, curves) is left out, because it takes time too. A checkpoint is written as in a
+run: weights, optimizer, best weights, states and sums, synced to the disk.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class CheckpointConfig(Options):
     text: tuple[str, ...] = option((), "Text to train on.")
     units: tuple[int, ...] = option((128, 128), "Units of each layer.")
     rounds: int = option(7, "How often everything is measured.")
-    steps: int = option(200, "Steps of a turn, some eight seconds for the default recipe.")
+    steps: int = option(200, "Steps in a turn. 200 take some eight seconds with the default recipe.")
 
 
 def main(asked: CheckpointConfig) -> None:
@@ -46,13 +46,13 @@ def main(asked: CheckpointConfig) -> None:
 
         def turn(*, saves: bool) -> tuple[float, float]:
             """Returns wall and CPU seconds of a turn."""
-            began = time.perf_counter(), time.process_time()
+            started = time.perf_counter(), time.process_time()
             for _ in range(asked.steps):
                 step(iterator)
                 run.progress.step += 1
             if saves:
                 run.checkpoints.save()
-            return time.perf_counter() - began[0], time.process_time() - began[1]
+            return time.perf_counter() - started[0], time.process_time() - started[1]
 
         turn(saves=True)  # compiles
         with_one, without = [], []
@@ -62,9 +62,9 @@ def main(asked: CheckpointConfig) -> None:
         saving = []
         for _ in range(asked.rounds):
             run.progress.step += 1
-            began = time.perf_counter()
+            started = time.perf_counter()
             run.checkpoints.save()
-            saving.append(time.perf_counter() - began)
+            saving.append(time.perf_counter() - started)
         size = sum(file.stat().st_size for file in RunFolder(Path(folder, "x")).checkpoint_folders()[-1].iterdir())
     print(f"| turns of {asked.steps} steps | seconds | CPU seconds |\n| --- | --- | --- |")
     for name, turns in (("with a checkpoint at the end", with_one), ("without", without)):

@@ -1,13 +1,12 @@
-"""Characters a second that a model writes: ours beside the ways of tutorials and a PyTorch loop.
+"""Characters a second that a model writes: our loop, two ways from tutorials, and a PyTorch loop.
 
     python -m benchmarks.generation [--rounds=5] [--units=128,512]
 
-Everything is measured in each round, one thing after the other, so that a slow minute of the machine meets all alike;
-the table gives medians over the rounds and, in brackets, the slowest and the fastest. Two LSTM layers, 80 characters,
-random weights, sampling at temperature 1. The floor: the weights that a character needs, read once from the cache or
-memory that holds them, at the speed at which one thread reads an array of that size here. PyTorch (for instance
-requirements-benchmarks.txt) runs with each number of threads, and the faster one counts; without it, its rows are left
-out.
+All ways are measured in turns in each round, so a slow minute of the machine affects all of them. The table gives the
+median of the rounds and, in brackets, the slowest and the fastest. The model has two LSTM layers, 80 characters and
+random weights, and is sampled at temperature 1. The floor is the time to read the weights that a character needs,
+once, at the speed at which one thread reads an array of that size here. PyTorch (requirements-benchmarks.txt) runs
+with each number of threads, and the faster one counts. Without PyTorch, its rows are left out.
 """
 
 import dataclasses
@@ -23,7 +22,7 @@ from pipelines.tensorflow_import import import_tensorflow
 
 SECONDS = 0.6  # of each measurement
 VOCABULARY_SIZE = 80
-WINDOW = 40  # characters that the tutorials' way reads again for each one that it writes
+WINDOW = 40  # characters that the tutorials' loop reads again for each character that it writes
 ROWS = (1, 64)
 FLOOR, OURS, PREDICT = "floor", "ours: compiled loop", "model.predict a character"
 KERAS, TORCH = "tf.function a character", "torch.nn.LSTM a character"
@@ -33,27 +32,27 @@ KERAS, TORCH = "tf.function a character", "torch.nn.LSTM a character"
 class GenerationConfig(Options):
     """What to measure."""
 
-    units: tuple[int, ...] = option((128, 512), "Units of both layers, a model each.")
+    units: tuple[int, ...] = option((128, 512), "Units of both layers. Each value is a model.")
     rounds: int = option(5, "How often everything is measured.")
     threads: tuple[int, ...] = option((1, 2), "Numbers of threads to try PyTorch with.")
 
 
 def rate(write: Callable[[], int]) -> float:
-    """Returns the characters a second of calls of `write`, which returns how many it wrote."""
-    began, written = time.perf_counter(), 0
-    while time.perf_counter() - began < SECONDS:
+    """Returns the characters a second of `write`, which returns how many characters it wrote."""
+    started, written = time.perf_counter(), 0
+    while time.perf_counter() - started < SECONDS:
         written += write()
-    return written / (time.perf_counter() - began)
+    return written / (time.perf_counter() - started)
 
 
 def weights_read(units: int) -> int:
-    """Returns the bytes of float32 weights that one character needs: of the first kernel, one row."""
+    """Returns the bytes of float32 weights that one character needs. Of the first kernel it needs one row."""
     first = 4 * units * (1 + units + 1)
     return 4 * (first + 4 * units * (2 * units + 1) + (units + 1) * VOCABULARY_SIZE)
 
 
 def floor(units: int) -> Callable[[], float]:
-    """Returns a function that measures how often a second the weights of a character can be read."""
+    """Returns a function that measures how often the weights for a character can be read in a second."""
     import numpy as np
 
     size = weights_read(units)
@@ -69,7 +68,7 @@ def floor(units: int) -> Callable[[], float]:
 
 
 def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
-    """Returns, by name and rows, functions that measure ways of writing with one Keras model."""
+    """Returns functions that measure ways to write with a Keras model, by name and rows."""
     import numpy as np
     import tensorflow as tf
 
@@ -116,7 +115,7 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
 
         def write() -> int:
             state[:] = step(*state)
-            state[0].numpy()  # the character is shown
+            state[0].numpy()  # the character can be shown
             return rows
 
         write()
@@ -127,7 +126,7 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
 
 
 def torch_ways(units: int, threads: tuple[int, ...]) -> dict[tuple[str, int], Callable[[], float]]:
-    """Returns, by name and rows, functions that measure a loop over a PyTorch model; {} where PyTorch is missing."""
+    """Returns functions that measure a loop over a PyTorch model, by name and rows; {} without PyTorch."""
     try:
         import torch
     except ImportError:
@@ -145,7 +144,7 @@ def torch_ways(units: int, threads: tuple[int, ...]) -> dict[tuple[str, int], Ca
             outputs, carried = lstm(one_hot[state[0]][:, None], state[1])
             probabilities = torch.softmax(dense(outputs[:, -1]), -1)
             state[:] = torch.multinomial(probabilities, 1)[:, 0], carried
-            state[0].tolist()  # the character is shown
+            state[0].tolist()  # the character can be shown
             return rows
 
         def measure() -> float:

@@ -1,10 +1,10 @@
-"""How fast text becomes batches, beside the ways of tutorials and beside what a model consumes.
+"""How fast text becomes batches, compared with ways from tutorials and with what a model consumes.
 
     python -m benchmarks.input_pipeline [--text=FILE …] [--rounds=7]
 
-Everything is measured in each round, one thing after the other, so that a slow minute of the machine meets all alike;
-the table gives medians over the rounds and, in brackets, the slowest and the fastest. Without --text: the language
-reference that comes with Python.
+All ways are measured in turns in each round, so a slow minute of the machine affects all of them. The table gives the
+median of the rounds and, in brackets, the slowest and the fastest. Without --text, it is the language reference that
+comes with Python.
 """
 
 import dataclasses
@@ -25,22 +25,22 @@ from pipelines.tensorflow_import import import_tensorflow
 if TYPE_CHECKING:
     import tensorflow as tf
 
-SECONDS = 0.7  # of each measurement: enough batches that the first ones don't count
-NAIVE_WINDOWS = 20_000  # of the array that holds all windows one-hot; more would fill the memory
+SECONDS = 0.7  # of each measurement: so many batches that the first ones don't matter
+NAIVE_WINDOWS = 20_000  # in the array of all windows in one-hot form; more would fill the memory
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BenchmarkConfig(Options):
     """What to measure on."""
 
-    text: tuple[str, ...] = option((), "Files to measure on; several follow each other.")
+    text: tuple[str, ...] = option((), "Files to measure on. Several follow each other.")
     rounds: int = option(7, "How often everything is measured.")
     batch_size: int = option(16, "Windows in a batch.")
     window: int = option(64, "Characters in a window.")
 
 
 def characters_a_second(batches: "tf.data.Dataset", characters: int) -> float:
-    """Returns how fast batches of so many characters come from an endless dataset to a loop in the graph."""
+    """Returns the characters a second that an endless dataset gives to a loop; `characters` is those of a batch."""
     import tensorflow as tf
 
     iterator = iter(batches)
@@ -53,15 +53,15 @@ def characters_a_second(batches: "tf.data.Dataset", characters: int) -> float:
         return taken
 
     take(tf.constant(2))
-    began, count, more = time.perf_counter(), 0, 8
-    while time.perf_counter() - began < SECONDS:
+    started, count, more = time.perf_counter(), 0, 8
+    while time.perf_counter() - started < SECONDS:
         take(tf.constant(more))
         count, more = count + more, 2 * more
-    return count * characters / (time.perf_counter() - began)
+    return count * characters / (time.perf_counter() - started)
 
 
 def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig) -> dict[str, Callable[[], float]]:
-    """Returns, by name, functions that measure characters a second of batches."""
+    """Returns functions that measure the characters a second of batches, by name."""
     import numpy as np
     import tensorflow as tf
 
@@ -92,13 +92,13 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
         return characters_a_second(batches.prefetch(tf.data.AUTOTUNE), size * window)
 
     def array_of_all() -> float:
-        began = time.perf_counter()
+        started = time.perf_counter()
         encoded = text.vocabulary.encode(raw[: NAIVE_WINDOWS + window])
         inputs = np.zeros((NAIVE_WINDOWS, window, vocabulary), np.bool_)
         for row in range(NAIVE_WINDOWS):
             for place, character in enumerate(encoded[row : row + window]):
                 inputs[row, place, character] = 1
-        return inputs.shape[0] * window / (time.perf_counter() - began)
+        return inputs.shape[0] * window / (time.perf_counter() - started)
 
     table = {
         "ids alone, stream": lambda: characters_a_second(
@@ -116,14 +116,14 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
 
 
 def preparation_to_measure(found: list, raw_bytes: list[bytes], folder: Path) -> dict[str, Callable[[], float]]:
-    """Returns, by name, functions that measure megabytes of raw text a second."""
+    """Returns functions that measure megabytes of raw text a second, by name."""
     size = sum(map(len, raw_bytes)) / 1e6
     texts = [cleaning.decode(data)[0] for data in raw_bytes]
 
     def seconds(work: Callable[[], object]) -> float:
-        began = time.perf_counter()
+        started = time.perf_counter()
         work()
-        return size / (time.perf_counter() - began)
+        return size / (time.perf_counter() - started)
 
     def encode() -> None:
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
@@ -137,18 +137,18 @@ def preparation_to_measure(found: list, raw_bytes: list[bytes], folder: Path) ->
 
 
 def memory_bandwidth() -> float:
-    """Returns bytes a second of writing zeros to memory that is larger than the caches."""
+    """Returns the bytes a second of writing zeros to memory that is larger than the caches."""
     import numpy as np
 
     block = np.empty(1 << 26, np.uint8)
-    began = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(4):
         block.fill(0)
-    return 4 * block.nbytes / (time.perf_counter() - began)
+    return 4 * block.nbytes / (time.perf_counter() - started)
 
 
 def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], float]:
-    """Returns a function that measures the characters a second that the default model learns from."""
+    """Returns a function that measures the characters a second that the default model trains on."""
     import keras
 
     from char_lstm_tf.models import build
@@ -169,9 +169,9 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     steps = 20
 
     def measure() -> float:
-        began = time.perf_counter()
+        started = time.perf_counter()
         model.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
-        return steps * run.batch_size * run.window / (time.perf_counter() - began)
+        return steps * run.batch_size * run.window / (time.perf_counter() - started)
 
     measure()  # compiles
     keras.backend.clear_session(free_memory=False)
@@ -218,7 +218,7 @@ def report(results: dict, preparation: dict, batches: dict, vocabulary: int, con
             f"| {middle[name] / naive:.1f} | {middle[name] * bytes_written / 1e9:.2f} |"
         )
     print(
-        f"\nThe default model learns from {middle['model']:,.0f} characters a second "
+        f"\nThe default model trains on {middle['model']:,.0f} characters a second "
         f"({min(results['model']):,.0f} to {max(results['model']):,.0f}); writing zeros to memory: "
         f"{middle['bandwidth'] / 1e9:.1f} GB/s."
     )

@@ -2,10 +2,10 @@
 
     python -m benchmarks.memory --text=FILES [--megabytes=1,67,2000] [--steps=50]
 
-Makes texts of these sizes by cutting or repeating --text, trains each batching and encoding on each in a process of its
-own for some steps, and prints the largest resident size of that process, preparation of the text included: the first
-row of a size encodes it, the others find it encoded. The vocabulary has the same size for all, since a model's own
-memory grows with it: one Chinese book among the texts makes a one-hot vector forty times as long.
+It makes texts of these sizes by cutting or repeating --text. For each text, batching and encoding, a process trains for
+some steps, and its peak resident size is printed. The first row of a size includes the encoding of the text; the other
+rows find it encoded. The vocabulary has the same size for all, because the memory of a model grows with it: a single
+Chinese book makes a one-hot vector forty times as long.
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ from pipelines.options import Options, option
 class MemoryConfig(Options):
     """What to measure."""
 
-    text: tuple[str, ...] = option((), "Files, folders or globs to make the texts from.")
+    text: tuple[str, ...] = option((), "Files, folders or globs. The texts are made from them.")
     megabytes: tuple[int, ...] = option((1, 67, 2000), "Sizes of the texts.")
     steps: int = option(50, "Batches to train on.")
-    max_vocabulary: int = option(256, "Ids at the most, for all sizes; 0: no limit.")
-    folder: str = option("", "Where texts and runs are written; a temporary folder when not given.")
+    max_vocabulary: int = option(256, "Largest number of different characters, for all sizes. 0: no limit.")
+    folder: str = option("", "Folder for texts and runs. Default: a temporary one.")
 
 
 def peak_megabytes(words: list[str]) -> float:
-    """Returns the largest resident size of a command, in megabytes, its stderr being shown when it fails."""
+    """Returns the peak resident size of a command in megabytes. Its stderr is shown if it fails."""
     process = subprocess.Popen(
         [sys.executable, "-m", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -46,7 +46,7 @@ def peak_megabytes(words: list[str]) -> float:
 
 
 def write_text(found: list[sources.TextFile], megabytes: int, folder: Path) -> list[str]:
-    """Returns files of so many megabytes together, each of at most 64, made of the texts over and over."""
+    """Returns files of `megabytes` together, each of at most 64, made by repeating the texts."""
     files, left = [], megabytes * 1_000_000
     while left > 0:
         for source in found:

@@ -1,11 +1,10 @@
-"""Seconds until a model has learned so much: our layer, stock Keras and PyTorch from the same weights and batches.
+"""Seconds of training until a loss is reached: our layer, Keras and PyTorch, from the same weights and batches.
 
     python -m benchmarks.time_to_loss --text=tinyshakespeare_input.txt [--steps=4000]
 
-The three, a process each, take a hundred steps in turns, after which each is measured on the last tenth of the text by
-the same pass with carried state. That isn't counted; nor is what comes before the first step and compiling, which
-training_step leaves out too. 2×128 units, 16 windows of 64 characters, the default recipe with its schedule over
-`--steps`.
+Each has a process of its own. They take a hundred steps in turns, and then each model is measured on the last tenth of
+the text with carried state. The measuring isn't counted, and neither are start-up and compiling. The model has 2×128
+units, a batch has 16 windows of 64 characters, and the flags are the defaults, with the schedule over `--steps`.
 """
 
 import dataclasses
@@ -44,7 +43,7 @@ def main(config: LossConfig) -> None:
 
 
 def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: list[float], start: list) -> None:
-    """Trains on each list of batches that it is sent; sends back the seconds, and the weights after it."""
+    """Trains on each list of batches it is sent, and sends back the seconds and the weights."""
     if way == TORCH:
         this = TorchTrainer(UNITS, **sizes, rates=rates, start=start)
     else:
@@ -58,7 +57,7 @@ def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: l
 
 
 def race(text: corpus.Corpus, steps: int) -> None:
-    """Trains all ways until each has passed the lowest loss or taken all steps, and prints when they passed which."""
+    """Trains in all ways until each reaches the lowest loss or takes all steps, and prints when it reached which."""
     from char_lstm_tf.inference.scoring import Scorer
     from char_lstm_tf.training import compiling
     from pipelines.batches import Batching, training_batches

@@ -1,7 +1,7 @@
 """Three ways to train the same stack of LSTM layers on a CPU: our layer, Keras' own, PyTorch's.
 
-All take the same steps: cross-entropy of all characters, the gradient of each weight
-matrix clipped by itself, AdamW on the same schedule, states carried from batch to batch.
+All take the same steps: cross-entropy of all characters, the gradient of each weight matrix clipped by itself, AdamW
+with the same schedule, and states carried from batch to batch.
 """
 
 import math
@@ -21,7 +21,7 @@ OURS, KERAS, TORCH = "ours", "keras.layers.LSTM", "torch.nn.LSTM"
 def keras_model(
     units: int, *, vocabulary_size: int, batch_size: int | None, window: int, trains: bool
 ) -> "keras.Model":
-    """Returns two layers of so many units, and logits; equal weights each time."""
+    """Returns a model of two layers of `units` and logits, with the same weights each time."""
     import keras
 
     from char_lstm_tf.models import networks
@@ -55,9 +55,9 @@ class KerasTrainer:
         self._step = fitting.train_function(self._model) if fast else self._model.train_function
 
     def load(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Takes pairs of one-hot inputs and targets, float32 `[B, T, V]`, for `train` to learn from.
+        """Takes pairs of one-hot inputs and targets, float32 `[B, T, V]`, for `train`.
 
-        Apart from it, so that it isn't timed: TensorFlow takes up to 0.3 s to let go of the iterator before.
+        It is separate so that it isn't timed: TensorFlow takes up to 0.3 s to delete the previous iterator.
         """
         import tensorflow as tf
 
@@ -76,7 +76,7 @@ class KerasTrainer:
 
 
 class TorchTrainer:
-    """Trains with PyTorch, which is all that it imports.
+    """Trains with PyTorch, and imports nothing else.
 
     `start`: weights as `weights` returns them, instead of PyTorch's own; `rates`: the learning rate of each step.
     """
@@ -102,7 +102,7 @@ class TorchTrainer:
         with torch.no_grad():
             for parameter, value in zip(self._learned, start or self.weights(), strict=True):
                 parameter.copy_(torch.from_numpy(value.T.copy()))
-            for layer in range(2):  # Keras has one bias
+            for layer in range(2):  # Keras has a single bias
                 getattr(self._lstm, f"bias_hh_l{layer}").zero_().requires_grad_(False)
         self._rates = iter(rates)
         decay = TrainingConfig().weight_decay

@@ -1,12 +1,12 @@
-"""Time, work and memory of a training step: our layer, stock Keras and PyTorch in alternation.
+"""Time, work and memory of a training step: our layer, Keras and PyTorch in turns.
 
     python -m benchmarks.training_step [--rounds=7] [--units=128,256,512]
 
-Each way is a process of its own, so that its memory and the work of all its threads are its own too; the others sleep
-while it takes its steps. The table gives medians over the rounds and, in brackets, the fastest and the slowest.
-GFLOP/s count 6 × weights × characters, the products of both directions, with nothing taken off for one-hot input; the
-peak is that of numpy's product of square matrices, measured in each round. PyTorch: requirements-benchmarks.txt;
-without it, its rows are left out.
+Each way has a process of its own, so that its memory and the work of its threads can be told apart. The others sleep
+while it takes its steps. The table gives the median of the rounds and, in brackets, the fastest and the slowest.
+GFLOP/s count 6 × weights × characters, the products of the forward and backward pass, with nothing deducted for
+one-hot input. The peak is that of numpy's product of square matrices, measured in each round. PyTorch comes with
+requirements-benchmarks.txt; without it, its rows are left out.
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ from pipelines.tensorflow_import import import_tensorflow
 
 VOCABULARY_SIZE = 66
 BATCH_AND_WINDOW = {128: [(16, 64), (64, 100)], 256: [(64, 100)], 512: [(128, 100)]}
-FLOPS_A_TURN = 15e9  # some 0.2 s: enough steps to even out the scheduler
-SETTLE_SECONDS = 0.3  # in which PyTorch's threads stop looking for work
+FLOPS_A_TURN = 15e9  # some 0.2 s, so that single delays don't matter
+SETTLE_SECONDS = 0.3  # until PyTorch's idle threads stop spinning
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,12 +47,12 @@ def weights(units: int) -> int:
 
 
 def flops(units: int, batch_size: int, window: int) -> int:
-    """Returns the operations of a step."""
+    """Returns the floating-point operations of a step."""
     return 6 * weights(units) * batch_size * window
 
 
 def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -> None:
-    """Takes as many steps as it is told to, and sends seconds and CPU seconds a step; told 0, the peak memory in MB."""
+    """Takes as many steps as it is sent. Sends back seconds and CPU seconds a step; for 0, the peak memory in MB."""
     sizes = {"vocabulary_size": VOCABULARY_SIZE, "batch_size": batch_size}
     if way == TORCH:
         this = TorchTrainer(units, **sizes, rates=itertools.repeat(1e-3))
@@ -74,7 +74,7 @@ def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -
 
 
 def peak() -> float:
-    """Returns the operations a second of a product of matrices."""
+    """Returns the floating-point operations a second of a matrix product."""
     matrix = np.ones([1024, 1024], np.float32)
     began = time.perf_counter()
     for _ in range(10):
