@@ -34,19 +34,18 @@ def peak_memory_bytes() -> int:
 
 def git_commit() -> str | None:
     """Returns the commit of the running code, with `+` if files have changed since; None outside a checkout."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
     try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        # An installed copy may be in somebody else's repository, which doesn't track it.
+        _git("ls-files", "--error-unmatch", __file__)
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        return _git("rev-parse", "HEAD").strip() + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return commit.stdout.strip() + ("+" if changed.stdout else "")
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _processor() -> str:

@@ -60,15 +60,10 @@ def sample(trained, *words):
 
 def test_json_has_a_line_for_each_text(trained, tmp_path):
     (tmp_path / "prompt").write_text("The ")
-    words = [f"--prompt_file={tmp_path}/prompt", "--seed=3", "--num_samples=2", "--json"]
+    words = [f"--prompt_file={tmp_path}/prompt", "--seed=3", "--num_samples=2", "--stop= ", "--json"]
     found = [json.loads(line) for line in sample(trained, *words).splitlines()]
-    assert [(text["prompt"], text["seed"], len(text["text"])) for text in found] == [
-        ("The ", 3, 80),
-        ("The ", 4, 80),
-    ]
-    stop = found[0]["text"][20:23]
-    cut = json.loads(sample(trained, "--prompt=The ", "--seed=3", f"--stop={stop}", "--json"))["text"]
-    assert cut == found[0]["text"][: found[0]["text"].index(stop)]
+    assert [(text["prompt"], text["seed"]) for text in found] == [("The ", 3), ("The ", 4)]
+    assert all(" " not in text["text"] and len(text["text"]) < 80 for text in found)
 
 
 @pytest.mark.slow

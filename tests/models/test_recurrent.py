@@ -273,7 +273,6 @@ def run_python(program, *arguments):
         capture_output=True,
         text=True,
         timeout=200,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -1,6 +1,5 @@
 """Runtimes that don't have our code read a trained, exported and moved model: the same logits, the same text."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -21,8 +20,7 @@ IDS = np.int32([[1, 9], [4, 3], [0, 5], [7, 7]] * 5)  # [T, B], read one after t
 
 def run(*words: object, cwd: Path) -> str:
     """Runs a command outside of the repository and returns what it printed."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(list(map(str, words)), cwd=cwd, capture_output=True, timeout=200, env=environment)
+    done = subprocess.run(list(map(str, words)), cwd=cwd, capture_output=True, timeout=200)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
 
