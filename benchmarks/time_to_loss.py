@@ -51,9 +51,9 @@ def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: l
         this = KerasTrainer(UNITS, **sizes, window=WINDOW, steps=steps, fast=way == OURS)
     while batches := pipe.recv():
         this.load(batches)
-        began = time.perf_counter()
+        started = time.perf_counter()
         this.train()
-        pipe.send((time.perf_counter() - began, this.weights()))
+        pipe.send((time.perf_counter() - started, this.weights()))
 
 
 def race(text: corpus.Corpus, steps: int) -> None:

@@ -67,19 +67,19 @@ def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -
     pipe.send("ready")
     while count := pipe.recv():
         this.load([batch] * count)
-        began, worked = time.perf_counter(), time.process_time()
+        started, worked = time.perf_counter(), time.process_time()
         this.train()
-        pipe.send(((time.perf_counter() - began) / count, (time.process_time() - worked) / count))
+        pipe.send(((time.perf_counter() - started) / count, (time.process_time() - worked) / count))
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 
 def peak() -> float:
     """Returns the floating-point operations a second of a matrix product."""
     matrix = np.ones([1024, 1024], np.float32)
-    began = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(10):
         matrix @ matrix
-    return 10 * 2 * 1024**3 / (time.perf_counter() - began)
+    return 10 * 2 * 1024**3 / (time.perf_counter() - started)
 
 
 def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: int) -> None:

@@ -207,7 +207,7 @@ class TrainingConfig(Options):
 
     init_from: str = option(
         "",
-        "Folder of another run, such as saved_models/quickstart, whose best weights to start from. Its sizes are taken "
+        "Start from the best weights of another run: its folder, such as saved_models/quickstart. Its sizes are taken "
         "over, and so are --target and --window unless given. Characters it doesn't know get ids after its own.",
     )
     freeze: int = option(
@@ -241,7 +241,7 @@ class TrainingConfig(Options):
         "out: it stays nats a character.",
         at_least=0,
     )
-    l2: float = option(0.0, "L2 penalty, likewise. adamw's --weight_decay usually does better.", at_least=0)
+    l2: float = option(0.0, "L2 penalty on the same elements. adamw's --weight_decay usually does better.", at_least=0)
     clipnorm: float | None = option(
         None,
         "Clip the gradient of each weight matrix to this norm. 0: no clipping. Default: 1, unless another clip is "

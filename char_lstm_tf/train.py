@@ -29,7 +29,7 @@ from pipelines import command_line
 
 
 def main(plan: Plan) -> None:
-    """Trains, and prints the table of results. A run goes on when nobody reads what it prints."""
+    """Trains, and prints the table of results. A run continues when nobody reads what it prints."""
     with command_line.tolerant_output():
         print_results(plan.folder, train(plan))
 

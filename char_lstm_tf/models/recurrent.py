@@ -206,8 +206,8 @@ def backward(
         c: before the window.
         recurrent_kernel: of the cell.
         outputs: `[B, T, H]`, as `forward` returned them.
-        gates: likewise.
-        cells: likewise.
+        gates: as `forward` returned them.
+        cells: as `forward` returned them.
         grad_outputs: gradient of the outputs.
         grad_h: gradient of h after the window.
         grad_c: gradient of c after the window.

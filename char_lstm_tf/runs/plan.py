@@ -23,14 +23,14 @@ class Plan:
 def plan_run(**given: Any) -> Plan:
     """Returns the plan of a run.
 
-    A resumed run has the flags of its flags.txt, and those that don't change the outcome may be given anew. A run with
+    A resumed run has the flags of its flags.txt, and those that don't change the outcome can be changed. A run with
     `init_from` takes the sizes of that run.
 
     Args:
         **given: the flags that were given, by name. All others have their defaults.
 
     Raises:
-        UserError: flags contradict each other, the resumed run or the run to start from, or the folder is taken.
+        UserError: flags contradict each other, the resumed run or the run to start from, or the folder is in use.
     """
     names = [field.name for field in dataclasses.fields(OutputConfig)]
     output = OutputConfig(**{name: value for name, value in given.items() if name in names})
@@ -47,7 +47,7 @@ def plan_run(**given: Any) -> Plan:
 
 
 def _resumed(saved: Config, given: dict[str, Any]) -> Config:
-    """Returns the configuration that a run started with, and what may be given anew."""
+    """Returns the configuration that a run started with, with the changes that are given."""
     changes = {}
     for field in dataclasses.fields(Config):
         if field.name not in given:

@@ -140,7 +140,7 @@ def _declared(data: bytes) -> list[str]:
 
 def _detected(sample: bytes) -> list[str]:
     """Returns the encodings that charset_normalizer detects, best first."""
-    import charset_normalizer
+    import charset_normalizer  # slow to import, and seldom needed
 
     return [codecs.lookup(match.encoding).name for match in charset_normalizer.from_bytes(sample)]
 
