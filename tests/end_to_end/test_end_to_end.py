@@ -89,7 +89,7 @@ def test_a_seed_repeats_a_sample_and_unknown_characters_are_reported(trained):
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_when_nobody_reads_what_it_prints(tmp_path):
+def test_a_run_continues_when_nobody_reads_what_it_prints(tmp_path):
     (tmp_path / "verse.txt").write_text(verse(60))
     words = [
         f"--text={tmp_path}/verse.txt",

@@ -171,13 +171,13 @@ def test_a_shorter_text_is_the_beginning_of_a_longer_one(writer):
     assert texts(writer, chars=520)[0].startswith(texts(writer, chars=377)[0])
 
 
-def test_text_given_back_as_prompt_goes_on_as_before(writer):
+def test_text_given_back_as_a_prompt_continues_in_the_same_way(writer):
     prompt = "abracadabra" * 60  # longer than a chunk of the prompt
     whole = texts(writer, prompt, temperature=0.0)[0]
     assert texts(writer, prompt + whole[:250], chars=270, temperature=0.0)[0] == whole[250:]
 
 
-def test_an_empty_prompt_begins_from_a_new_line(writer):
+def test_an_empty_prompt_starts_from_a_new_line(writer):
     assert texts(writer, "") == texts(writer, "\n")
 
 

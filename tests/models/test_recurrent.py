@@ -132,7 +132,7 @@ def test_outside_training_it_is_keras(passes):
     assert passes
 
 
-def test_beside_a_gpu_it_is_keras(passes, monkeypatch):
+def test_with_a_gpu_it_falls_back_to_keras(passes, monkeypatch):
     gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
     monkeypatch.setattr(recurrent.tf.config, "list_logical_devices", lambda kind=None: [gpu])
     layer(recurrent.LSTM, use_cudnn=False)(tf.zeros([2, 3, INPUT]), training=True)

@@ -64,7 +64,7 @@ def test_stream_rows_go_on_where_they_ended_and_share_no_character(ids):
     assert all(batch[row][-1] == after[row][0] for batch, after in itertools.pairwise(batches) for row in range(4))
 
 
-def test_stream_begins_anew_each_epoch(ids):
+def test_a_stream_starts_again_each_epoch(ids):
     batching = Batching("stream", batch_size=4, window=16)
     batches = windows(ids, batching, epochs=2)
     assert batches[:12] == batches[12:]

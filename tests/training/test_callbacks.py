@@ -44,7 +44,7 @@ def test_measures_are_of_a_full_pass_and_leave_the_training_state(model):
 
 
 @pytest.mark.parametrize(("step", "begins"), [(20, True), (23, False)])
-def test_an_epoch_of_a_stream_begins_from_zero_unless_it_goes_on(model, step, begins):
+def test_an_epoch_of_a_stream_starts_from_a_zero_state_unless_it_is_resumed(model, step, begins):
     model(np.eye(5, dtype="float32")[[[1, 2, 3], [2, 3, 4]]])
     reset = callbacks.ResetStates(Progress("c", steps=100, steps_per_epoch=10, step=step))
     reset.set_model(model)
@@ -93,7 +93,7 @@ def test_the_learning_rate_falls_on_a_plateau_and_the_run_ends_on_a_longer_one(m
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_says_what_was_before_and_what_to_change(model, loss):
+def test_a_nan_loss_ends_the_run_with_the_history_and_the_remedy(model, loss):
     model.compile(keras.optimizers.SGD(0.5))
     check = callbacks.CheckLoss(Progress("c", steps=100, step=42))
     check.set_model(model)
@@ -106,7 +106,7 @@ def test_a_loss_that_is_no_number_says_what_was_before_and_what_to_change(model,
     assert caught.value.status == 3
 
 
-def test_weights_that_are_no_numbers_end_the_run_before_they_are_kept(model):
+def test_infinite_weights_end_the_run_before_they_are_kept(model):
     model.compile(keras.optimizers.SGD(0.5))
     check = callbacks.CheckLoss(Progress("c", steps=100, step=50))
     check.set_model(model)

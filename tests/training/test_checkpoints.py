@@ -110,7 +110,7 @@ def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before_it(folder, check
     assert weights.numpy()[0] == 1
 
 
-def test_what_was_appended_after_the_checkpoint_is_taken_back(folder, checkpoints, weights, progress):
+def test_what_was_appended_after_the_checkpoint_is_removed(folder, checkpoints, weights, progress):
     folder.path.mkdir()
     folder.training_log.write_text("epoch\n0\n")
     saved(checkpoints, weights, progress, step=1)
@@ -134,7 +134,7 @@ def test_a_checkpoint_of_another_text_is_refused_before_anything_changes(folder,
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_weight_that_is_no_number_is_never_saved(folder, checkpoints, weights, progress, value):
+def test_a_weight_that_is_not_finite_is_never_saved(folder, checkpoints, weights, progress, value):
     weights.assign(np.full(1000, value))
     with pytest.raises(FloatingPointError):
         checkpoints.save()

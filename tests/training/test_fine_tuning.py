@@ -51,7 +51,7 @@ def test_frozen_layers_are_the_first_ones(encoding):
         frozen(3)
 
 
-def test_a_run_that_starts_from_another_begins_at_its_loss(trained, tmp_path):
+def test_a_run_that_starts_from_another_has_its_loss(trained, tmp_path):
     """Also when the vocabulary has grown: what the new characters add to each softmax is taken out again."""
     origin = Origin.find(str(trained))
     old, vocabulary = build.load(RunFolder(trained))

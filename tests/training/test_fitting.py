@@ -51,7 +51,7 @@ def test_the_last_epoch_may_be_short():
     assert trained(steps=4) == ["epoch 0", 0, 1, 2, 1.0, "epoch 1", 0, 3.0]
 
 
-def test_it_begins_in_the_middle_of_an_epoch():
+def test_it_starts_in_the_middle_of_an_epoch():
     assert trained(steps=6, first=4) == ["epoch 1", 1, 2, 4.5]
 
 

@@ -70,7 +70,7 @@ def changed(before, after):
 
 
 @pytest.mark.parametrize(("architecture", "cell", "encoding", "target"), CHOICES)
-def test_a_look_is_the_gradient_of_the_step_that_comes_and_changes_nothing(architecture, cell, encoding, target):
+def test_a_snapshot_is_the_gradient_of_the_next_step_and_changes_nothing(architecture, cell, encoding, target):
     model = build(architecture, cell, encoding, target)
     model.train_on_batch(*batch(1, encoding, target))  # so that the states aren't zero, and dropout has drawn
     before = values(model)
@@ -85,7 +85,7 @@ def test_a_look_is_the_gradient_of_the_step_that_comes_and_changes_nothing(archi
     assert (snapshot.reach > 0).all()
 
 
-def test_a_training_call_changes_what_a_look_must_put_back():
+def test_a_training_call_changes_what_a_snapshot_must_restore():
     model = build()
     before = values(model)
     model(batch()[0], training=True)
@@ -181,7 +181,7 @@ def logged(tmp_path_factory):
     return folder, *fit(folder, every=2)
 
 
-def test_training_is_the_same_with_looks_as_without(logged, tmp_path):
+def test_training_is_the_same_with_snapshots_as_without(logged, tmp_path):
     _, looked, drawn = logged
     plain, drawn_too = fit(tmp_path, every=0)
     assert not changed(values(looked), values(plain))
