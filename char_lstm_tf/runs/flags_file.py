@@ -26,7 +26,10 @@ def config_from_lines(text: str) -> Config:
     Raises:
         UserError: a line is no flag of this version.
     """
+    lines = text.rstrip("\n").split("\n")
+    if any(line.lstrip("-").startswith("flagfile") for line in lines):
+        raise UserError("flags.txt: a run's own flags must not read another file; remove the line with --flagfile")
     try:
-        return Config(**given_flags(Config, text.rstrip("\n").split("\n")))
+        return Config(**given_flags(Config, lines))
     except UserError as error:
         raise UserError(f"flags.txt: {error}") from None

@@ -45,6 +45,12 @@ def test_words_that_are_no_flags_are_refused():
         config_from_lines("--name=x\nBut\n--seed=9\n")
 
 
+@pytest.mark.parametrize("flag", ["--flagfile=/etc/passwd", "-flagfile=x", "--flagfile"])
+def test_a_run_reads_no_other_file(flag):
+    with pytest.raises(UserError, match="must not read another file"):
+        config_from_lines(f"--name=x\n{flag}\n")
+
+
 def test_repeating_a_run_does_not_replace_it():
     assert not config_from_lines(flag_lines(Config(name="x", overwrite=True))).overwrite
 
@@ -52,7 +58,7 @@ def test_repeating_a_run_does_not_replace_it():
 @pytest.mark.parametrize("name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")])
 def test_every_recipe_is_a_valid_configuration_with_its_story_in_its_head(name):
     path = ROOT / "char_lstm_tf" / "flagfiles" / name
-    config_from_lines(f"--flagfile={path}\n--name=x")
+    Config(**given_flags(Config, [f"--flagfile={path}", "--name=x"]))
     head = path.read_text().split("\n--")[0]
     for word in ("Purpose:", "Command:", "Result:", "Time:"):
         assert word in head
