@@ -104,6 +104,7 @@ class Checkpoints:
                 return True
             print(f"{path}: damaged and removed; trying the previous one", file=sys.stderr)
             shutil.rmtree(path)
+        self._cut_files()  # without a checkpoint, the run starts again from nothing
         return False
 
     def _cut_files(self) -> None:

@@ -92,8 +92,10 @@ def test_without_a_readable_checkpoint_nothing_is_restored(folder, checkpoints, 
     saved(checkpoints, weights, progress, step=1)
     damage(folder.checkpoints / "step-000000001" / "progress.json", "truncated")
     progress.step = 0
+    folder.training_log.write_text("epoch\n0\n")
     assert not checkpoints.restore()
     assert progress.step == 0
+    assert not folder.training_log.exists()  # the run starts again, and must not repeat its rows
 
 
 def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before_it(folder, checkpoints, weights, progress):
