@@ -47,7 +47,14 @@ def main(config: RunsConfig) -> None:
         print(listing.HEADER)
         for path in sorted(folder.iterdir()):
             if RunFolder(path).started:
-                print(listing.row(RunFolder(path)))
+                print(_row(RunFolder(path)))
+
+
+def _row(run: RunFolder) -> str:
+    try:
+        return listing.row(run)
+    except (UserError, OSError, LookupError, TypeError) as error:  # the other runs are shown all the same
+        return f"{run.path.name:<24}{error}"
 
 
 def _run(folder: Path, name: str) -> RunFolder:

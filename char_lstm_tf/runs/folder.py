@@ -180,8 +180,15 @@ class RunFolder:
             path.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
     def load_metrics(self) -> dict:
-        """Returns what `metrics.json` holds; {} of a run that isn't finished."""
-        return json.loads(self.metrics.read_text(encoding="utf-8")) if self.metrics.is_file() else {}
+        """Returns what `metrics.json` holds; {} of a run that isn't finished.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        try:
+            return dict(json.loads(self.metrics.read_text(encoding="utf-8"))) if self.metrics.is_file() else {}
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{self.metrics}: damaged ({error})") from error
 
     def publish(self, export: Callable[[Path], None]) -> Path:
         """Returns the folder of a new SavedModel version, one above the highest so far, written by `export`."""

@@ -5,6 +5,8 @@ import json
 import math
 from pathlib import Path
 
+from pipelines import UserError
+
 
 @dataclasses.dataclass
 class Progress:
@@ -59,8 +61,15 @@ class Progress:
 
     @classmethod
     def load(cls, path: Path) -> "Progress":
-        """Reads what `save` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """Reads what `save` wrote.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}: damaged ({error})") from error
 
     def restore(self, path: Path) -> None:
         """Takes over what `save` wrote, for everything that holds this object."""

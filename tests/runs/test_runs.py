@@ -59,6 +59,14 @@ def test_each_run_has_a_line_with_its_state(folder):
     assert len(lines) == 4
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", "[1]", '{"parameters": null}', "\\xff"])
+def test_a_damaged_run_does_not_hide_the_others(folder, content):
+    (folder / "finished" / "metrics.json").write_text(content)
+    done = command("char_lstm_tf.runs", f"--output_dir={folder}")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["finished", "interrupted", "lost"]
+
+
 def test_a_run_is_running_as_long_as_its_process_lives(folder):
     run = RunFolder(folder / "interrupted")
     holder = subprocess.Popen(
