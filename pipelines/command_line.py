@@ -5,6 +5,7 @@ Flags are the fields of `Options`, so a default and its explanation stand in one
 
 import contextlib
 import dataclasses
+import io
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import textwrap
 import typing
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 from absl import flags
@@ -118,21 +120,36 @@ def run(main: Callable[[Any], int | None], options: type[Options], *, read: Call
     module = sys.modules["__main__"]
     name = module.__spec__.name if module.__spec__ else sys.argv[0]
     command = f"python -m {name.removesuffix('.__main__')}"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a closed one is None
+            stream.reconfigure(errors="backslashreplace")  # a character that it can't encode ends nothing
     try:
         if {"--help", "-help", "-?"} & set(sys.argv[1:]):
             print(module.__doc__, help_text(options), sep="\n", flush=True)
             return
         status = main((read or options)(**given_flags(options, sys.argv[1:])))
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except UserError as error:
-        print(f"{command}: {error}", file=sys.stderr)
+        _complain(f"{command}: {error}")
         sys.exit(error.status)
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         _silence(sys.stdout)
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:  # a full disk, a folder that can't be read …
+        _silence(sys.stdout)
+        _complain(f"{command}: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        sys.exit(1)
     except KeyboardInterrupt:
-        print(f"{command}: interrupted", file=sys.stderr)
+        _complain(f"{command}: interrupted")
         sys.exit(128 + signal.SIGINT)
     sys.exit(status)
+
+
+def _complain(line: str) -> None:
+    """Prints a line to stderr, if anybody can read it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def help_text(options: type[Options]) -> str:
@@ -164,7 +181,10 @@ def _help_lines(field: dataclasses.Field, kind: Any, width: int) -> list[str]:
 
 
 class TolerantStream:
-    """A stream that goes silent when its reader has left: `train … | head` shows a head and doesn't end the run."""
+    """A stream that goes silent when it can't be written to any more, so that a run continues.
+
+    Its reader has left (`train … | head`), the terminal is closed, or the disk is full.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -174,27 +194,29 @@ class TolerantStream:
 
     def write(self, text: str) -> int:
         """Writes as a stream does."""
-        return self._unless_closed(lambda: self._stream.write(text)) or len(text)
+        return self._if_possible(lambda: self._stream.write(text)) or len(text)
 
     def flush(self) -> None:
         """Flushes as a stream does."""
-        self._unless_closed(self._stream.flush)
+        self._if_possible(self._stream.flush)
 
-    def _unless_closed(self, act: Callable[[], Any]) -> Any:
+    def _if_possible(self, act: Callable[[], Any]) -> Any:
         try:
             return act()
-        except BrokenPipeError:
+        except (OSError, ValueError):  # ValueError: the stream is closed
             _silence(self._stream)
 
 
 @contextlib.contextmanager
 def tolerant_output() -> Iterator[None]:
-    """Lets nothing end that prints to stdout or stderr when their readers have left."""
-    out, log = map(TolerantStream, (sys.stdout, sys.stderr))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(log):
-        yield
+    """Lets nothing end because it can't print to stdout or stderr, or because they are closed."""
+    with Path(os.devnull).open("w") as nowhere:
+        out, log = (TolerantStream(stream or nowhere) for stream in (sys.stdout, sys.stderr))
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(log):
+            yield
 
 
 def _silence(stream: TextIO) -> None:
     """Discards all that is written to a stream from now on, and what waits in its buffer."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    with contextlib.suppress(OSError, ValueError):  # it is closed already
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -216,7 +216,9 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
 @contextmanager
 def delayed_signals() -> Iterator[Callable[[], signal.Signals | None]]:
-    """Keeps SIGINT and SIGTERM from ending the process. Gives a function that returns the one that came, or None.
+    """Keeps SIGINT, SIGTERM and SIGHUP (the terminal was closed) from ending the process.
+
+    Gives a function that returns the signal that came, or None. Under nohup, SIGHUP stays ignored.
 
     A second signal ends the process at once.
     """
@@ -227,7 +229,10 @@ def delayed_signals() -> Iterator[Callable[[], signal.Signals | None]]:
         signal.signal(number, before[number])
         print("\nstopping after this step, with a checkpoint; press again to stop at once", file=sys.stderr)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield lambda: came[0] if came else None
     finally:

@@ -137,11 +137,15 @@ def test_killed_twenty_times_it_ends_as_if_nothing_had_happened(long_alone, tmp_
     for kill in range(20):
         before = run.step()
         process = run.start("--resume")
-        if kill % 2:
-            time.sleep(chance.uniform(0, 14))
+        if kill % 4 == 3:  # while it starts
+            time.sleep(chance.uniform(0, 4))
         else:
-            wait_for(lambda before=before: run.step() > before + chance.randrange(60), process)
-            wait_for(lambda: list(run.checkpoints.glob(".aside-*")), process)
+            target = before + chance.randrange(60)
+            wait_for(lambda target=target: run.step() > target, process)
+            if kill % 2:  # at any moment
+                time.sleep(chance.uniform(0, 0.2))
+            else:
+                wait_for(lambda: list(run.checkpoints.glob(".aside-*")), process)
         assert process.poll() is None  # else the run is too short for so many kills
         run.kill(process, signal.SIGKILL)
         repeated.append((run.step(), kill))

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -47,6 +48,61 @@ def test_help_lists_flags_in_groups_with_choices_and_defaults():
     assert lines[lines.index("Model.") - 1] == ""
     assert "  --cell  (lstm, gru; default: lstm)" in lines
     assert "  --units  (default: 8,8)" in lines
+
+
+PROGRAM = """
+import dataclasses, sys
+from pathlib import Path
+from pipelines import command_line
+from pipelines.options import Options
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class None_(Options):
+    "Nothing."
+
+def main(config):
+    with command_line.tolerant_output():
+        print("smørrebrød ☃", flush=True)
+        print("on stderr ☃", file=sys.stderr, flush=True)
+    Path(sys.argv[0]).with_suffix(".done").touch()
+
+command_line.run(main, None_)
+"""
+
+
+@pytest.mark.parametrize("how", [">&- 2>&-", ">/dev/full 2>/dev/full", "2>/dev/null | true", ">out 2>err"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_nothing_that_becomes_of_the_output_ends_a_run(tmp_path, how, encoding):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    shell = f"set -o pipefail; {sys.executable} program.py {how}"
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "program.done").exists()
+    if "out" in how:
+        expected = "smørrebrød ☃\n".encode(encoding, "backslashreplace")
+        assert (tmp_path / "out").read_bytes() == expected
+
+
+def test_a_full_disk_ends_a_command_that_only_prints_in_one_line(tmp_path):
+    program = PROGRAM.replace("with command_line.tolerant_output():", "if True:")
+    (tmp_path / "program.py").write_text(program)
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} program.py >/dev/full"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("No space left on device")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_reader_that_leaves_is_written_to_no_more():

@@ -182,7 +182,8 @@ def test_checkpoints_come_when_due_and_at_the_end(progress):
     assert steps_saved(progress, every_seconds=1e-9, steps=3) == [1, 2, 3]
 
 
-def test_a_signal_saves_and_ends_the_run_with_its_status(progress):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_saves_and_ends_the_run_with_its_status(progress, number, status):
     found = []
     with delayed_signals() as asked_to_stop:
         assert asked_to_stop() is None
@@ -193,11 +194,11 @@ def test_a_signal_saves_and_ends_the_run_with_its_status(progress):
             every_seconds=0,
             asked_to_stop=asked_to_stop,
         )
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         progress.step = 3
-        with pytest.raises(StoppedError, match="SIGTERM: stopped after step 3") as caught:
+        with pytest.raises(StoppedError, match=f"{number.name}: stopped after step 3") as caught:
             save.on_train_batch_end(2)
-    assert caught.value.status == 143
+    assert caught.value.status == status
     assert found == [3]
 
 
