@@ -1,9 +1,12 @@
 """Documents → one file of ids, its vocabulary and its split, written once and shared by runs."""
 
+import errno
 import hashlib
 import json
 import os
+import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import UserError
+from pipelines.files import remove
 from pipelines.sources import Source, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
@@ -37,8 +41,10 @@ class IdRange:
 
     def __getitem__(self, part: slice) -> np.ndarray:
         start, stop, _ = part.indices(len(self))
-        offset = (self.begin + start) * np.dtype(self.dtype).itemsize
-        return np.fromfile(self.path, self.dtype, max(stop - start, 0), offset=offset)
+        count, offset = max(stop - start, 0), (self.begin + start) * np.dtype(self.dtype).itemsize
+        ids = np.fromfile(self.path, self.dtype, count, offset=offset)
+        self._require(len(ids) == count)
+        return ids
 
     def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
         """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64.
@@ -48,7 +54,12 @@ class IdRange:
         size = np.dtype(self.dtype).itemsize
         with self.path.open("rb", buffering=0) as file:
             read = [os.pread(file.fileno(), length * size, (self.begin + start) * size) for start in starts.tolist()]
+        self._require(all(len(window) == length * size for window in read))
         return np.frombuffer(b"".join(read), self.dtype).reshape(len(starts), length)
+
+    def _require(self, is_whole: bool) -> None:
+        if not is_whole:
+            raise OSError(errno.EIO, "shorter than when the run started", str(self.path))
 
 
 @dataclass(frozen=True)
@@ -82,9 +93,22 @@ class Corpus:
 
     @classmethod
     def load(cls, folder: Path) -> "Corpus":
-        """Reads what `prepare` wrote."""
-        facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        return cls(folder, Vocabulary.load(folder / "vocabulary.json"), facts["characters"], tuple(facts["bounds"]))
+        """Reads what `prepare` wrote.
+
+        Raises:
+            UserError: a file is missing or damaged.
+        """
+        vocabulary, ids = Vocabulary.load(folder / "vocabulary.json"), folder / "ids.bin"
+        try:
+            facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+            found = cls(folder, vocabulary, facts["characters"], tuple(facts["bounds"]))
+            whole = ids.stat().st_size == found.characters * np.dtype(vocabulary.dtype).itemsize
+            whole &= "crc32" not in facts or facts["crc32"] == _crc32(ids)  # older ones have no sum
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UserError(f"{folder}: damaged ({error})") from error
+        if not whole:
+            raise UserError(f"{folder}: damaged (ids.bin has changed)")
+        return found
 
 
 def prepare(
@@ -120,6 +144,12 @@ def prepare(
         settings.append(known.characters)
     known = known or Vocabulary.fit("")
     prepared = folder / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:20]
+    if prepared.is_dir():
+        try:
+            return Corpus.load(prepared)
+        except UserError as error:
+            print(f"{error}; encoding the text again", file=sys.stderr)
+            remove(prepared)
     if not prepared.is_dir():
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -170,14 +200,25 @@ def _write(
     new = [character for character in likeliest if character not in known.characters]
     vocabulary = known.extended("".join(new[: max_vocabulary - len(known) if max_vocabulary else None]))
     translation = vocabulary.encode(seen)
-    with (folder / "ids.bin").open("wb") as file:
+    ids = folder / "ids.bin"
+    with ids.open("wb") as file:
         for start in range(0, characters, CHUNK):
             file.write(translation[provisional[start : start + CHUNK]].tobytes())
         file.flush()
         os.fsync(file.fileno())
     vocabulary.save(folder / "vocabulary.json")
-    facts = {"characters": characters, "bounds": bounds, "sources": [source.name for source in sources]}
+    facts = {"characters": characters, "bounds": bounds, "crc32": _crc32(ids)}
+    facts["sources"] = [source.name for source in sources]
     (folder / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _crc32(file: Path) -> int:
+    """Returns the checksum of a file, at some GB a second."""
+    checksum = 0
+    with file.open("rb") as opened:
+        while chunk := opened.read(16 * CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+    return checksum
 
 
 def _spool(documents: Iterable[str], path: Path) -> str:

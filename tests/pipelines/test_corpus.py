@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from conftest import FakeSource
@@ -70,6 +72,51 @@ def test_a_text_is_encoded_once_for_all_runs(tmp_path):
     again = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
     assert again == first
     assert source.read == 1
+
+
+def damage(folder, how):
+    ids = folder / "ids.bin"
+    match how:
+        case "ids cut":
+            ids.write_bytes(ids.read_bytes()[:-2])
+        case "a bit flipped":
+            ids.write_bytes(bytes([ids.read_bytes()[0] ^ 1]) + ids.read_bytes()[1:])
+        case "empty corpus.json":
+            (folder / "corpus.json").write_text("")
+        case name:
+            (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "how", ["ids cut", "a bit flipped", "empty corpus.json", "corpus.json", "ids.bin", "vocabulary.json"]
+)
+def test_a_damaged_corpus_is_encoded_again_and_said_so(tmp_path, capsys, how):
+    source = FakeSource(["hello world"])
+    first = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
+    damage(first.folder, how)
+    again = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
+    assert text_of(again, "train") == "hello world"
+    assert source.read == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_corpus_of_before_there_were_sums_is_used(tmp_path):
+    source = FakeSource(["hello"])
+    first = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path)
+    facts = json.loads((first.folder / "corpus.json").read_text())
+    del facts["crc32"]
+    (first.folder / "corpus.json").write_text(json.dumps(facts))
+    assert corpus.prepare([source], split=(1, 0, 0), folder=tmp_path) == first
+    assert source.read == 1
+
+
+def test_ids_that_go_missing_while_they_are_read_are_an_error(tmp_path):
+    ids = prepare(tmp_path, "hello world", split=(1, 0, 0)).split("train")
+    damage(ids.path.parent, "ids cut")
+    with pytest.raises(OSError, match="shorter than when the run started"):
+        ids[5:]
+    with pytest.raises(OSError, match="shorter than when the run started"):
+        ids.windows(np.array([0, 7]), length=4)
 
 
 def test_another_split_or_text_is_another_corpus(tmp_path):
