@@ -330,7 +330,7 @@ class OutputConfig(Options):
     sample_prompt: str = option("", r"What the sample after each epoch continues; \n is a new line. Empty: a new line.")
     sample_chars: int = option(300, "Characters of the sample after each epoch. 0: no sample.", at_least=0)
     sample_temperatures: tuple[float, ...] = option(
-        (0.5, 1.0), "Write a sample at each of these temperatures.", at_least=0
+        (0.5, 1.0), "Write a sample at each of these temperatures.", at_least=0, at_most=1e6
     )
     quiet: bool = option(False, "Print only errors and the table at the end. Samples go to samples.txt.", outcome=False)
     verbose: bool = option(False, "Show TensorFlow's own messages too.", outcome=False)

@@ -29,16 +29,16 @@ class SampleConfig(Options):
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
     prompt: str = option("", "What the text continues. Empty: a new line.")
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
-    chars: int = option(500, "Characters to write.", at_least=0)
+    chars: int = option(500, "Characters to write.", at_least=0, below=2**31)
     stop: tuple[str, ...] = option((), "End before this text. Repeat it for others. --chars ends the text too.")
     temperature: float = option(
         0.8,
         "Below 1: safer. Above 1: wilder. 0: the likeliest character every time.",
         at_least=0,
-        below=float("inf"),
+        at_most=1e6,
     )
     greedy: bool = option(False, "Take the likeliest character every time, whatever --temperature is.")
-    top_k: int = option(0, "Choose among this many of the likeliest characters. 0: among all.", at_least=0)
+    top_k: int = option(0, "Choose among this many of the likeliest characters. 0: among all.", at_least=0, below=2**31)
     top_p: float = option(
         1.0,
         "Choose among the likeliest characters that together have this probability. 1: among all.",

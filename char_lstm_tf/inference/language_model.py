@@ -89,9 +89,9 @@ class LanguageModel:
     ) -> Iterator[list[str]]:
         """Yields the next characters of each text, again and again. Arguments as for `generate`."""
         for name, value, fits in (
-            ("chars", chars, chars >= 0),
-            ("temperature", temperature, 0 <= temperature < float("inf")),
-            ("top_k", top_k, top_k >= 0),
+            ("chars", chars, 0 <= chars < 2**31),
+            ("temperature", temperature, 0 <= temperature <= 1e6),
+            ("top_k", top_k, 0 <= top_k < 2**31),
             ("top_p", top_p, 0 < top_p <= 1),
             ("stop", stop, all(stop)),
         ):

@@ -3,6 +3,7 @@
 from zipfile import BadZipFile
 
 import keras
+import numpy as np
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.models import counted, networks
@@ -30,7 +31,7 @@ def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
     Only weights are read from `model.keras`, so nothing that the file holds is run.
 
     Raises:
-        UserError: files of the folder don't fit each other.
+        UserError: files of the folder don't fit each other, or a weight is NaN or infinite.
     """
     vocabulary = Vocabulary.load(folder.vocabulary)
     config = folder.config
@@ -41,4 +42,6 @@ def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{folder.model}: not the weights of this run ({reason})") from error
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise UserError(f"{folder.model}: a weight is NaN or infinite, so the model is of no use; train it again")
     return model, vocabulary

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ from conftest import command, verse
 
 import char_lstm_tf
 from char_lstm_tf.inference.language_model import ROWS, LanguageModel, cut_at_stops
+from char_lstm_tf.models.build import load
+from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
 
 
@@ -106,10 +109,30 @@ def test_next_characters_are_what_greedy_text_takes_and_what_scores_say(model):
     assert sum(probability for _, probability in every) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("option", [{"chars": -1}, {"temperature": -0.1}, {"top_k": -1}, {"top_p": 0}, {"stop": [""]}])
+OUT_OF_RANGE = [
+    {"chars": -1},
+    {"temperature": -0.1},
+    {"temperature": 1e39},
+    {"top_k": -1},
+    {"top_k": 3_000_000_000},
+    {"top_p": 0},
+    {"stop": [""]},
+]
+
+
+@pytest.mark.parametrize("option", OUT_OF_RANGE)
 def test_an_argument_out_of_range_is_named(model, option):
     with pytest.raises(UserError, match=f"{next(iter(option))}=.*: out of range"):
         model.generate(["a"], **option)
+
+
+def test_a_model_with_a_weight_that_is_not_finite_is_refused(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    loaded, _ = load(RunFolder(tmp_path / "run"))
+    loaded.layers[-1].bias.assign(np.full(loaded.layers[-1].bias.shape, np.nan))
+    loaded.save(tmp_path / "run" / "model.keras")
+    with pytest.raises(UserError, match="a weight is NaN or infinite"):
+        char_lstm_tf.load(tmp_path / "run")
 
 
 def test_no_run_is_an_error_that_says_what_to_give(tmp_path):
