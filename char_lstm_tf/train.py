@@ -11,10 +11,10 @@ vocabulary.json, flags.txt (a flagfile that repeats the run), training.csv, spee
 metrics.json, and logs/ for TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag after --flagfile overrides it.
 
 A killed run continues with --resume, even in the middle of an epoch, and gives the same result as an uninterrupted one.
-Ctrl-C and SIGTERM save a checkpoint first.
+Ctrl-C, SIGTERM and SIGHUP (a closed terminal) save a checkpoint first.
 
 Exit status: 0 it worked, 1 something is wrong with the flags or the text, 3 the loss became NaN or infinite,
-130 Ctrl-C, 143 SIGTERM.
+129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import os

@@ -109,8 +109,9 @@ def _replace_repeated_flags(words: Sequence[str], flag_values: flags.FlagValues)
 def run(main: Callable[[Any], int | None], options: type[Options], *, read: Callable[..., Any] | None = None) -> None:
     """Reads the command line, calls `main` with what it says, and ends the process.
 
-    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 130, 141 and 143: ended by
-    SIGINT, by a reader that left, and by SIGTERM, as a shell reports them. 1, 3 and 130 are said in a line on stderr.
+    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 129, 130, 141 and 143: ended by
+    SIGHUP, by SIGINT, by a reader that left, and by SIGTERM, as a shell reports them. All but 0 and 141 print a line to
+    stderr.
 
     Args:
         main: the command. What it returns is the exit status, None being 0.
