@@ -5,7 +5,8 @@
     model = char_lstm_tf.load("saved_models/book")
     model.generate(["Once upon"], chars=200)
 
-TensorFlow is imported by `train` and `load`, not before.
+`train` and `load` import TensorFlow; importing the package doesn't. The commands are modules beside these functions.
+They are run with `python -m`, and nothing imports them.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
 """The progress line of a run, and the file of its speed."""
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import TextIO
@@ -55,12 +56,14 @@ class Clock(keras.callbacks.Callback):
         if self._out is not None and now - self._shown > (0.2 if self._terminal else 30):
             self._shown = now
             seconds_per_step = (now - self._compiled) / max(progress.step - self._first_step, 1)
-            self._write(
-                f"{self._where}  step {progress.step:,}/{progress.steps:,}  {_losses(logs)}  "
-                f"{self._chars_per_second:,.0f} chars/s  "
-                f"{_duration(seconds_per_step * (progress.steps - progress.step))} left",
-                end="" if self._terminal else "\n",
-            )
+            left = _duration(seconds_per_step * (progress.steps - progress.step))
+            losses = _losses(logs)
+            for loss in (losses, losses.partition(" (")[0]):  # without bits if the line is longer than the terminal
+                line = f"{self._where}  step {progress.step:,}/{progress.steps:,}  {loss}  "
+                line += f"{self._chars_per_second:,.0f} chars/s  {left} left"
+                if len(line) < self._width:
+                    break
+            self._write(line[: self._width - 1], end="" if self._terminal else "\n")
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Writes the epoch's line and its row."""
@@ -80,6 +83,16 @@ class Clock(keras.callbacks.Callback):
     @property
     def _chars_per_second(self) -> float:
         return self._steps * self._chars_per_step / self._seconds if self._seconds else 0.0
+
+    @property
+    def _width(self) -> int:
+        """Columns of the terminal; more than any line has if there is none."""
+        if not self._terminal:
+            return 1000
+        try:
+            return os.get_terminal_size(self._out.fileno()).columns
+        except (OSError, ValueError):
+            return 80
 
     @property
     def _where(self) -> str:

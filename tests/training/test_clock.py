@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 
@@ -66,6 +67,22 @@ def test_without_a_terminal_there_is_a_line_each_half_minute_and_each_epoch(tmp_
         "epoch 1/2  loss 2.0000 (2.885 bits/char)  validation loss 1.5000 (2.164 bits/char)  5 chars/s  1:40",
         "epoch 2/2  loss 2.0000 (2.885 bits/char)  validation loss 1.5000 (2.164 bits/char)  100 chars/s  1:45",
     ]
+
+
+@pytest.mark.parametrize(("columns", "bits"), [(200, True), (80, False), (40, False)])
+def test_the_line_fits_the_terminal(tmp_path, now, monkeypatch, columns, bits):
+    out = Terminal()
+    out.fileno = lambda: 2
+    monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((columns, 24)))
+    timer = clock(tmp_path, out)
+    timer._progress.steps = 123_456
+    timer.on_epoch_begin(0)
+    take(timer, now, step=0, seconds=1)
+    take(timer, now, step=1, seconds=1)
+    line = out.getvalue().split("\r\x1b[K")[-1]
+    assert len(line) < columns
+    assert ("bits" in line) == bits
+    assert line.startswith("epoch 1/24692  step 2/123,456")
 
 
 def test_a_terminal_has_one_line_that_is_written_over(tmp_path, now):
