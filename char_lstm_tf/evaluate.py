@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.listing import format_number
 from pipelines import UserError, command_line, sources
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
@@ -120,8 +121,8 @@ def print_table(scores: "dict[str, Score]", total: "Score") -> None:
             )
         print()
     for name, value in total.report().items():
-        shown = "-" if value is None else f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
-        print(f"{name.replace('_', ' '):<22}{shown:>18}")
+        shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
+        print(f"{name.replace('_', ' '):<22} {shown:>17}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import sys
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.listing import format_number
 from char_lstm_tf.runs.plan import Plan, plan_run
 from char_lstm_tf.training.train import train
 from pipelines import command_line
@@ -42,11 +43,10 @@ def print_results(folder: RunFolder, metrics: dict) -> None:
     )
     for split in ("validation", "test"):
         if row := metrics.get(split):
-            perplexities = [row["perplexity_per_char"], row["perplexity_per_word"]]
-            shown = ["-" if value is None else f"{value:,.2f}" for value in perplexities]
+            shown = [format_number(row[f"perplexity_per_{unit}"], 2) for unit in ("char", "word")]
             print(
                 f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
-                f"{shown[0]:>17}{shown[1]:>17}"
+                f" {shown[0]:>16} {shown[1]:>16}"
             )
     sample = [python_command(), "-m", "char_lstm_tf.sample", f"--model={folder.path}", "--chars=500"]
     print(

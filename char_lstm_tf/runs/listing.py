@@ -1,4 +1,4 @@
-"""Runs as lines of a table."""
+"""Runs and numbers as lines of a table."""
 
 import dataclasses
 import math
@@ -12,6 +12,13 @@ from pipelines.options import format_flag
 COLUMNS = "{:<24}{:<13}{:>9}{:>14}{:>12}{:>12}{:>10}"
 HEADER = COLUMNS.format("run", "state", "progress", "val nats/char", "test", "parameters", "age")
 MEASURES = ("parameters", "characters_seen", "epoch", "seconds", "chars_per_second")
+
+
+def format_number(value: float | None, digits: int) -> str:
+    """Returns a number as tables show it: `1,234.50`, `3.73e+12` from 1e9 on, `-` for None."""
+    if value is None:
+        return "-"
+    return f"{value:,.{digits}f}" if value < 1e9 else f"{value:.{digits}e}"
 
 
 def row(run: RunFolder) -> str:

@@ -49,6 +49,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1234.5, "1,234.50"),
+        (999_999_999.0, "999,999,999.00"),
+        (3.7286e12, "3.73e+12"),
+        (1e300, "1.00e+300"),
+        (None, "-"),
+    ],
+)
+def test_numbers_of_any_size_fit_a_column(value, shown):
+    assert listing.format_number(value, 2) == shown
+    assert len(shown) <= 16
+
+
 def test_each_run_has_a_line_with_its_state(folder):
     done = command("char_lstm_tf.runs", f"--output_dir={folder}")
     assert done.returncode == 0, done.stderr
