@@ -182,8 +182,17 @@ def test_checkpoints_come_when_due_and_at_the_end(progress):
     assert steps_saved(progress, every_seconds=1e-9, steps=3) == [1, 2, 3]
 
 
+@pytest.fixture
+def heeded():
+    """Signals may come ignored to tests, as in the background or under nohup."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_saves_and_ends_the_run_with_its_status(progress, number, status):
+def test_a_signal_saves_and_ends_the_run_with_its_status(progress, heeded, number, status):
     found = []
     with delayed_signals() as asked_to_stop:
         assert asked_to_stop() is None
@@ -200,6 +209,13 @@ def test_a_signal_saves_and_ends_the_run_with_its_status(progress, number, statu
             save.on_train_batch_end(2)
     assert caught.value.status == status
     assert found == [3]
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(heeded):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with delayed_signals() as asked_to_stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert asked_to_stop() is None
 
 
 def test_a_second_signal_ends_the_process_at_once():
