@@ -8,8 +8,11 @@ Prints where the records are. Books that are there already aren't downloaded or 
 had is an error; with Apache Beam it is left out and logged instead. With Beam (requirements-beam.txt), each worker
 pauses by itself, so give --pause_seconds two seconds for each worker. Or copy the books from a mirror first, by rsync,
 to downloads/gutenberg in --data_dir, named pg84.txt and so on.
+
+Exit status: 0 the books are prepared, 1 they can't be (a line on stderr says why).
 """
 
+import csv
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -62,6 +65,8 @@ def main(config: PrepareConfig) -> None:
 def beam_options(words: tuple[str, ...]) -> Any:
     """Returns Beam's own object for --beam_options, None without any.
 
+    Before: `runner=A,"experiments=x,y"`; after: `--runner=A`, `--experiments=x,y`.
+
     Raises:
         UserError: Beam isn't installed.
     """
@@ -71,7 +76,7 @@ def beam_options(words: tuple[str, ...]) -> Any:
         from apache_beam.options.pipeline_options import PipelineOptions  # seldom installed
     except ImportError:
         raise UserError("--beam_options: needs Apache Beam; pip install -r requirements-beam.txt") from None
-    return PipelineOptions([f"--{word}" for item in words for word in item.split(",")])
+    return PipelineOptions([f"--{word.strip()}" for row in csv.reader(words) for word in row])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from test_gutenberg_mirror import good, serving
 
 from pipelines import UserError
 from pipelines.gutenberg import builder as gutenberg
+from pipelines.gutenberg.prepare import beam_options
 
 # TFDS 4.9.10 under protobuf 6, which is the newest that Apache Beam takes
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
@@ -176,6 +178,23 @@ def test_beam_makes_the_same_records_and_leaves_out_what_is_missing(server, tmp_
     )
     plain = gutenberg.prepare([5, 2, 1], data_dir=tmp_path, mirror=server.mirror())
     assert records(beam) == records(plain)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (("runner=A, project=b",), ["--runner=A", "--project=b"]),
+        (('runner=A,"experiments=x,y"',), ["--runner=A", "--experiments=x,y"]),
+        (("runner=A", "project=b"), ["--runner=A", "--project=b"]),
+    ],
+    ids=["blank", "quoted comma", "repeated flag"],
+)
+def test_beam_options_are_split_at_commas_outside_quotes(monkeypatch, words, options):
+    fake = types.SimpleNamespace(PipelineOptions=list)
+    monkeypatch.setitem(sys.modules, "apache_beam", types.SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "apache_beam.options", types.SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "apache_beam.options.pipeline_options", fake)
+    assert beam_options(words) == options
 
 
 def run(*arguments):
