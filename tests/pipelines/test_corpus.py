@@ -26,7 +26,7 @@ def test_shares_that_add_up_to_a_little_more_than_the_text_end_with_it(tmp_path)
     assert [len(prepared.split(name)) for name in corpus.SPLITS] == [600_001, 599_999, 0]
 
 
-def test_what_is_held_out_are_the_parts_that_can_be_scored(tmp_path):
+def test_held_out_parts_are_those_that_can_be_scored(tmp_path):
     text = "abcdefghij" * 10
     held_out = prepare(tmp_path, text).held_out()
     assert {name: len(ids) for name, ids in held_out.items()} == {"validation": 10, "test": 10}
@@ -35,13 +35,13 @@ def test_what_is_held_out_are_the_parts_that_can_be_scored(tmp_path):
         prepare(tmp_path, text, split=(0.8, 0.01, 0.19)).held_out()
 
 
-def test_the_vocabulary_is_that_of_the_training_split_alone(tmp_path):
+def test_the_vocabulary_comes_from_the_training_split_only(tmp_path):
     prepared = prepare(tmp_path, "ab" * 40 + "abcdefghij" * 2)
     assert prepared.vocabulary.characters == "\ufffdab"
     assert text_of(prepared, "test") == "ab" + "\ufffd" * 8
 
 
-def test_a_slice_of_a_split_reads_these_ids_alone(tmp_path):
+def test_a_slice_of_a_split_reads_only_these_ids(tmp_path):
     ids = prepare(tmp_path, "abcdefghij" * 10).split("validation")
     assert ids[2:5].tolist() == [3, 4, 5]
     assert ids[8:99].tolist() == [9, 10]
@@ -128,7 +128,7 @@ def test_another_split_or_text_is_another_corpus(tmp_path):
     assert len(folders) == 3
 
 
-def test_a_run_that_comes_second_at_the_same_time_uses_what_the_first_wrote(tmp_path):
+def test_of_two_runs_at_once_the_slower_uses_what_the_faster_wrote(tmp_path):
     class Slow(FakeSource):
         def documents(self):
             yield "hello"

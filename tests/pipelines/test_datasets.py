@@ -48,7 +48,7 @@ def mirror(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_books_are_trained_on_by_number_and_the_second_run_asks_for_nothing(mirror, tmp_path):
+def test_books_are_trained_on_by_number_and_a_second_run_downloads_nothing(mirror, tmp_path):
     def train(name, *words):
         done = command(
             "char_lstm_tf.train", "--books=1399,84", f"--mirror={mirror.address}", f"--data_dir={tmp_path}/data",
@@ -96,7 +96,7 @@ def test_any_text_dataset_of_tfds_gives_its_records_in_order(tmp_path):
     assert "".join(joined([own(tmp_path)])) == "text a\ntext b\ntext c\n"
 
 
-def test_a_dataset_is_known_again_and_told_from_another_key(tmp_path):
+def test_a_fingerprint_is_stable_and_differs_for_another_key(tmp_path):
     first = own(tmp_path)
     assert own(tmp_path).fingerprint() == first.fingerprint()
     assert own(tmp_path, "number").fingerprint() != first.fingerprint()

@@ -64,7 +64,7 @@ def test_a_wrong_value_is_named_with_its_flag_and_what_it_must_be(values, messag
         All(**values)
 
 
-def test_whole_numbers_are_numbers_and_none_may_be_left_out():
+def test_an_int_is_accepted_for_a_float_and_none_for_an_optional():
     assert All(dropout=0, clip=None).clip is None
 
 

@@ -62,7 +62,7 @@ def test_a_flag_tells_the_encoding(tmp_path):
     assert read(tmp_path / "x.txt", encoding="cp1251") == "Толстой"
 
 
-def test_headers_and_licences_go_unless_asked_to_stay(tmp_path):
+def test_headers_and_licences_are_removed_unless_cleaning_is_off(tmp_path):
     book = (
         "The Project Gutenberg EBook of A Small Book\n\n*** START OF THIS PROJECT GUTENBERG EBOOK A SMALL BOOK ***\n\n"
         + "CHAPTER I\n\nIt was a small book.\n" * 60
@@ -102,7 +102,7 @@ def test_the_built_in_text_is_the_language_reference():
         (lambda path: path.write_bytes(bytes(range(256)) * 9), "x.txt"),
     ],
 )
-def test_what_gives_no_text_is_named(tmp_path, make, message):
+def test_a_source_without_text_is_an_error_that_names_it(tmp_path, make, message):
     make(tmp_path / "x.txt")
     with pytest.raises(UserError, match=message):
         read(tmp_path / "x.txt")

@@ -38,7 +38,7 @@ def test_the_file_lists_characters_in_the_order_of_their_ids(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "dtype"), [(256, np.uint8), (257, np.uint16)])
-def test_ids_take_a_byte_up_to_256_of_them(size, dtype):
+def test_ids_take_a_byte_each_up_to_256_characters(size, dtype):
     vocabulary = Vocabulary(UNKNOWN + "".join(map(chr, range(32, 31 + size))))
     assert len(vocabulary) == size
     assert vocabulary.encode(vocabulary.characters).dtype == dtype

@@ -119,7 +119,7 @@ def test_tensorflow_reads_the_same_records(server, tmp_path):
     assert [int(record["id"]) for record in tfds.as_numpy(first)] == [1]
 
 
-def test_second_run_asks_nobody_and_a_new_list_only_for_what_is_new(server, tmp_path):
+def test_only_books_that_are_missing_are_downloaded(server, tmp_path):
     for _ in range(2):
         gutenberg.prepare([1], data_dir=tmp_path, mirror=server.mirror())
     assert len(server.requests) == 1
@@ -127,7 +127,7 @@ def test_second_run_asks_nobody_and_a_new_list_only_for_what_is_new(server, tmp_
     assert server.paths == ["/cache/epub/1/pg1.txt", "/cache/epub/2/pg2.txt"]
 
 
-def test_catalogue_comes_before_the_header_where_it_is_there(server, tmp_path):
+def test_catalogue_takes_precedence_over_the_header(server, tmp_path):
     folder = tmp_path / "downloads" / "gutenberg"
     folder.mkdir(parents=True)
     (folder / "pg_catalog.csv").write_text(CATALOGUE)
@@ -145,7 +145,7 @@ def test_missing_book_is_a_users_error_and_leaves_no_dataset(server, tmp_path):
 
 
 @pytest.mark.parametrize(("wrong", "said"), [("cookbook", "war_and_peace"), ("everything", "--beam_options=")])
-def test_configuration_that_cannot_be(tmp_path, wrong, said):
+def test_impossible_configuration_is_an_error(tmp_path, wrong, said):
     with pytest.raises(UserError, match=f"gutenberg/{wrong}.*{said}"):
         gutenberg.prepare(wrong, data_dir=tmp_path, mirror=gutenberg.Mirror())
 
@@ -159,7 +159,7 @@ def test_configurations():
     assert len(by_name["classics"].books) == 20
 
 
-def test_lists_have_names_of_their_own():
+def test_each_list_of_books_has_its_own_name():
     def name(*books):
         return gutenberg.GutenbergConfig(books=books).name
 
@@ -204,7 +204,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=root, check=False, timeout=100)
 
 
-def test_command_prints_where_the_records_lie(server, tmp_path):
+def test_command_prints_where_the_records_are(server, tmp_path):
     done = run("--books=2,1", f"--mirror={server.mirror().url}", "--pause_seconds=0", f"--data_dir={tmp_path}")
     assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/1.0.0\n", 0)
 
@@ -217,7 +217,7 @@ def test_command_prints_where_the_records_lie(server, tmp_path):
         (["--books=0"], "--books='0': not the number of a book"),
     ],
 )
-def test_command_ends_in_one_line_where_the_user_is_wrong(tmp_path, arguments, said):
+def test_command_reports_a_mistake_in_one_line(tmp_path, arguments, said):
     done = run(*arguments, f"--data_dir={tmp_path}")
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith(f"python -m pipelines.gutenberg.prepare: {said}")

@@ -83,7 +83,7 @@ def test_search(books, query, found):
         assert [book.id for book in catalogue.search(query, books=books)] == found
 
 
-def test_many_books_must_be_confirmed(books):
+def test_a_search_that_finds_too_many_books_or_none_is_an_error(books):
     catalogue.confirm(books, query="x", max_books=4)
     with pytest.raises(UserError, match=r"--books=x: 4 books match, 3 are allowed; .*--max_books=4"):
         catalogue.confirm(books, query="x", max_books=3)
@@ -96,7 +96,7 @@ def test_numbers_need_no_catalogue(tmp_path):
     assert found == [2600, 1399, 84]
 
 
-def test_search_shows_what_it_found_and_asks_before_it_is_much(folder, capsys):
+def test_search_prints_what_it_found_and_refuses_too_many_books(folder, capsys):
     asked = {"mirror": NOBODY, "folder": folder}
     assert catalogue.numbers("author:quill language:en", max_books=2, **asked) == [1, 2]
     shown = capsys.readouterr()
@@ -108,7 +108,7 @@ def test_search_shows_what_it_found_and_asks_before_it_is_much(folder, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_mistake_in_a_search_shows_before_the_download(tmp_path):
+def test_a_mistake_in_a_search_is_reported_before_the_download(tmp_path):
     with pytest.raises(UserError, match="--books=editor:Ann"):
         catalogue.numbers("editor:Ann", mirror=NOBODY, folder=tmp_path, max_books=1)
 
@@ -136,18 +136,18 @@ def test_old_catalogue_is_refreshed(server, folder):
     assert sorted(path.name for path in folder.iterdir()) == ["pg_catalog.csv", "pg_catalog.csv.sha256"]
 
 
-def test_old_catalogue_serves_where_no_mirror_does(folder):
+def test_old_catalogue_is_kept_if_the_mirror_cannot_be_reached(folder):
     grow_old(folder / "pg_catalog.csv", days=365)
     assert len(catalogue.load(mirror=NOBODY, folder=folder)) == 4
     assert len(catalogue.load(mirror=NOBODY, folder=folder)) == 4
 
 
-def test_no_catalogue_at_all(tmp_path):
+def test_no_catalogue_and_no_mirror_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"catalogue: http://127\.0\.0\.1:9/cache/epub/feeds/pg_catalog\.csv"):
         catalogue.load(mirror=NOBODY, folder=tmp_path)
 
 
-def test_another_table_is_no_catalogue(tmp_path):
+def test_a_table_with_other_columns_is_refused(tmp_path):
     store(b"a,b\n1,2\n", tmp_path / "pg_catalog.csv")
     with pytest.raises(UserError, match=r"pg_catalog\.csv: no column 'Text#'"):
         catalogue.load(mirror=NOBODY, folder=tmp_path)

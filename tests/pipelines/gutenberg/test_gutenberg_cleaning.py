@@ -108,7 +108,7 @@ def wrapped(body: str) -> str:
         "*** START OF THE COPYRIGHTED PROJECT GUTENBERG EBOOK THE LAMP ***",
     ],
 )
-def test_book_begins_below_the_start_marker(start):
+def test_book_starts_after_the_start_marker(start):
     cleaned = clean(f"{HEADER}{start}\n\n\n{BOOK}")
     assert (cleaned.text, cleaned.rules) == (BOOK, ("start_marker",))
 
@@ -131,7 +131,7 @@ def test_book_begins_below_the_start_marker(start):
     ],
 )
 @pytest.mark.parametrize("licence", ["", LICENCE], ids=["bare", "licence"])
-def test_book_ends_above_what_speaks_of_its_end(end, licence):
+def test_book_ends_before_the_end_marker_or_closing_line(end, licence):
     assert clean(f"{HEADER}{START}{BOOK}\n\n\n{end}\n{licence}").text == BOOK
 
 
@@ -159,11 +159,11 @@ def test_small_print_behind_the_book():
     assert clean(without_closing_line).text == BOOK
 
 
-def test_header_without_any_line_of_its_own_between_it_and_the_book():
+def test_header_with_no_line_between_it_and_the_book():
     assert clean(f"{OLD_HEADER}\n\n{BOOK}").text == BOOK
 
 
-def test_lines_that_look_like_markers_and_are_not():
+def test_lines_that_only_look_like_markers_stay():
     odd = BOOK.replace("***", "*** START: FULL OF HOPE ***\n\n***** She should be named Ann *****\n\n***")
     assert clean(wrapped(odd)).text == odd
 
@@ -195,16 +195,16 @@ def test_note_on_copyright_below_the_book():
         "LINKED INDEX OF PROJECT GUTENBERG VOLUMES:\n\nORDER  TITLE     PG EBOOK#\n1      The Lamp  99999",
     ],
 )
-def test_credits_go(credit):
+def test_credits_are_removed(credit):
     assert clean(wrapped(f"{credit}\n\n\n\n{BOOK}")).text == BOOK
 
 
-def test_credit_with_an_address_below_the_title_goes():
+def test_credit_below_the_title_is_removed():
     credited = BOOK.replace("by Ada Quill\n", "by Ada Quill\n\nDigitized by Ann Other.\n")
     assert clean(wrapped(credited)).text == BOOK
 
 
-def test_a_play_was_produced_too():
+def test_produced_by_in_a_play_stays():
     play = BOOK.replace("by Ada Quill\n", "by Ada Quill\n\nProduced by the Theatre of Lights, 1911\n")
     assert clean(wrapped(play)).text == play
 
@@ -224,7 +224,7 @@ def test_a_play_was_produced_too():
         "PREPARER'S NOTE\n\n     From an old edition.",
     ],
 )
-def test_transcribers_notes_above_the_book_go(note):
+def test_transcribers_notes_before_the_book_are_removed(note):
     assert clean(wrapped(f"{note}\n\n\n\n{BOOK}")).text == BOOK
 
 
@@ -238,12 +238,12 @@ def test_transcribers_notes_above_the_book_go(note):
         "    +-----------------------------------------+",
     ],
 )
-def test_transcribers_notes_below_the_book_go(note):
+def test_transcribers_notes_after_the_book_are_removed(note):
     long_book = BOOK.replace("THE END", "And so it went on.\n" * 2_000 + "\nTHE END")
     assert clean(wrapped(f"{long_book}\n\n\n{note}\n")).text == long_book
 
 
-def test_note_and_the_line_that_announces_it_go_but_not_the_contents():
+def test_note_is_removed_with_its_line_in_the_contents():
     contents = "Contents\n\n Preface to the Project Gutenberg Etext\n CHAPTER I.\n CHAPTER II.\n\n\n"
     note = "Preface to the Project Gutenberg Etext\n\nI typed this.\n\n\n"
     assert clean(wrapped(contents + note + BOOK)).text == "Contents\n\n CHAPTER I.\n CHAPTER II.\n\n\n" + BOOK
@@ -321,7 +321,7 @@ def test_counts_add_up_and_cleaning_twice_changes_nothing():
     assert clean(cleaned.text).text == cleaned.text
 
 
-def test_books_put_together_in_one_file():
+def test_books_joined_in_one_file_are_cleaned_one_by_one():
     texts = [f"CHAPTER {number}\n\nText.\n" for number in range(3)]
     assert clean("".join(map(wrapped, texts))).text == "\n\n".join(texts)
 
@@ -339,13 +339,13 @@ LONG_BOOK = BOOK + "".join(f"\nParagraph {number} of a long, long book.\n" for n
     ],
     ids=["no book", "end marker in front", "start marker behind", "a book in brackets"],
 )
-def test_guard_keeps_what_a_rule_would_take_by_accident(text, guarded):
+def test_guard_keeps_what_a_rule_would_wrongly_remove(text, guarded):
     cleaned = clean(text)
     assert guarded in cleaned.rules
     assert cleaned.kept > 0.9 * len(text) - len(LICENCE)
 
 
-def test_no_accident_empties_a_book():
+def test_no_order_of_markers_empties_a_book():
     """Headers, ends, notes in random order: something is left, in a time that doesn't explode."""
     pieces = [
         HEADER,
@@ -411,19 +411,19 @@ def test_encoding_is_found(data, text, encoding):
         ("no such thing", FRENCH, "latin-1", "cp1252"),
     ],
 )
-def test_declared_encoding_counts_unless_the_bytes_contradict_it(declared, text, actual, found):
+def test_declared_encoding_is_used_unless_the_bytes_contradict_it(declared, text, actual, found):
     whole = header_declaring(declared) + text
     assert decode(whole.encode(actual)) == (whole, found)
 
 
-def test_declaration_inside_the_book_is_no_declaration():
+def test_declaration_inside_the_book_is_ignored():
     header = header_declaring("UTF-8").replace("Character set encoding: UTF-8", "")
     data = (header + "Character set encoding: ISO-8859-2\n" + FRENCH).encode("latin-1")
     assert decode(data)[1] == "cp1252"
     assert decode(data.replace(START.encode(), b""))[1] == "iso8859-2"
 
 
-def test_encoding_by_order():
+def test_given_encoding_is_used():
     assert decode("für".encode("latin-1"), encoding="latin-1") == ("für", "iso8859-1")
     assert decode("für".encode("utf-8-sig"), encoding="utf-8") == ("für", "utf-8")
 
@@ -474,7 +474,7 @@ def test_command_reads_all_kinds_of_files_and_writes_utf8(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_command_says_what_failed_and_does_the_rest(tmp_path):
+def test_command_reports_failures_and_cleans_the_other_files(tmp_path):
     (tmp_path / "book.txt").write_text(BOOK, encoding="utf-8")
     (tmp_path / "nul.txt").write_bytes(b"\0")
     (tmp_path / "broken.zip").write_bytes(b"PK")
@@ -489,7 +489,7 @@ def test_command_says_what_failed_and_does_the_rest(tmp_path):
     assert done.returncode == 1
 
 
-def test_no_source_is_written_over_not_even_one_to_come(tmp_path):
+def test_no_source_is_overwritten_even_one_read_later(tmp_path):
     packed, plain = tmp_path / "book.txt.gz", tmp_path / "book.txt"
     packed.write_bytes(gzip.compress(BOOK.encode()))
     plain.write_text("mine", encoding="utf-8")
@@ -503,7 +503,7 @@ def test_no_source_is_written_over_not_even_one_to_come(tmp_path):
     assert done.stdout.startswith("book.txt\t")
 
 
-def test_help_teaches():
+def test_help_explains_columns_and_flags():
     done = run("--help")
     assert all(word in done.stdout for word in ("characters kept", "corpus.zip", "--output", "--text_encoding"))
 

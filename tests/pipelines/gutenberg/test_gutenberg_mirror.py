@@ -131,7 +131,7 @@ def test_layouts_are_tried_in_order(server, tmp_path, number):
     assert server.paths == paths[: number + 1]
 
 
-def test_second_fetch_asks_nobody_and_the_sum_is_recorded(server, tmp_path):
+def test_second_fetch_makes_no_request_and_the_sum_is_recorded(server, tmp_path):
     server.answers[CACHED] = [good()]
     file = fetch_book("84", mirror=server.mirror(), folder=tmp_path / "new")
     assert fetch_book(84, mirror=server.mirror(), folder=tmp_path / "new") == file
@@ -148,7 +148,7 @@ def test_changed_file_is_refused(server, tmp_path):
         fetch_book(84, mirror=server.mirror(), folder=tmp_path)
 
 
-def test_file_put_there_by_hand_counts_and_is_checked_from_then_on(tmp_path):
+def test_file_copied_by_hand_is_used_and_checked_from_then_on(tmp_path):
     (tmp_path / "pg84.txt").write_bytes(WHOLE)
     nobody = Mirror(url="http://127.0.0.1:9/")
     assert fetch_book(84, mirror=nobody, folder=tmp_path).read_bytes() == WHOLE
@@ -165,7 +165,7 @@ BUSY = [(status, {}, b"busy") for status in (429, 500, 502, 503, 504)]
     [*BUSY, reset, silence, half],
     ids=["429", "500", "502", "503", "504", "reset", "silence", "half"],
 )
-def test_mishap_is_tried_again(server, tmp_path, mishap):
+def test_failed_request_is_retried(server, tmp_path, mishap):
     server.answers[CACHED] = [mishap, mishap, good()]
     mirror = server.mirror(timeout_seconds=0.3)
     assert fetch_book(84, mirror=mirror, folder=tmp_path).read_bytes() == WHOLE
@@ -177,7 +177,7 @@ def test_mishap_is_tried_again(server, tmp_path, mishap):
     [(BUSY[0], "429"), (BUSY[3], "503"), (reset, "reset"), (silence, "timed out"), (half, "IncompleteRead")],
     ids=["429", "503", "reset", "silence", "half"],
 )
-def test_mishap_for_ever_is_an_error_that_names_book_and_url(server, tmp_path, mishap, said):
+def test_request_that_keeps_failing_is_an_error_with_book_and_url(server, tmp_path, mishap, said):
     server.answers[CACHED] = [mishap]
     mirror = server.mirror(timeout_seconds=0.3, retries=1)
     with pytest.raises(UserError, match=rf"book 84: {mirror.url}cache/epub/84/pg84\.txt: .*{said}") as error:
@@ -187,7 +187,7 @@ def test_mishap_for_ever_is_an_error_that_names_book_and_url(server, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nobody_there(tmp_path):
+def test_refused_connection_is_an_error_with_book_and_url(tmp_path):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         mirror = Mirror(url=f"http://127.0.0.1:{closed.getsockname()[1]}", retries=0)
@@ -224,7 +224,7 @@ def test_retry_after_is_honoured(server, tmp_path):
         ((302, {"Location": "http://127.0.0.1:9/pg84.txt"}, b""), r"302 http://127\.0\.0\.1:9/pg84\.txt"),
     ],
 )
-def test_answer_that_is_no_book_is_an_error_that_names_all_urls(server, tmp_path, answer, said):
+def test_answer_that_is_not_a_book_is_an_error_with_all_urls(server, tmp_path, answer, said):
     server.answers[CACHED] = [answer]
     mirror = server.mirror()
     with pytest.raises(UserError, match=rf"book 84: {mirror.url}cache/epub/84/pg84\.txt: .*{said}") as error:
@@ -234,7 +234,7 @@ def test_answer_that_is_no_book_is_an_error_that_names_all_urls(server, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_answer_that_is_no_book_does_not_hide_the_next_layout(server, tmp_path):
+def test_next_layout_is_tried_after_an_answer_that_is_not_a_book(server, tmp_path):
     server.answers[CACHED] = [good(b"<html>moved</html>")]
     server.answers["/8/84/84-8.txt"] = [good()]
     assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).read_bytes() == WHOLE
@@ -248,7 +248,7 @@ def test_answer_that_is_no_book_does_not_hide_the_next_layout(server, tmp_path):
         (403, {}, b"no"),
     ],
 )
-def test_robot_notice_ends_the_asking(server, tmp_path, answer):
+def test_no_more_requests_follow_a_robot_notice(server, tmp_path, answer):
     server.answers[CACHED] = [answer]
     with pytest.raises(UserError, match=r"book 84: http.*pg84\.txt: the mirror refuses robots"):
         fetch_book(84, mirror=server.mirror(), folder=tmp_path)
@@ -256,7 +256,7 @@ def test_robot_notice_ends_the_asking(server, tmp_path, answer):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_requests_pause_and_say_who_asks(server, tmp_path):
+def test_requests_pause_and_send_a_user_agent(server, tmp_path):
     for number in (84, 85):
         server.answers[f"/cache/epub/{number}/pg{number}.txt"] = [good()]
     list(fetch_books([84, 85], mirror=server.mirror(pause_seconds=0.3), folder=tmp_path))
@@ -265,7 +265,7 @@ def test_requests_pause_and_say_who_asks(server, tmp_path):
     assert "char_lstm_tf" in headers["User-Agent"]
 
 
-def test_manners_by_default():
+def test_default_mirror_pauses_and_is_not_the_main_site():
     assert Mirror() == Mirror(url=DEFAULT_MIRROR, pause_seconds=2.0, retries=5)
     assert "gutenberg.org" not in DEFAULT_MIRROR
 
@@ -278,7 +278,7 @@ def test_progress_goes_to_stderr(server, tmp_path, capsys):
     assert captured.out == ""
 
 
-def test_interrupted_download_leaves_nothing_that_looks_finished(server, tmp_path, monkeypatch):
+def test_interrupted_download_leaves_no_book_behind(server, tmp_path, monkeypatch):
     server.answers[CACHED] = [good()]
     real_replace = Path.replace
 
@@ -296,18 +296,18 @@ def test_interrupted_download_leaves_nothing_that_looks_finished(server, tmp_pat
 
 
 @pytest.mark.parametrize("wrong", ["../84", "84/../../x", "0", "-1", "8.4", "", "abc", "84\n85", "9" * 9, "\u0664"])
-def test_what_is_no_number_never_becomes_a_path(wrong):
+def test_only_book_numbers_become_paths(wrong):
     with pytest.raises(UserError, match="not the number of a book"):
         book_number(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["ftp://x.org/", "gutenberg.pglaf.org", "file:///etc", "http://"])
-def test_mirror_is_an_http_address(wrong):
+def test_mirror_must_be_an_http_address(wrong):
     with pytest.raises(UserError, match=r"--mirror=.*is no http address"):
         Mirror(url=wrong)
 
 
 @pytest.mark.parametrize("main", ["https://www.gutenberg.org", "http://gutenberg.org/"])
-def test_the_main_site_is_no_mirror(main):
+def test_the_main_site_is_refused_as_a_mirror(main):
     with pytest.raises(UserError, match=r"--mirror=.*main site.*pglaf"):
         Mirror(url=main)
