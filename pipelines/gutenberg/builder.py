@@ -50,7 +50,7 @@ class GutenbergConfig(tfds.core.BuilderConfig):
     beam: bool = False
 
     def __post_init__(self) -> None:
-        """Raises UserError for what isn't the number of a book."""
+        """Raises UserError if one of `books` isn't the number of a book."""
         self.books = tuple(dict.fromkeys(map(book_number, self.books)))
         if not self.name:
             numbers = "_".join(map(str, self.books))
@@ -137,7 +137,7 @@ def prepare(
         beam_options: if given, Apache Beam does the work with these.
 
     Raises:
-        UserError: there is no such configuration, or a book can't be had.
+        UserError: there is no such configuration, or a book can't be downloaded.
     """
     if isinstance(books, str) and books not in Gutenberg.builder_configs:
         raise UserError(f"--tfds=gutenberg/{books}: must be one of {', '.join(Gutenberg.builder_configs)}")

@@ -52,7 +52,7 @@ def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Bo
     """Returns all books of the catalogue. It is downloaded if the one in `folder` is older than `max_age_days`.
 
     Raises:
-        UserError: there is none in `folder`, and none can be had from the mirror.
+        UserError: there is none in `folder`, and none can be downloaded.
     """
     file = folder / NAME
     if file.exists() and time.time() - file.stat().st_mtime > max_age_days * _SECONDS_A_DAY:
@@ -87,7 +87,7 @@ def read(file: Path) -> list[Book]:
         missing = [column for column in _COLUMNS if column not in (rows.fieldnames or ())]
         if missing:
             raise UserError(
-                f"{file}: no column {missing[0]!r}, so this is no catalogue; delete it to download it again"
+                f"{file}: no column {missing[0]!r}, so this is not a catalogue; delete it to download it again"
             )
         return [_book(row) for row in rows if row["Type"] == "Text" and row["Text#"].isdecimal()]
 
@@ -120,9 +120,9 @@ def search(query: str, *, books: Iterable[Book]) -> list[Book]:
     for match in _TERM.finditer(query):
         field, wanted = match["field"], _plain(match["quoted"] or match["word"] or "")
         if field is not None and field not in FIELDS:
-            raise UserError(f"--books={query}: {field}: is none of {', '.join(FIELDS)}")
+            raise UserError(f"--books={query}: {field} is not one of {', '.join(FIELDS)}")
         if not wanted or (field is None and wanted.endswith(":")):
-            raise UserError(f"--books={query}: nothing follows {match.group()}")
+            raise UserError(f"--books={query}: {match.group()} needs a value after it")
         terms.append((field, wanted))
     if not terms or _TERM.sub("", query).strip():
         raise UserError(f'--books={query}: write terms such as author:Tolstoy title:"war and peace"')

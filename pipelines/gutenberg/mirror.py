@@ -52,10 +52,10 @@ class Mirror:
     timeout_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        """Raises UserError for what can't be a mirror."""
+        """Raises UserError if the address can't be that of a mirror."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"--mirror={self.url} is no http address; try --mirror={DEFAULT_MIRROR}")
+            raise UserError(f"--mirror={self.url} is not an http address; try --mirror={DEFAULT_MIRROR}")
         if parts.hostname in _MAIN_SITES:
             raise UserError(f"--mirror={self.url} is the main site, which is for people; try --mirror={DEFAULT_MIRROR}")
 
@@ -121,10 +121,10 @@ def fetch_file(paths: Sequence[str], *, name: str, called: str, mirror: Mirror, 
 
 
 def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
-    """Returns the body, and why it is no text to keep ("" if it is one).
+    """Returns the body, and why it isn't a text to keep ("" if it is one).
 
     Raises:
-        UserError: trying other URLs of this mirror is no use.
+        UserError: other URLs of this mirror wouldn't help.
     """
     last = _last_requests.get(mirror.url, -math.inf)
     time.sleep(max(0.0, last + mirror.pause_seconds - time.monotonic()))
@@ -154,7 +154,7 @@ def _pool(mirror: Mirror) -> urllib3.PoolManager:
 
 
 def _objection(response: urllib3.BaseHTTPResponse) -> str:
-    """Returns why the answer is no text to keep; "" if it is one."""
+    """Returns why the answer isn't a text to keep; "" if it is one."""
     data = response.data
     if response.status != 200:  # a redirection too: it could lead to the main site
         return f"HTTP status {response.status} {response.headers.get('Location', '')}".rstrip()

@@ -37,7 +37,7 @@ def records(books: Sequence[Book], *, mirror: Mirror, folder: Path) -> Iterator[
 
 
 def record_or_none(numbered: tuple[int, Book], *, mirror: Mirror, folder: Path) -> Iterator[Record]:
-    """Yields the record of a book if it can be had. Of 75,000 books some are no text, and must not stop the rest."""
+    """Yields the record of a book, or nothing if that fails: a few of 75,000 aren't texts and mustn't stop the rest."""
     position, book = numbered
     try:
         yield position, record(book, fetch_book(book.id, mirror=mirror, folder=folder))

@@ -41,7 +41,7 @@ def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> tuple
     b"caf\xc3\xa9" → ("café", "utf-8");  b"caf\xe9" with encoding="cp1252" → ("café", "cp1252")
 
     Raises:
-        UserError: nothing fits, or NUL bytes show that this is no text. The message calls the file `name`.
+        UserError: nothing fits, or NUL bytes show that this isn't text. The message calls the file `name`.
     """
     if encoding:
         return _decode_as_told(data, encoding=encoding, name=name)
@@ -50,7 +50,7 @@ def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> tuple
             return _decode_as_told(data, encoding=marked, name=name)
     if (nul := data.find(b"\0")) >= 0:
         raise UserError(
-            f"{_called(name)}byte {nul} is NUL, so this is no plain text: leave the file out, "
+            f"{_called(name)}byte {nul} is NUL, so this is not plain text: leave the file out, "
             "or name its encoding, such as --text_encoding=utf-16-le"
         )
     if data.isascii():

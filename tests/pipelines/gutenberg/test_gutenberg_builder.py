@@ -212,8 +212,8 @@ def test_command_prints_where_the_records_are(server, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--books=author:"], "--books=author:: nothing follows author:"),
-        (["--books=84", "--mirror=gutenberg"], "--mirror=gutenberg is no http address"),
+        (["--books=author:"], "--books=author:: author: needs a value after it"),
+        (["--books=84", "--mirror=gutenberg"], "--mirror=gutenberg is not an http address"),
         (["--books=0"], "--books='0': not the number of a book"),
     ],
 )

@@ -303,7 +303,7 @@ def test_only_book_numbers_become_paths(wrong):
 
 @pytest.mark.parametrize("wrong", ["ftp://x.org/", "gutenberg.pglaf.org", "file:///etc", "http://"])
 def test_mirror_must_be_an_http_address(wrong):
-    with pytest.raises(UserError, match=r"--mirror=.*is no http address"):
+    with pytest.raises(UserError, match=r"--mirror=.*is not an http address"):
         Mirror(url=wrong)
 
 
