@@ -93,7 +93,6 @@ def test_what_is_wrong_with_a_text_or_a_folder_is_said_and_nothing_is_left(desk,
         (["--unitz=3"], "Unknown command line flag 'unitz'"),
         (["--text=empty.txt"], "--text=empty.txt: the file is empty"),
         (["--text=short.txt"], "lower --window or --batch_size"),
-        (["--text=long.txt", "--split=0.9999,0.0001,0"], "--split: the validation split has"),
     ],
 )
 def test_a_mistake_ends_the_command_in_one_line_with_status_1(desk, words, message):

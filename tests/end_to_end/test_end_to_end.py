@@ -68,8 +68,6 @@ def test_metrics_are_those_of_evaluate(trained):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(metrics["test"])
     assert metrics["test"]["characters"] == len(test.read_text()) - 1
-    table = command("char_lstm_tf.evaluate", f"--model={trained}", f"--text={test}").stdout
-    assert f"{metrics['test']['bits_per_char']:,.4f}" in table
     steps = round(characters * 0.9) - 1
     steps = steps // 4 // 16 * 2
     assert metrics["characters_seen"] == steps * 4 * 16
@@ -125,7 +123,10 @@ def test_flags_repeat_the_run(trained, tmp_path):
             ["--architecture=functional", "--encoding=embedding", "--cell=gru", "--dropout=0.2"],
             marks=pytest.mark.slow,
         ),
-        ["--target=next_char", "--stride=7", "--cell=rnn", "--optimizer=rmsprop", "--clipvalue=5"],
+        pytest.param(
+            ["--target=next_char", "--stride=7", "--cell=rnn", "--optimizer=rmsprop", "--clipvalue=5"],
+            marks=pytest.mark.slow,
+        ),
         pytest.param(["--bidirectional", "--target=next_char", "--stride=7"], marks=pytest.mark.slow),
         pytest.param(
             ["--architecture=ngram", "--target=next_char", "--stride=7", "--encoding=embedding"],
