@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipelines import UserError
+from pipelines.decoding import decode
 from pipelines.gutenberg import cleaning
 
 
@@ -57,7 +58,7 @@ class TextFile:
         data = self._bytes()
         if not data.strip():
             raise UserError(f"--text={self.path}: the file is empty")
-        text, _ = cleaning.decode(data, encoding=self.encoding or None, name=self.name)
+        text = decode(data, encoding=self.encoding or None, name=self.name).text
         yield cleaning.clean(text).text if self.clean else text.replace("\r\n", "\n").replace("\r", "\n")
 
     def _bytes(self) -> bytes:

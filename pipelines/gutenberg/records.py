@@ -7,9 +7,10 @@ from typing import Any
 from absl import logging
 
 from pipelines import UserError
+from pipelines.decoding import decode
 from pipelines.gutenberg import catalogue
 from pipelines.gutenberg.catalogue import Book
-from pipelines.gutenberg.cleaning import clean, decode
+from pipelines.gutenberg.cleaning import clean
 from pipelines.gutenberg.header import read_header
 from pipelines.gutenberg.mirror import Mirror, fetch_book, fetch_books
 
@@ -51,7 +52,7 @@ def record(known: Book, file: Path) -> dict[str, Any]:
     Raises:
         UserError: its bytes can't be decoded.
     """
-    text, _ = decode(file.read_bytes(), name=str(file))
+    text = decode(file.read_bytes(), name=str(file)).text
     says = read_header(text, number=known.id)
     fields = ("title", "author", "language", "release_date")
     about = {field: getattr(known, field) or getattr(says, field) for field in fields}

@@ -22,7 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pipelines import UserError, command_line
-from pipelines.gutenberg.cleaning import Cleaned, clean, decode
+from pipelines.decoding import decode
+from pipelines.gutenberg.cleaning import Cleaned, clean
 from pipelines.options import Options, option
 
 # RuntimeError and its NotImplementedError: a zip archive is encrypted, or packed in another way.
@@ -48,7 +49,7 @@ def main(config: CleaningConfig) -> int:
         try:
             for name, data in texts(path):
                 called = str(path) if path.name.startswith(name) else f"{path}:{name}"
-                text, encoding = decode(data, encoding=config.text_encoding or None, name=called)
+                text, encoding, _ = decode(data, encoding=config.text_encoding or None, name=called)
                 cleaned = clean(text)
                 _print_line(cleaned, name=name, encoding=encoding)
                 if output:

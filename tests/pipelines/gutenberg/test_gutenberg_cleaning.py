@@ -1,4 +1,4 @@
-"""The cleaner: each rule on text written for it, what must stay, the guard, encodings, the command."""
+"""The cleaner: each rule on text written for it, what must stay, the guard, the command."""
 
 import gzip
 import lzma
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import UserError
-from pipelines.gutenberg.cleaning import clean, decode
+from pipelines.decoding import decode
+from pipelines.gutenberg.cleaning import clean
 from pipelines.gutenberg.cleaning.__main__ import texts
 
 REPOSITORY = Path(__file__).parents[3]
@@ -366,88 +366,6 @@ def test_no_order_of_markers_empties_a_book():
         assert cleaned.kept <= len(text) + 1
 
 
-FRENCH = "Où était l'élève ? À l'école, déjà, près du théâtre.\n" * 20
-RUSSIAN = "Сколько страниц в книге? Я прочёл её всю в феврале.\n" * 20
-POLISH = "Książka leżała na stole, a wszyscy słuchali śpiewu żony.\n" * 20
-CHINESE = "呻吟，病聲也。呻吟語，病時語也。病中疾痛，惟病者知。\n" * 20
-
-
-def header_declaring(encoding: str) -> str:
-    """Returns a header that claims `encoding`."""
-    return HEADER.replace("UTF-8", encoding) + START
-
-
-@pytest.mark.parametrize(
-    ("data", "text", "encoding"),
-    [
-        (b"plain", "plain", "ascii"),
-        (FRENCH.encode(), FRENCH, "utf-8"),
-        (FRENCH.encode("utf-8-sig"), FRENCH, "utf-8-sig"),
-        (FRENCH.encode("utf-16"), FRENCH, "utf-16"),
-        (FRENCH.encode("utf-32"), FRENCH, "utf-32"),
-        (b"", "", "ascii"),
-        (FRENCH.encode("cp1252"), FRENCH, "cp1252"),
-        (RUSSIAN.encode("cp1251"), RUSSIAN, "cp1251"),
-        (POLISH.encode("cp1250"), POLISH, "cp1250"),
-        (CHINESE.encode("gb18030"), CHINESE, "gb18030"),
-    ],
-)
-def test_encoding_is_found(data, text, encoding):
-    assert decode(data) == (text, encoding)
-
-
-@pytest.mark.parametrize(
-    ("declared", "text", "actual", "found"),
-    [
-        ("ISO-8859-1", FRENCH, "latin-1", "iso8859-1"),
-        ("ISO Latin-1", FRENCH, "latin-1", "iso8859-1"),
-        ("CP-1251", RUSSIAN, "cp1251", "cp1251"),
-        ("ISO-8859-1", RUSSIAN, "cp1251", "cp1251"),
-        ("CP-1251", FRENCH, "latin-1", "cp1252"),
-        ("ISO-8859-1", FRENCH + "\N{LEFT DOUBLE QUOTATION MARK}" * 99, "cp1252", "cp1252"),
-        ("UTF-8", FRENCH, "latin-1", "cp1252"),
-        ("ISO-8859-1", FRENCH, "utf-8", "utf-8"),
-        ("ASCII", FRENCH, "latin-1", "cp1252"),
-        ("no such thing", FRENCH, "latin-1", "cp1252"),
-    ],
-)
-def test_declared_encoding_is_used_unless_the_bytes_contradict_it(declared, text, actual, found):
-    whole = header_declaring(declared) + text
-    assert decode(whole.encode(actual)) == (whole, found)
-
-
-def test_declaration_inside_the_book_is_ignored():
-    header = header_declaring("UTF-8").replace("Character set encoding: UTF-8", "")
-    data = (header + "Character set encoding: ISO-8859-2\n" + FRENCH).encode("latin-1")
-    assert decode(data)[1] == "cp1252"
-    assert decode(data.replace(START.encode(), b""))[1] == "iso8859-2"
-
-
-def test_given_encoding_is_used():
-    assert decode("für".encode("latin-1"), encoding="latin-1") == ("für", "iso8859-1")
-    assert decode("für".encode("utf-8-sig"), encoding="utf-8") == ("für", "utf-8")
-
-
-@pytest.mark.parametrize(
-    ("data", "encoding", "said"),
-    [
-        (b"ab\0cd", None, r"lamp\.txt: byte 2 is NUL.*--text_encoding="),
-        ("für".encode("latin-1"), "utf-8", r"lamp\.txt: byte 1 \(0xfc\) is not utf-8.*--text_encoding="),
-        (b"x", "utf-99", r"--text_encoding=utf-99"),
-        (
-            FRENCH.encode()[:-20] + b"\xc3",
-            None,
-            r"lamp\.txt: byte \d+ \(0xc3\) is not UTF-8.*--text_encoding=",
-        ),
-        (bytes(range(128, 256)) * 9, None, r"lamp\.txt: byte 0 \(0x80\).*--text_encoding="),
-    ],
-)
-def test_undecodable_bytes_are_a_users_error(data, encoding, said):
-    with pytest.raises(UserError, match=said) as error:
-        decode(data, encoding=encoding, name="lamp.txt")
-    assert "\n" not in str(error.value)
-
-
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Returns what the command did with `arguments`."""
     command = [sys.executable, "-m", "pipelines.gutenberg.cleaning", *map(str, arguments)]
@@ -536,7 +454,7 @@ WORDS_OF_GUTENBERG = (
 def test_real_books():
     characters = seconds = count = 0
     for name, data in real_texts():
-        text, _ = decode(data, name=name)
+        text = decode(data, name=name).text
         began = time.perf_counter()
         cleaned = clean(text)
         seconds += time.perf_counter() - began

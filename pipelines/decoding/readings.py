@@ -1,0 +1,113 @@
+"""Does a text read as writing? Its foreign letters must stand in words, and the words must be of a language."""
+
+import math
+import operator
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+
+from pipelines.decoding.languages import LANGUAGES
+
+_WESTERN = frozenset(name for name, language in LANGUAGES.items() if language.western)
+
+_LETTER = r"[^\W\d_²³¹¼½¾]"
+_WORD = re.compile(rf"{_LETTER}+")
+_IMPOSSIBLE = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f-\x9f\ufffd]")  # but tab, newlines and the old ^Z at the end
+# What a wrong encoding puts beside letters. The order of the lines: between two letters (K‚s‹bb, se¤or, d«e), after one
+# (s³, caf‚), before one (½uvre, ™l, €pfel), beside digits (3Œ, ñ2), marks of other scripts on Latin letters (daًlar).
+_MISPLACED = re.compile(
+    rf"(?<={_LETTER})[¡-\xac¯-¶¸-¿×÷‘“”•‹›€‰™†‡‚„ƒˆ˜\u0384\u0385\u2100-\u25ff\uf8ff](?={_LETTER})"
+    rf"|(?<={_LETTER})[¡¢£¤¥¦§¨¬¯±´µ¶¸¿×÷‚„ƒˆ‰˜\u0384\u0385\u2100-\u25ff\uf8ff]|(?<={_LETTER})(?<![lL])·"
+    rf"|[¢¤¥¦¨ª¬¯±²³´µ¶¸¹º¼½¾×÷ƒˆ‰˜™€†‡\u0384\u0385\u2100-\u25ff\uf8ff](?={_LETTER})"
+    r"|(?<=\d)[^\W\d_a-zA-Zªº²³¹¼½¾\u2e80-\uffff]|[^\W\d_a-zA-Z²³¹¼½¾\u2e80-\uffff](?=\d)"
+    r"|[¤\u2500-\u259f\uf8ff]|(?<=[a-zA-Z])[\uff61-\uff9f]|[\uff61-\uff9f](?=[a-zA-Z])"
+    r"|(?<![\u0591-\u06d3])[\u0591-\u05c7\u064b-\u0652]|(?<=[a-zA-Z])[\u200c-\u200f]|[\u200c-\u200f](?=[a-zA-Z])"
+)
+_FREQUENT_WORDS = 0.05  # at least, of all words: a tenth to a third are expected
+_FREQUENT_CHARACTERS = 0.15  # at least, of characters beyond ASCII: a quarter to a half are expected
+_STRANGE_WORDS = 0.05  # at most, of the words beyond ASCII: names and quotations
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text that reads as writing.
+
+    Attributes:
+        language: its name; empty if the text has too few words to tell.
+        score: frequent words of the language, less the words that it can't have.
+        words: the different words beyond ASCII, in order.
+        beyond: the characters beyond ASCII.
+    """
+
+    language: str
+    score: float
+    words: tuple[str, ...]
+    beyond: frozenset[str]
+
+    def ties(self, other: "Reading") -> bool:
+        """Returns whether this is as good as `other`."""
+        return self.score >= other.score
+
+    @property
+    def is_punctuated(self) -> bool:
+        """Whether quotation marks, dashes and an ellipsis are all that it has beyond ASCII."""
+        return self.beyond <= frozenset("“”‘’–—…")
+
+
+def read(text: str) -> Reading | None:
+    """Returns how well `text` reads in the language that fits best, or None if it doesn't read as writing."""
+    beyond = Counter(character for character in text if not character.isascii())
+    if _IMPOSSIBLE.search(text) or any(unicodedata.category(character) in ("Cn", "Co") for character in beyond):
+        return None
+    words = Counter(_WORD.findall(text))
+    homes = {word: _homes(word) for word in words if not word.isascii()}  # languages that each may be of
+    flaws = len(_MISPLACED.findall(text)) + sum(words[word] for word in homes if _is_badly_cased(word))
+    small = Counter[str]()
+    for word, count in words.items():
+        small[word.lower()] += count
+    found, best = sum(words[word] for word in homes), ("", -math.inf)
+    for name, language in LANGUAGES.items():
+        if language.spaced:
+            hits = sum(small[word] for word in language.frequent)
+            allies = _WESTERN if language.western else {name}
+            strange = flaws + sum(words[word] for word, languages in homes.items() if languages.isdisjoint(allies))
+            fits = hits >= max(2, _FREQUENT_WORDS * words.total()) and strange <= _STRANGE_WORDS * max(found, 1)
+        else:
+            hits, strange = sum(beyond[character] for character in language.frequent), flaws
+            fits = hits >= max(3, _FREQUENT_CHARACTERS * beyond.total())
+        if fits:
+            best = max(best, (name, hits - strange), key=operator.itemgetter(1))
+    if not best[0]:
+        if flaws or beyond.total() > len(text) / 2 or not all(homes.values()):
+            return None
+        best = "", 0  # too short to tell the language, but each word is possible in one
+    return Reading(*best, tuple(homes), frozenset(beyond))
+
+
+def structural_flaws(text: str) -> float | None:
+    """Returns the share of foreign words and signs that are misplaced; None if a character can't be in a text."""
+    if _IMPOSSIBLE.search(text):
+        return None
+    words = Counter(word for word in _WORD.findall(text) if not word.isascii())
+    strange = sum(count for word, count in words.items() if _is_badly_cased(word) or not _homes(word))
+    return (len(_MISPLACED.findall(text)) + strange) / max(words.total(), 1)
+
+
+def _homes(word: str) -> frozenset[str]:
+    """Returns the languages that a word may be of: Czech for Dvořák, none for Dvoøák."""
+    small = word.lower()
+    letters = {letter for letter in small if not letter.isascii()}
+    foreign_alone = len(letters) == len(set(small))
+    return frozenset(
+        name
+        for name, language in LANGUAGES.items()
+        if letters <= language.letters
+        and (foreign_alone or language.is_latin)
+        and (len(small) > 1 or small in language.frequent)  # few words have a single letter
+    )
+
+
+def _is_badly_cased(word: str) -> bool:
+    """Returns whether a capital letter follows a small one: cafÉ."""
+    return not (word.islower() or word.isupper() or word[1:] == word[1:].lower())
