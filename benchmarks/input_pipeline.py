@@ -182,7 +182,7 @@ def main(config: BenchmarkConfig) -> None:
     """Measures and prints the table."""
     import_tensorflow()
     found = sources.text_files(config.text) or [sources.LanguageReference()]
-    raw_bytes = [s.path.read_bytes() if config.text else "".join(s.documents()).encode() for s in found]
+    raw_bytes = [s.path.read_bytes() if config.text else "".join(sources.joined(s.documents())).encode() for s in found]
     with tempfile.TemporaryDirectory() as folder:
         text = corpus.prepare(found, split=(1, 0, 0), folder=Path(folder))
         raw = text.vocabulary.decode(text.split("train")[: 1 << 20])

@@ -35,7 +35,7 @@ class LossConfig(Options):
 
 def main(config: LossConfig) -> None:
     """Trains, and prints a table, in Markdown."""
-    found = sources.text_files(config.text, encoding="", clean=True)
+    found = sources.text_files(config.text)
     with tempfile.TemporaryDirectory() as folder:
         text = corpus.prepare(found, split=(0.9, 0.1, 0.0), max_vocabulary=0, folder=Path(folder))
         import_tensorflow()

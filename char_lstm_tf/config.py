@@ -10,7 +10,8 @@ from typing import Any
 
 from pipelines import UserError
 from pipelines.gutenberg import DEFAULT_MIRROR
-from pipelines.options import Options, format_flag, option
+from pipelines.options import Options, format_flag, option, unescaped
+from pipelines.sources import Reader
 
 _TRAINING_STEPS = ("init_from", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
 
@@ -61,6 +62,19 @@ class TextConfig(Options):
         "Folder for downloads and for encoded texts. Runs share it.",
         outcome=False,
     )
+
+    @property
+    def reader(self) -> Reader:
+        """How the text is read."""
+        return Reader(encoding=self.text_encoding, clean=self.clean)
+
+    @property
+    def prompt_reader(self) -> Reader:
+        """How texts for the trained model are read. The encoding of the training text is tried, but not forced."""
+        composed = self.clean and (
+            not self.tfds or self.tfds.startswith("gutenberg")
+        )  # TFDS leaves accents as they are
+        return Reader(expected=self.text_encoding, clean=composed)
 
     def check(self) -> None:
         """Checks the sources and the split."""
@@ -359,7 +373,7 @@ class OutputConfig(Options):
     @property
     def prompt(self) -> str:
         r"""The text of --sample_prompt, with \n as new lines."""
-        return self.sample_prompt.replace(r"\n", "\n")
+        return unescaped(self.sample_prompt)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

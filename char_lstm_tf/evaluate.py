@@ -22,9 +22,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from char_lstm_tf.config import Config
 from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.runs.listing import format_number
+from char_lstm_tf.runs.listing import format_number, unknown_warning
 from pipelines import UserError, command_line, sources
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
@@ -41,9 +42,13 @@ class EvaluateConfig(Options):
     text: tuple[str, ...] = option(
         (), "Files, folders (their *.txt files) or globs. Each file is read from a fresh state."
     )
-    text_encoding: str = option("", "Encoding of the --text files, such as latin-1. Detected by default.")
-    clean: bool = option(
-        True, "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are."
+    text_encoding: str = option(
+        "", "Encoding of the --text files, such as latin-1. Default: detected, and that of the training text is tried."
+    )
+    clean: bool | None = option(
+        None,
+        "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are. Default: as for "
+        "the training text.",
     )
     window: int = option(
         0,
@@ -58,8 +63,9 @@ class EvaluateConfig(Options):
 
 def main(config: EvaluateConfig) -> None:
     """Loads the run and the texts, scores, and prints."""
-    RunFolder.find(config.model)
-    names, texts = read_texts(config)
+    run = RunFolder.find(config.model).config
+    names, texts = read_texts(config, run)
+    check_outputs(config, names)
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
 
@@ -73,29 +79,55 @@ def main(config: EvaluateConfig) -> None:
     total = functools.reduce(operator.add, scores)
     print_scores = print_json if config.json else print_table
     print_scores(dict(zip(names, scores, strict=True)), total)
+    for name, score in zip(names, scores, strict=True):
+        if warning := unknown_warning(score.unknown_characters, score.characters + 1, where=name):
+            print(warning, file=sys.stderr)
     print(f"{total.characters / seconds:,.0f} characters a second, compilation included", file=sys.stderr)
 
 
-def read_texts(config: EvaluateConfig) -> tuple[list[str], list[str]]:
-    """Returns the names and the texts of the files.
+def read_texts(config: EvaluateConfig, run: Config) -> tuple[list[str], list[str]]:
+    """Returns the names and the texts of the files, read as the training text was unless flags say otherwise.
 
     Raises:
         UserError: there is no file, or one can't be read or has nothing to score.
     """
-    found = sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)
+    clean = run.prompt_reader.clean if config.clean is None else config.clean
+    reader = dataclasses.replace(run.prompt_reader, encoding=config.text_encoding, clean=clean)
+    found = sources.text_files(config.text, reader)
     if not found:
         raise UserError("--text: name the files to measure on, such as --text=book.txt")
-    texts = ["".join(source.documents()) for source in found]
+    texts = []
+    for source in found:
+        line = sources.SourceLine(source.name)
+        texts.append("".join(sources.joined(line.watch(source.documents()))))
+        print(line, file=sys.stderr)
     for source, text in zip(found, texts, strict=True):
         if len(text) < 2:
             raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
     return [source.name for source in found], texts
 
 
+def check_outputs(config: EvaluateConfig, texts: Sequence[str]) -> None:
+    """Checks the files to write before the work is done.
+
+    Raises:
+        UserError: one would overwrite a text or the other, or its folder doesn't exist.
+    """
+    taken = {Path(text).resolve(): "one of the texts" for text in texts}
+    for flag in ("tsv", "html"):
+        if name := getattr(config, flag):
+            path = Path(name).expanduser().resolve()
+            if path in taken:
+                raise UserError(f"--{flag}={name}: this is {taken[path]}; name another file")
+            if not path.parent.is_dir():
+                raise UserError(f"--{flag}={name}: No such file or directory; name a file that can be written")
+            taken[path] = f"the file of --{flag}"
+
+
 def _write(flag: str, name: str, write: Callable[[Path, Sequence], None], scored: Sequence) -> None:
     if name:
         try:
-            write(Path(name), scored)
+            write(Path(name).expanduser(), scored)
         except OSError as error:
             raise UserError(f"--{flag}={name}: {error.strerror}; name a file that can be written") from error
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError, command_line
-from pipelines.options import Options, option
+from pipelines.options import Options, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import UNKNOWN, Vocabulary
 
@@ -27,10 +27,12 @@ class SampleConfig(Options):
     """What to write."""
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
-    prompt: str = option("", "What the text continues. Empty: a new line.")
+    prompt: str = option("", r"What the text continues, with \n as new lines. Empty: a new line.")
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
     chars: int = option(500, "Characters to write.", at_least=0, below=2**31)
-    stop: tuple[str, ...] = option((), "End before this text. Repeat it for others. --chars ends the text too.")
+    stop: tuple[str, ...] = option(
+        (), r"End before this text, with \n as new lines. Repeat it for others. --chars ends the text too."
+    )
     temperature: float = option(
         0.8,
         "Below 1: safer. Above 1: wilder. 0: the likeliest character every time.",
@@ -84,9 +86,9 @@ class SampleConfig(Options):
             UserError: --prompt_file can't be read.
         """
         if not self.prompt_file:
-            return self.prompt
+            return unescaped(self.prompt)
         try:
-            return Path(self.prompt_file).read_text(encoding="utf-8")
+            return Path(self.prompt_file).expanduser().read_text(encoding="utf-8-sig")
         except OSError as error:
             raise UserError(f"--prompt_file={self.prompt_file}: {error.strerror}; name a file of text") from error
         except UnicodeDecodeError as error:
@@ -95,8 +97,7 @@ class SampleConfig(Options):
 
 def main(config: SampleConfig) -> None:
     """Loads the run and writes."""
-    RunFolder.find(config.model)
-    prompt = config.read_prompt()
+    prompt = RunFolder.find(config.model).config.prompt_reader.prompt(config.read_prompt())
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
 
@@ -114,7 +115,7 @@ def main(config: SampleConfig) -> None:
         "top_k": config.top_k,
         "top_p": config.top_p,
         "seed": seed,
-        "stop": config.stop,
+        "stop": list(map(unescaped, config.stop)),
     }
     if config.num_samples == 1 and not config.json:
         print(prompt, end="", flush=True)

@@ -2,12 +2,13 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from pipelines import UserError
 from pipelines.files import remove
-from pipelines.sources import Source, joined
+from pipelines.sources import Document, Source, SourceLine, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning, or the cleaner what it removes
@@ -64,12 +65,23 @@ class IdRange:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text as ids on disk, `ids.bin`, in a folder with `vocabulary.json` and `corpus.json`."""
+    """A text as ids on disk, `ids.bin`, in a folder with `vocabulary.json` and `corpus.json`.
+
+    Attributes:
+        folder: where it lies.
+        vocabulary: its characters.
+        characters: how many it has.
+        bounds: where training and validation end.
+        sources: a line about each source.
+        unknown: characters of training, validation and test that the vocabulary lacks.
+    """
 
     folder: Path
     vocabulary: Vocabulary
     characters: int
     bounds: tuple[int, int]
+    sources: tuple[str, ...] = ()
+    unknown: tuple[int, ...] = (0, 0, 0)
 
     def split(self, name: str) -> IdRange:
         """Returns the ids of `train`, `validation` or `test`, which follow each other in the text."""
@@ -101,7 +113,8 @@ class Corpus:
         vocabulary, ids = Vocabulary.load(folder / "vocabulary.json"), folder / "ids.bin"
         try:
             facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-            found = cls(folder, vocabulary, facts["characters"], tuple(facts["bounds"]))
+            known = tuple(tuple(facts[name]) for name in ("sources", "unknown") if name in facts)  # older ones lack it
+            found = cls(folder, vocabulary, facts["characters"], tuple(facts["bounds"]), *known)
             whole = ids.stat().st_size == found.characters * np.dtype(vocabulary.dtype).itemsize
             whole &= "crc32" not in facts or facts["crc32"] == _crc32(ids)  # older ones have no sum
         except (OSError, ValueError, LookupError, TypeError) as error:
@@ -186,7 +199,8 @@ def _write(
     training split and translates them to the ids of the vocabulary.
     """
     progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
-    seen = _spool(joined(progress), spool)
+    lines = [SourceLine(source.name) for source in sources]
+    seen = _spool(joined(_watched(progress, lines)), spool)
     characters = spool.stat().st_size // 4  # bytes of a uint32
     provisional = IdRange(spool, "uint32", 0, characters)
     if not characters:
@@ -200,16 +214,27 @@ def _write(
     new = [character for character in likeliest if character not in known.characters]
     vocabulary = known.extended("".join(new[: max_vocabulary - len(known) if max_vocabulary else None]))
     translation = vocabulary.encode(seen)
-    ids = folder / "ids.bin"
+    ids, edges = folder / "ids.bin", (0, *bounds, characters)
+    unknown = [0] * len(SPLITS)
     with ids.open("wb") as file:
-        for start in range(0, characters, CHUNK):
-            file.write(translation[provisional[start : start + CHUNK]].tobytes())
+        for part, (begin, end) in enumerate(itertools.pairwise(edges)):
+            for start in range(begin, end, CHUNK):
+                chunk = translation[provisional[start : min(start + CHUNK, end)]]
+                unknown[part] += chunk.size - int(np.count_nonzero(chunk))
+                file.write(chunk.tobytes())
         file.flush()
         os.fsync(file.fileno())
     vocabulary.save(folder / "vocabulary.json")
     facts = {"characters": characters, "bounds": bounds, "crc32": _crc32(ids)}
-    facts["sources"] = [source.name for source in sources]
+    facts["sources"] = list(map(str, lines))
+    facts["unknown"] = unknown
     (folder / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _watched(sources: Iterable[Source], lines: Sequence[SourceLine]) -> Iterator[Document]:
+    """Yields all documents of all sources, counted in the line of each."""
+    for source, line in zip(sources, lines, strict=True):
+        yield from line.watch(source.documents())
 
 
 def _crc32(file: Path) -> int:

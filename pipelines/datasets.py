@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pipelines import UserError
 from pipelines.gutenberg import catalogue
 from pipelines.gutenberg.mirror import Mirror
+from pipelines.sources import Document
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class PreparedDataset:
                     digest.update(hashlib.file_digest(records, "sha256").digest())
         return digest.hexdigest()
 
-    def documents(self) -> Iterator[str]:
+    def documents(self) -> Iterator[Document]:
         """Yields the texts.
 
         Raises:
@@ -62,7 +63,8 @@ class PreparedDataset:
                 if not isinstance(text, bytes):
                     keys = ", ".join(record) if isinstance(record, dict) else "none"
                     raise UserError(f"--tfds_text_key={self.text_key}: no text in {self.name}, its features: {keys}")
-                yield text.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+                plain = text.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+                yield Document(plain, replaced=plain.count("\ufffd") - text.count("\ufffd".encode()))
 
 
 def books(query: str, *, data_dir: Path, mirror: str, max_books: int) -> PreparedDataset:

@@ -57,6 +57,11 @@ def format_flag(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).replace("\n", r"\n")
 
 
+def unescaped(text: str) -> str:
+    r"""Returns the value of a flag with \n as new lines, as `format_flag` writes them."""
+    return text.replace(r"\n", "\n")
+
+
 def field_types(options: type) -> dict[str, Any]:
     """Returns the type of each field of a dataclass, by name."""
     return typing.get_type_hints(options)

@@ -1,7 +1,12 @@
-"""Where text comes from: files, or the language reference that comes with Python."""
+"""Where text comes from, and how it is read: files, or the language reference that comes with Python."""
 
+import dataclasses
 import glob
 import hashlib
+import os
+import stat
+import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +15,65 @@ from typing import Protocol
 from pipelines import UserError
 from pipelines.decoding import decode
 from pipelines.gutenberg import cleaning
+
+_FIRST_WORDS = 40  # characters of a text that its line shows
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text and how it was read.
+
+    Attributes:
+        text: with `\\n` as line ends.
+        encoding: Python's name of the encoding; empty where the text wasn't bytes.
+        replaced: bytes that the encoding lacks, each now U+FFFD.
+        rules: rules of the cleaner that fired.
+        removed: characters that they removed.
+    """
+
+    text: str
+    encoding: str = ""
+    replaced: int = 0
+    rules: tuple[str, ...] = ()
+    removed: int = 0
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How text is read: the same way in training, in evaluation and in prompts.
+
+    Attributes:
+        encoding: the encoding of files; empty: detected.
+        expected: an encoding to try before detection, such as that of the text the model was trained on.
+        clean: whether to remove what Project Gutenberg adds, and to compose accents (NFC).
+    """
+
+    encoding: str = ""
+    expected: str = ""
+    clean: bool = True
+
+    def read(self, data: bytes, *, name: str) -> Document:
+        """Returns the text of a file.
+
+        Raises:
+            UserError: it isn't text in its encoding.
+        """
+        text, encoding, replaced = decode(data, encoding=self.encoding, expected=self.expected, name=name)
+        if not self.clean:
+            return Document(_with_plain_newlines(text), encoding, replaced)
+        cleaned = cleaning.clean(text)
+        return Document(cleaned.text, encoding, replaced, cleaned.rules, cleaned.dropped)
+
+    def prompt(self, text: str) -> str:
+        """Returns a text that isn't a file in the form of the training text. Before: `"\\ufeffe\\u0301\\r\\n"`; after:
+        `"é\\n"`.
+        """
+        text = _with_plain_newlines(text.removeprefix("\ufeff"))
+        return unicodedata.normalize("NFC", text) if self.clean else text
+
+
+def _with_plain_newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class Source(Protocol):
@@ -22,23 +86,23 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Returns a hash of everything the text is made from, without making the text."""
 
-    def documents(self) -> Iterator[str]:
-        """Yields texts with `\\n` as line ends."""
+    def documents(self) -> Iterator[Document]:
+        """Yields texts."""
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text file in any encoding. What Project Gutenberg adds to its books is removed.
+    """A text file.
 
     Attributes:
         path: the file.
-        encoding: its encoding; empty: detected.
-        clean: whether to remove headers, footers and licences.
+        reader: how to read it.
+        piped: the bytes of a pipe, which can be read only once.
     """
 
     path: Path
-    encoding: str = ""
-    clean: bool = True
+    reader: Reader = Reader()
+    piped: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -47,9 +111,9 @@ class TextFile:
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the bytes, and how they are read."""
-        return f"{hashlib.sha256(self._bytes()).hexdigest()} {self.encoding} {self.clean}"
+        return f"{hashlib.sha256(self._bytes()).hexdigest()} {self.reader.encoding} {self.reader.clean}"
 
-    def documents(self) -> Iterator[str]:
+    def documents(self) -> Iterator[Document]:
         """Yields the text.
 
         Raises:
@@ -58,12 +122,11 @@ class TextFile:
         data = self._bytes()
         if not data.strip():
             raise UserError(f"--text={self.path}: the file is empty")
-        text = decode(data, encoding=self.encoding or None, name=self.name).text
-        yield cleaning.clean(text).text if self.clean else text.replace("\r\n", "\n").replace("\r", "\n")
+        yield self.reader.read(data, name=self.name)
 
     def _bytes(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return self.path.read_bytes() if self.piped is None else self.piped
         except OSError as error:
             raise UserError(f"--text={self.path}: {error.strerror}") from error
 
@@ -75,57 +138,123 @@ class LanguageReference:
     CPython has it for `help()`. Its length differs a little between versions.
     """
 
-    name: str = "the Python language reference"
+    name: str = "the Python language reference, as no other text was given"
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the text."""
-        return hashlib.sha256("".join(self.documents()).encode()).hexdigest()
+        return hashlib.sha256("".join(document.text for document in self.documents()).encode()).hexdigest()
 
-    def documents(self) -> Iterator[str]:
+    def documents(self) -> Iterator[Document]:
         """Yields all topics as one text, in alphabetical order of their names."""
         from pydoc_data.topics import topics  # half a megabyte that only this source needs
 
-        yield "\n".join(topics[name] for name in sorted(topics))
+        yield Document("\n".join(topics[name] for name in sorted(topics)))
 
 
-def text_files(patterns: Sequence[str], *, encoding: str = "", clean: bool = True) -> list[TextFile]:
-    """Returns the files that `--text` means, in the given order and each once.
+def text_files(patterns: Sequence[str], reader: Reader | None = None) -> list[TextFile]:
+    """Returns the files that `--text` means, in the given order and each once. Empty files of a folder are left out.
 
     Args:
-        patterns: each is a file, a folder (all its `*.txt` files, at any depth, sorted) or a glob, or several of them
-            separated by commas.
-        encoding: of all files; empty: detected for each.
-        clean: whether to remove what Project Gutenberg adds.
+        patterns: each is a file, a pipe, a folder (all its `*.txt` files, at any depth, sorted; hidden folders are left
+            out) or a glob, or several of them separated by commas.
+        reader: how to read them.
 
     Raises:
-        UserError: one of them matches no file.
+        UserError: one of them matches no file, or files can't be read. The message names all of these.
     """
     paths: dict[Path, None] = {}
     for pattern in patterns:
         for part in [pattern] if Path(pattern).exists() else filter(None, pattern.split(",")):
             paths |= dict.fromkeys(_matches(part))
-    return [TextFile(path, encoding, clean) for path in paths]
+    reader = reader or Reader()
+    if len(paths) == 1:
+        return [_text_file(path, reader) for path in paths]
+    problems, empty = [], []
+    for path in paths:
+        try:
+            with path.open("rb"):
+                pass
+            if path.is_file() and not path.stat().st_size:
+                empty.append(path)
+        except OSError as error:
+            problems.append(f"{path} ({error.strerror})")
+    if problems:
+        raise UserError(f"--text: {len(problems)} files can't be read: {', '.join(problems)}")
+    if len(empty) == len(paths) > 0:
+        raise UserError(f"--text: all {len(paths)} files are empty")
+    if empty:
+        print(f"left out {len(empty)} empty files: {', '.join(map(str, empty))}", file=sys.stderr)
+    return [_text_file(path, reader) for path in paths if path not in empty]
+
+
+def _text_file(path: Path, reader: Reader) -> TextFile:
+    piped = path.exists() and not stat.S_ISREG(path.stat().st_mode)
+    return TextFile(path, reader, path.read_bytes() if piped else None)
 
 
 def _matches(pattern: str) -> list[Path]:
     path = Path(pattern).expanduser()
-    if path.is_file():
-        return [path]
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*.txt") if file.is_file())
+        found = sorted(_files_below(path))
         if not found:
             raise UserError(f"--text={pattern}: no *.txt file in this folder; name the files, or give a glob")
         return found
+    if path.exists():
+        return [path]
     found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())
     if not found:
         raise UserError(f"--text={pattern}: no such file, folder or glob")
     return found
 
 
-def joined(sources: Iterable[Source]) -> Iterator[str]:
-    """Yields all documents of all sources. One that doesn't follow a line end gets one before it."""
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yields the *.txt files below a folder, by way of links too, but not of hidden folders such as checkpoints."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]  # links may circle
+        if real not in seen:
+            yield from (Path(place, name) for name in names if name.lower().endswith(".txt"))
+        seen.add(real)
+
+
+def joined(documents: Iterable[Document]) -> Iterator[str]:
+    """Yields the texts. One that doesn't follow a line end gets one before it."""
     line_ended = True
-    for source in sources:
-        for document in source.documents():
-            yield document if line_ended else "\n" + document
-            line_ended = document.endswith("\n") or not document
+    for document in documents:
+        yield document.text if line_ended else "\n" + document.text
+        line_ended = document.text.endswith("\n") or not document.text
+
+
+@dataclass
+class SourceLine:
+    """What a source turned out to be, as a line for the user. It counts the documents that pass through `watch`."""
+
+    name: str
+    characters: int = 0
+    removed: int = 0
+    replaced: int = 0
+    first: str = ""
+    encodings: dict[str, None] = dataclasses.field(default_factory=dict)
+    rules: dict[str, None] = dataclasses.field(default_factory=dict)
+
+    def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Yields the documents, and counts them."""
+        for document in documents:
+            self.characters += len(document.text)
+            self.removed += document.removed
+            self.replaced += document.replaced
+            self.first = self.first or " ".join(document.text[: 4 * _FIRST_WORDS].split())[:_FIRST_WORDS]
+            self.encodings |= dict.fromkeys(filter(None, [document.encoding]))
+            self.rules |= dict.fromkeys(document.rules)
+            yield document
+
+    def __str__(self) -> str:
+        """Returns such as `a.txt: utf-8, 1,234 characters, "Chapter I"; cleaned: 56 removed (header, footer)`."""
+        encodings = "".join(f"{encoding}, " for encoding in self.encodings)
+        line = f'{self.name}: {encodings}{self.characters:,} characters, "{self.first}"'
+        if self.rules:
+            line += f"; cleaned: {self.removed:,} characters removed ({', '.join(self.rules)})"
+        if self.replaced:
+            line += f"; {self.replaced:,} bytes that aren't {next(iter(self.encodings), 'utf-8')} are U+FFFD now"
+        return line

@@ -13,6 +13,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pytest
 
+from pipelines.sources import Document
+
 ROOT = Path(__file__).parent.parent
 TINY = ["--units=16,16", "--batch_size=4", "--window=16", "--sample_chars=40", "--seed=3"]
 
@@ -37,9 +39,9 @@ class FakeSource:
     def fingerprint(self) -> str:
         return repr(self.texts)
 
-    def documents(self) -> Iterator[str]:
+    def documents(self) -> Iterator[Document]:
         self.read += 1
-        yield from self.texts
+        yield from map(Document, self.texts)
 
 
 def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:

@@ -13,6 +13,7 @@ from char_lstm_tf.inference.scoring import Score, Scorer
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
+from pipelines.sources import Reader
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 64  # texts written side by side
@@ -22,11 +23,13 @@ class LanguageModel:
     """A trained model and its vocabulary.
 
     The first call of a method compiles a loop, which takes some seconds. Later calls use it for texts of any number and
-    any length.
+    any length. Texts take the form of the training text: line ends become `\\n`, and accents one code point (NFC) if it
+    was cleaned.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary) -> None:
+    def __init__(self, model: keras.Model, vocabulary: Vocabulary, reader: Reader | None = None) -> None:
         self.vocabulary = vocabulary
+        self.reader = reader or Reader()
         self._model = model
         self._writer, self._scorer = Writer(model, vocabulary), Scorer(model, vocabulary)
 
@@ -40,7 +43,8 @@ class LanguageModel:
         Raises:
             UserError: there is no trained run, or its files don't fit each other.
         """
-        return cls(*load(RunFolder.find(path)))
+        folder = RunFolder.find(path)
+        return cls(*load(folder), folder.config.prompt_reader)
 
     def generate(
         self,
@@ -98,18 +102,18 @@ class LanguageModel:
             if not fits:
                 raise UserError(f"{name}={value!r}: out of range")
         pieces = self._writer.write(
-            prompts,
+            list(map(self.reader.prompt, prompts)),
             chars=chars,
             temperatures=[temperature] * len(prompts),
             seeds=[seed + row for row in range(len(prompts))],
             top_k=top_k,
             top_p=top_p,
         )
-        return cut_at_stops(pieces, stop)
+        return cut_at_stops(pieces, list(map(self.reader.prompt, stop)))
 
     def likeliest(self, prompt: str, *, chars: int, width: int) -> list[tuple[str, float]]:
         """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
-        return beam.likeliest_texts(self._model, self.vocabulary, prompt, chars=chars, width=width)
+        return beam.likeliest_texts(self._model, self.vocabulary, self.reader.prompt(prompt), chars=chars, width=width)
 
     def next_char(self, prompts: Sequence[str], *, k: int = 5) -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
@@ -118,7 +122,7 @@ class LanguageModel:
         """
         if not prompts:
             return []
-        probabilities = self._writer.next_probabilities(prompts)
+        probabilities = self._writer.next_probabilities(list(map(self.reader.prompt, prompts)))
         likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(k, len(self.vocabulary) - 1)]
         return [
             [(self.vocabulary.characters[id], float(row[id])) for id in ids]
@@ -136,6 +140,7 @@ class LanguageModel:
             texts: each is read from a fresh state, which is carried to its end.
             window: forget everything after this many characters and start again; 0: never.
         """
+        texts = list(map(self.reader.prompt, texts))
         ids = [self.vocabulary.encode(text) for text in texts]
         losses = self._scorer.nats_in_windows(ids, window) if window else self._scorer.nats_of_each(ids)
         return [(Score.of(*row), row[2]) for row in zip(texts, ids, losses, strict=True)]

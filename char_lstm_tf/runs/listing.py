@@ -9,7 +9,7 @@ from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
 from pipelines.options import format_flag
 
-COLUMNS = "{:<24}{:<13}{:>9}{:>14}{:>12}{:>12}{:>10}"
+COLUMNS = "{:<24} {:<12} {:>8} {:>13} {:>11} {:>11} {:>9}"
 HEADER = COLUMNS.format("run", "state", "progress", "val nats/char", "test", "parameters", "age")
 MEASURES = ("parameters", "characters_seen", "epoch", "seconds", "chars_per_second")
 
@@ -60,8 +60,26 @@ def comparison(one: RunFolder, other: RunFolder) -> str:
     return "\n".join(lines)
 
 
+def unknown_warning(unknown: int, characters: int, *, where: str) -> str:
+    """Returns what to say if more than 1 in 1,000 characters are unknown, else "".
+
+    The unknown character is likely where there are many, so a loss that counts them is lower than it should be.
+    """
+    if unknown <= characters / 1000:
+        return ""
+    return (
+        f"warning: {unknown:,} of the {characters:,} characters of {where} ({unknown / characters:.1%}) are unknown "
+        "and count as one character, so its loss is too low"
+    )
+
+
 def _nats(metrics: dict, split: str) -> str:
-    return f"{metrics[split]['nats_per_char']:.4f}" if split in metrics else "-"
+    """Returns a loss, and the share of unknown characters if it is more than 1 in 1,000: "2.9600 (82% unknown)"."""
+    if split not in metrics:
+        return "-"
+    measured = metrics[split]
+    share = measured.get("unknown_characters", 0) / max(measured.get("characters", 1), 1)
+    return f"{measured['nats_per_char']:.4f}" + (f" ({share:.1%} unknown)" if share > 1 / 1000 else "")
 
 
 def _age(seconds: float) -> str:

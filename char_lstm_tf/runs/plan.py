@@ -32,6 +32,8 @@ def plan_run(**given: Any) -> Plan:
     Raises:
         UserError: flags contradict each other, the resumed run or the run to start from, or the folder is in use.
     """
+    if given.get("text") == () and not (given.get("books") or given.get("tfds")):  # --text= takes back a flagfile's
+        raise UserError("--text=: names no file; name one, or leave the flag out to train on Python's reference")
     names = [field.name for field in dataclasses.fields(OutputConfig)]
     output = OutputConfig(**{name: value for name, value in given.items() if name in names})
     folder = RunFolder.reserve(output)

@@ -183,18 +183,18 @@ class SampleText(keras.callbacks.Callback):
 
 def write_samples(writer: Writer, config: Config, epoch: int, losses: dict[str, float], *, path: Path) -> None:
     """Writes samples under a heading with the epoch, counted from 0, and its losses. Arguments as for `SampleText`."""
-    rows = len(config.sample_temperatures)
+    rows, prompt = len(config.sample_temperatures), config.prompt_reader.prompt(config.prompt)
     pieces = writer.write(
-        [config.prompt] * rows,
+        [prompt] * rows,
         chars=config.sample_chars,
         temperatures=config.sample_temperatures,
         seeds=[config.seed] * rows,
     )
     shown = ", ".join(f"{name} {losses[name]:.4f}" for name in ("loss", "val_loss") if name in losses)
-    report = f"\n━━ epoch {epoch + 1}: {shown} (nats a character), prompt {config.prompt!r}\n"
+    report = f"\n━━ epoch {epoch + 1}: {shown} (nats a character), prompt {prompt!r}\n"
     texts = map("".join, zip(*pieces, strict=True))
     for temperature, text in zip(config.sample_temperatures, texts, strict=True):
-        report += f"── temperature {temperature}\n{config.prompt}{text}\n"
+        report += f"── temperature {temperature}\n{prompt}{text}\n"
     if not config.quiet:
         print(report, flush=True)
     with path.open("a", encoding="utf-8") as file:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from char_lstm_tf.config import Config
+from char_lstm_tf.runs.listing import unknown_warning
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
 from pipelines import corpus, datasets, sources
@@ -32,10 +33,15 @@ def train(plan: Plan) -> dict:
     text = prepare_text(plan)
     if not config.quiet:
         print(
+            *text.sources,
             f"{text.characters:,} characters, {len(text.split('train')):,} of them for training, "
             f"{len(text.vocabulary) - 1} different ones",
+            sep="\n",
             file=sys.stderr,
         )
+    for part, unknown in zip(corpus.SPLITS, text.unknown, strict=True):
+        if warning := unknown_warning(unknown, len(text.split(part)), where=f"the {part} part"):
+            print(warning, file=sys.stderr)
     import_tensorflow(verbose=config.verbose)
     # TensorFlow takes seconds to import, so a mistake in the text shows first.
     from char_lstm_tf.models import recurrent
@@ -75,7 +81,7 @@ def find_sources(config: Config) -> list[sources.Source]:
     """Returns the sources of a configuration: files, books, a dataset, or else the language reference."""
     data_dir, mirror = _data_dir(config), config.mirror
     if config.text:
-        return [*sources.text_files(config.text, encoding=config.text_encoding, clean=config.clean)]
+        return [*sources.text_files(config.text, config.reader)]
     if config.books:
         return [datasets.books(config.books, data_dir=data_dir, mirror=mirror, max_books=config.max_books)]
     if config.tfds:

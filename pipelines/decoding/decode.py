@@ -59,12 +59,12 @@ class Decoded(NamedTuple):
     replaced: int = 0
 
 
-def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> Decoded:
+def decode(data: bytes, *, encoding: str | None = None, expected: str = "", name: str = "") -> Decoded:
     r"""Returns the text of `data` and the encoding that fits.
 
     If `encoding` is given, that is used, and bytes that it lacks become U+FFFD. Otherwise, in this order: a byte order
-    mark, UTF-8, the encoding that a Project Gutenberg header declares if the bytes agree, and the only encoding in
-    which the text has the words of a language.
+    mark, UTF-8, `expected` and the encoding that a Project Gutenberg header declares if the bytes agree, and the only
+    encoding in which the text has the words of a language.
 
     b"caf\xc3\xa9" → ("café", "utf-8");  b"caf\xe9" with encoding="cp1252" → ("café", "cp1252")
 
@@ -86,7 +86,7 @@ def decode(data: bytes, *, encoding: str | None = None, name: str = "") -> Decod
     except UnicodeDecodeError as error:
         offset = error.start
     _require_no_utf8(data, offset, name=name)
-    for declared in _declared(data):
+    for declared in (*filter(None, [expected]), *_declared(data)):
         if found := _decoded_as_declared(data, encoding=declared):
             return found
     return _detected(data, offset, name=name)
@@ -246,7 +246,7 @@ def _decoded_as_declared(data: bytes, *, encoding: str) -> Decoded | None:
     except (UnicodeDecodeError, LookupError):
         return None
     fits = flaws is not None and flaws <= _TOLERATED_IN_DECLARED
-    return Decoded(text, encoding) if fits else None
+    return Decoded(text, codecs.lookup(encoding).name) if fits else None
 
 
 def _detected(data: bytes, offset: int, *, name: str) -> Decoded:

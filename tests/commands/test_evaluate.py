@@ -1,9 +1,14 @@
 import json
 import math
+import unicodedata
 
 import pytest
 import tensorflow as tf
 from conftest import command, verse
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.evaluate import EvaluateConfig, check_outputs, read_texts
+from pipelines import UserError
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +77,32 @@ def test_mistakes_end_in_one_line(trained, tmp_path, words, message):
     done = command("char_lstm_tf.evaluate", f"--model={trained}", *words)
     assert done.returncode == 1
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_texts_are_read_as_the_training_text_was_unless_told_otherwise(tmp_path):
+    file = tmp_path / "x.txt"
+    content = unicodedata.normalize("NFD", "*** START OF THE PROJECT GUTENBERG EBOOK X ***\nÉté à Évian\n" * 9)
+    file.write_text(content, encoding="utf-8")
+    asked = EvaluateConfig(text=(str(file),))
+    assert read_texts(asked, Config(name="x", clean=False))[1] == [content]
+    assert read_texts(asked, Config(name="x"))[1] != [content]
+    assert read_texts(EvaluateConfig(text=(str(file),), clean=True), Config(name="x", clean=False))[1] != [content]
+    greek = "Καλημέρα κόσμε\n"
+    file.write_bytes(greek.encode("cp1253"))
+    assert read_texts(asked, Config(name="x", text_encoding="cp1253"))[1] == [greek]
+
+
+def test_unknown_characters_are_warned_of(evaluated, trained, tmp_path):
+    assert "warning: 1 of the " in evaluated[2]
+    (tmp_path / "greek.txt").write_text("Καλημέρα κόσμε\n", encoding="utf-8")
+    done = command("char_lstm_tf.evaluate", f"--model={trained}", f"--text={tmp_path}")
+    assert "warning: 13 of the 15 characters of" in done.stderr
+    assert 'greek.txt: utf-8, 15 characters, "Καλημέρα κόσμε"' in done.stderr
+
+
+def test_no_text_is_overwritten_and_both_files_differ(tmp_path):
+    text = str(tmp_path / "x.txt")
+    with pytest.raises(UserError, match=r"--html=.*: this is one of the texts"):
+        check_outputs(EvaluateConfig(html=text), [text])
+    with pytest.raises(UserError, match=r"--html=.*: this is the file of --tsv"):
+        check_outputs(EvaluateConfig(tsv=f"{tmp_path}/a", html=f"{tmp_path}/../{tmp_path.name}/a"), [text])

@@ -5,6 +5,7 @@ import pytest
 from conftest import FakeSource
 
 from pipelines import UserError, corpus
+from pipelines.sources import Document
 
 
 def prepare(tmp_path, *texts, split=(0.8, 0.1, 0.1), **options):
@@ -131,7 +132,7 @@ def test_another_split_or_text_is_another_corpus(tmp_path):
 def test_of_two_runs_at_once_the_slower_uses_what_the_faster_wrote(tmp_path):
     class Slow(FakeSource):
         def documents(self):
-            yield "hello"
+            yield Document("hello")
             if not self.read:  # while this one is at work, another run prepares the same
                 self.read = 1
                 corpus.prepare([self], split=(1, 0, 0), folder=tmp_path)
@@ -144,7 +145,7 @@ def test_of_two_runs_at_once_the_slower_uses_what_the_faster_wrote(tmp_path):
 def test_a_failure_leaves_nothing_behind(tmp_path):
     class Broken(FakeSource):
         def documents(self):
-            yield "hello"
+            yield Document("hello")
             raise UserError("broken")
 
     with pytest.raises(UserError, match="broken"):
@@ -161,3 +162,10 @@ def test_a_data_dir_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="--data_dir: Not a directory"):
         prepare(tmp_path / "file" / "below", "hello")
+
+
+def test_a_corpus_says_what_its_sources_are_and_how_much_its_vocabulary_lacks(tmp_path):
+    prepared = prepare(tmp_path, "aaab" + "bbcd", split=(0.5, 0.25, 0.25))
+    assert prepared.sources == ('fake: 8 characters, "aaabbbcd"',)
+    assert prepared.unknown == (0, 0, 2)
+    assert prepare(tmp_path, "aaab" + "bbcd", split=(0.5, 0.25, 0.25)) == prepared

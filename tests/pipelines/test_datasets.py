@@ -93,7 +93,7 @@ def own(tmp_path: Path, text_key: str = "content") -> datasets.PreparedDataset:
 
 
 def test_any_text_dataset_of_tfds_gives_its_records_in_order(tmp_path):
-    assert "".join(joined([own(tmp_path)])) == "text a\ntext b\ntext c\n"
+    assert "".join(joined(own(tmp_path).documents())) == "text a\ntext b\ntext c\n"
 
 
 def test_a_fingerprint_is_stable_and_differs_for_another_key(tmp_path):

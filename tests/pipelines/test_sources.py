@@ -1,13 +1,16 @@
 import codecs
+import os
+from pathlib import Path
 
 import pytest
 
 from pipelines import UserError
-from pipelines.sources import LanguageReference, TextFile, joined, text_files
+from pipelines.sources import Document, LanguageReference, Reader, SourceLine, TextFile, joined, text_files
 
 
 def read(path, **options):
-    return "".join(joined(text_files([str(path)], **options)))
+    (source,) = text_files([str(path)], Reader(**options))
+    return "".join(joined(source.documents()))
 
 
 @pytest.fixture
@@ -39,7 +42,8 @@ def test_a_file_whose_name_has_a_comma_is_found(tmp_path):
 
 
 def test_documents_begin_on_a_new_line_and_nothing_else_is_added(folder):
-    assert "".join(joined(text_files([str(folder)]))) == "ay\nbee\nsea"
+    documents = [document for source in text_files([str(folder)]) for document in source.documents()]
+    assert "".join(joined(documents)) == "ay\nbee\nsea"
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -81,15 +85,15 @@ def test_a_fingerprint_changes_with_content_and_settings(tmp_path):
     path.write_text("one")
     before = TextFile(path).fingerprint()
     assert TextFile(path).fingerprint() == before
-    assert TextFile(path, clean=False).fingerprint() != before
+    assert TextFile(path, Reader(clean=False)).fingerprint() != before
     path.write_text("two")
     assert TextFile(path).fingerprint() != before
 
 
 def test_the_built_in_text_is_the_language_reference():
-    (text,) = LanguageReference().documents()
-    assert len(text) > 400_000
-    assert "Lambda expressions" in text
+    (document,) = LanguageReference().documents()
+    assert len(document.text) > 400_000
+    assert "Lambda expressions" in document.text
 
 
 @pytest.mark.parametrize(
@@ -112,3 +116,55 @@ def test_bytes_that_are_not_in_the_encoding_of_the_flag_are_an_error(tmp_path):
     (tmp_path / "x.txt").write_bytes(b"caf\xe9")
     with pytest.raises(UserError, match=r"x\.txt.*utf-8"):
         read(tmp_path / "x.txt", encoding="utf-8")
+
+
+def test_files_in_capitals_pipes_and_linked_folders_are_read_and_hidden_folders_are_not(tmp_path):
+    for name in ("books/.ipynb_checkpoints/A-checkpoint.txt", "books/A.TXT", "elsewhere/b.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("text")
+    (tmp_path / "books" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "books" / "circle").symlink_to(tmp_path / "books")
+    assert names([str(tmp_path / "books")], tmp_path / "books") == ["A.TXT", "linked/b.txt"]
+    pipe, end = os.pipe()
+    os.write(end, b"piped")
+    os.close(end)
+    (source,) = text_files([f"/dev/fd/{pipe}"])
+    assert source.fingerprint() == TextFile(Path("x"), piped=b"piped").fingerprint()
+    assert [document.text for document in source.documents()] == ["piped"]
+    os.close(pipe)
+
+
+def test_empty_files_of_a_folder_are_left_out_and_counted(folder, capsys):
+    (folder / "empty.txt").touch()
+    (folder / "deeper" / "void.txt").touch()
+    assert names([str(folder)], folder) == ["a.txt", "b.txt", "deeper/c.txt"]
+    assert "left out 2 empty files" in capsys.readouterr().err
+
+
+def test_all_files_that_cannot_be_read_are_named_at_once(folder):
+    (folder / "gone.txt").symlink_to("nowhere")
+    (folder / "lost.txt").symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"2 files can't be read: .*gone\.txt \(No such.*lost\.txt \(No such"):
+        text_files([str(folder)])
+
+
+def test_a_source_has_a_line_that_says_how_it_was_read(tmp_path):
+    line = SourceLine("x.txt")
+    list(line.watch([Document("One\ntwo", "utf-8", 3, ("header",), 12), Document("three", "utf-8")]))
+    assert str(line) == (
+        'x.txt: utf-8, 12 characters, "One two"; cleaned: 12 characters removed (header); '
+        "3 bytes that aren't utf-8 are U+FFFD now"
+    )
+
+
+def test_prompts_take_the_form_of_the_training_text():
+    assert Reader().prompt("\ufeffcafe\u0301\r\n") == "caf\xe9\n"
+    assert Reader(clean=False).prompt("cafe\u0301\r") == "cafe\u0301\n"
+
+
+def test_the_encoding_of_the_training_text_is_tried_but_not_forced(tmp_path):
+    greek = "Καλημέρα\n"
+    (tmp_path / "x.txt").write_bytes(greek.encode("cp1253"))
+    assert read(tmp_path / "x.txt", expected="cp1253") == greek
+    (tmp_path / "x.txt").write_bytes(greek.encode())
+    assert read(tmp_path / "x.txt", expected="cp1253") == greek

@@ -80,3 +80,9 @@ def test_a_run_from_another_one_takes_its_sizes_and_the_rest_from_the_flags(trai
 def test_what_does_not_fit_the_other_run_is_named(trained, flags, message):
     with pytest.raises(UserError, match=message.format(run=trained)):
         plan_run(**{"name": "x", "init_from": str(trained)} | flags)
+
+
+def test_an_empty_text_is_no_wish_for_the_language_reference(tmp_path):
+    with pytest.raises(UserError, match="--text=: names no file"):
+        plan_run(name="x", output_dir=str(tmp_path), text=())
+    assert plan_run(name="x", output_dir=str(tmp_path), text=(), books="84").config.books == "84"

@@ -152,3 +152,11 @@ def test_what_came_into_a_folder_while_the_text_was_prepared_stays(tmp_path):
         with mine.opened(resumed, Vocabulary.fit("ab")):
             pass
     assert {path.name for path in mine.path.iterdir()} == {"flags.txt", "vocabulary.json", "metrics.json"}
+
+
+def test_a_loss_that_unknown_characters_flatter_says_so(folder):
+    file = folder / "finished" / "metrics.json"
+    metrics = json.loads(file.read_text())
+    metrics["test"] |= {"characters": 1000, "unknown_characters": 820}
+    file.write_text(json.dumps(metrics))
+    assert "1.6250 (82.0% unknown)" in command("char_lstm_tf.runs", f"--output_dir={folder}").stdout
