@@ -20,7 +20,7 @@ from pipelines.files import remove
 from pipelines.sources import Document, Source, SourceLine, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
-FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning, or the cleaner what it removes
+FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
 CHUNK = 1 << 20  # characters in memory at a time, besides one document
 SPLITS = ("train", "validation", "test")
 

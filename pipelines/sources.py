@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import hashlib
 import os
+import re
 import stat
 import sys
 import unicodedata
@@ -16,6 +17,8 @@ from pipelines import UserError
 from pipelines.decoding import decode
 from pipelines.gutenberg import cleaning
 
+# Bytes without which the cleaner changes line ends and accents alone, so that its version doesn't matter
+_CLEANED = re.compile(rb"utenberg|\[illustra|\[picture|transcri|e-?text", re.IGNORECASE)
 _FIRST_WORDS = 40  # characters of a text that its line shows
 
 
@@ -111,7 +114,11 @@ class TextFile:
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the bytes, and how they are read."""
-        return f"{hashlib.sha256(self._bytes()).hexdigest()} {self.reader.encoding} {self.reader.clean}"
+        data = self._bytes()
+        how = f"{self.reader.encoding} {self.reader.clean}"
+        if self.reader.clean and _CLEANED.search(data):
+            how += f" cleaner {cleaning.VERSION}"
+        return f"{hashlib.sha256(data).hexdigest()} {how}"
 
     def documents(self) -> Iterator[Document]:
         """Yields the text.

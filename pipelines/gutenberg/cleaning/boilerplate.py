@@ -11,22 +11,30 @@ LONGEST_HEADER = 8_000
 LONGEST_SMALL_PRINT = 20_000
 LONGEST_FOOTER = 30_000
 
-_STARS = r"[ \t]*\*{3}[ \t]?"
+_STARS = r"[ \t]*(?:\*+[ \t]?)?"  # a few markers have lost their asterisks
 _OF_GUTENBERG = r" OF (?:THE|THIS)(?: COPYRIGHTED)? PROJECT GUTENBERG\b"
 _START_LINE = re.compile(_STARS + "START" + _OF_GUTENBERG, re.IGNORECASE)
 _END_LINE = re.compile(_STARS + "END" + _OF_GUTENBERG, re.IGNORECASE)
 # A long title wraps, so the asterisks that close the marker stand up to three lines below.
 _WRAPPED = re.compile(r"[^\n]*?(?:\n[^\n]+?){0,3}?\*{3}[ \t]*(?=\n|\Z)")
+# Or the asterisks stand both behind the first line of the title and below the others.
+_WRAPPED_TWICE = re.compile(r"(?:\n[^a-z\n*]*[A-Z][^a-z\n*]*){1,3}\*{3}[ \t]*(?=\n|\Z)")
 _LINE = re.compile(r"[^\n]*")
 
-_SMALL_PRINT_BEGINS = re.compile(r"^[ \t]*\*+[ \t]*(?:START\W+THE )?SMALL PRINT!.*", re.IGNORECASE | re.MULTILINE)
+# *SMALL PRINT! Ver.04.29.93 FOR COPYRIGHT PROTECTED ETEXTS*END* is the last line of one, not the first.
+_SMALL_PRINT_BEGINS = re.compile(
+    r"^[ \t]*(?:\*+[ \t]*(?:START\W*(?:THE )?)?|START\W*THE )SMALL PRINT!(?!.*\*END).*", re.IGNORECASE | re.MULTILINE
+)
 _SMALL_PRINT_ENDS = re.compile(
-    r"^[ \t]*\*+END\W+THE SMALL PRINT!.*|^\[\"Small Print\" V\..*", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*\**END\W*THE SMALL PRINT!.*|^[ \t]*\*+SMALL PRINT!.*\*END.*"
+    r"|^\[\"Small Print\" V\..*|^[ \t]*\**Version of 12-26-91.*(?:\n.*:.*|\nNY and IL.*)*",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 _FIRST_WORDS = re.compile(
-    r"\W*(?:the |this is the \d+\w* )?"
-    r"(?:project gutenberg['’]?s? (?:e-?text|e-?book)|e-?text file presented by)",
+    r"\W*(?:an? |the |this is the \d+\w* )?"
+    r"(?:project gutenberg['’]?s?(?: of)?(?: australia| canada)? (?:e-?text|e-?book)|e-?text file presented by"
+    r"|[^\n]{0,80}--this is the project gutenberg e-?text)",
     re.IGNORECASE,
 )
 _HEADER_PARAGRAPH = re.compile(
@@ -40,12 +48,15 @@ _PATIENCE = 3  # paragraphs in a row that name none of these and may still be he
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
 
 _LAST_WORDS = (
-    r"^[ \t*<]*(?:end of (?:(?:the|this) )?(?:project gutenberg|e-?text|e-?book)"
-    r"|ende (?:dieses|des|von) pro[jz]e[ck]t gutenberg|fin (?:de|du) (?:ce )?(?:projet|project) gutenberg)"
+    r"^[ \t*<]*(?:end of (?:(?:the|this) )?(?:is )?(?:copyrighted )?(?:project gutenberg|e-?text|e-?book)"
+    r"|ende (?:dieses?|des|von) (?:pro[jz]e[ck]t gutenberg|e-?text|e-?book)"
+    r"|fin (?:de|du) (?:ce )?(?:projet|project) gutenberg)"
 )
 _BOOK_ENDS = re.compile(_LAST_WORDS, re.IGNORECASE | re.MULTILINE)
 _FOOTER_BEGINS = re.compile(
-    _LAST_WORDS + r"|^[ \t*<]*(?:start: full license|the full project gutenberg(?:-tm|™)? license"
+    _LAST_WORDS + r"|^(?:the end\s+)?project gutenberg(?: of)? (?:australia|canada)$"
+    r"|^[ \t*<]*(?:(?:the )?project gutenberg e-?(?:text|book) of [^\n]*(?:\n[^\n]+)?\n\*+ ?this file should be named"
+    r"|start: full license|the full project gutenberg(?:-tm|™)? license"
     r"|updated editions will replace the previous one|content note \(added in)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -58,13 +69,30 @@ def split_books(text: str) -> list[str]:
     "header START a END licence header START b END" → ["header START a END", "START b END"]
     """
     starts = list(_marker_lines(text, "START OF TH", _START_LINE))
+    if "mall print!" in text.lower():  # a search by `in` is much quicker
+        ends_of_print = (match.span() for match in _SMALL_PRINT_ENDS.finditer(text))
+        starts += [span for span in ends_of_print if len(text) - span[1] > _SHORT_REST]  # otherwise that of a footer
+    starts.sort()
+    ends = [end for _, end in _marker_lines(text, "END OF TH", _END_LINE)]
+    ends += [match.end() for match in _BOOK_ENDS.finditer(text)] if len(starts) > 1 else []
+    ends.sort()
     books, begin = [], 0
-    for _, end in _marker_lines(text, "END OF TH", _END_LINE):
+    for end in ends:
         following = next((start for start, _ in starts if start >= end), None)
-        if following is not None and following - end < LONGEST_FOOTER + LONGEST_HEADER:
+        if end > begin and following is not None and following - end < LONGEST_FOOTER + LONGEST_HEADER:
+            if not any(begin <= start < end for start, _ in starts):
+                continue  # this closes nothing
             books.append(text[begin:end])
-            begin = following
+            begin = _header_start(text, end, following)
     return [*books, text[begin:]]
+
+
+def _header_start(text: str, end: int, marker: int) -> int:
+    """Returns where the header above a marker begins, after the end of the book above; the marker without one."""
+    for paragraph in _PARAGRAPH.finditer(text, max(end, marker - LONGEST_SMALL_PRINT), marker):
+        if _FIRST_WORDS.match(paragraph.group()):
+            return paragraph.start()
+    return marker
 
 
 def header_end(text: str) -> tuple[int, str]:
@@ -73,9 +101,11 @@ def header_end(text: str) -> tuple[int, str]:
     "…Language: English\\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\\nChapter" → (…, "start_marker")
     """
     for start, end in _marker_lines(text, "START OF TH", _START_LINE):
-        if start < LONGEST_HEADER or _SMALL_PRINT_ENDS.search(text, 0, min(start, LONGEST_SMALL_PRINT)):
+        if start < LONGEST_HEADER or _ends_small_print(text, start):
             return end, "start_marker"
-        return 0, "guard:start_marker"
+        if not _small_print_in_front(text):
+            return 0, "guard:start_marker"
+        break
     if found := _small_print_in_front(text):
         return found, "small_print"
     if found := _end_of_header_paragraphs(text[:LONGEST_SMALL_PRINT]):
@@ -115,8 +145,15 @@ def _marker_lines(text: str, literal: str, line: re.Pattern[str]) -> Iterator[tu
             start = text.rfind("\n", 0, position) + 1
             if line.match(text, start):
                 wrapped = _WRAPPED.match(text, position)
-                yield start, wrapped.end() if wrapped else match_end(_LINE, text, position)
+                end = wrapped.end() if wrapped else match_end(_LINE, text, position)
+                yield start, match_end(_WRAPPED_TWICE, text, end)
             position = text.find(spelling, position + 1)
+
+
+def _ends_small_print(text: str, marker: int) -> bool:
+    """Returns whether a marker stands just below the small print of the same header."""
+    ends = [match.end() for match in _SMALL_PRINT_ENDS.finditer(text, 0, min(marker, LONGEST_SMALL_PRINT))]
+    return bool(ends) and marker - ends[-1] < LONGEST_HEADER
 
 
 def _small_print_in_front(text: str) -> int:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pipelines.gutenberg.cleaning import boilerplate, notes
 from pipelines.gutenberg.cleaning.spans import Span, match_end, remove
 
+VERSION = 2  # raise it when the cleaner removes other text, so that texts are encoded again
 # The guard. Editions with long lists of corrections lose at most 5 % to a rule (pg47629: 2 %). A rule that would
 # remove more than this share is wrong about the text, so it is left out.
 LARGEST_SHARE = 0.25
 # What stands between both markers is the book, even a haiku. Where only one end is certain, less than this share of
 # the file can't be a book: a short poem in front of the licence is 3 %.
 SMALLEST_REST = 0.01
-_EMPTY_LINES = re.compile(r"(?:[ \t*]*\n)*")
+_BLANKS = " \t*\x1a\u3000\ufeff"  # and ^Z, which ended files in CP/M, and the wide space of Japanese
+_EMPTY_LINES = re.compile(rf"(?:[{_BLANKS}]*\n)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +67,12 @@ def _normalized(text: str, rules: list[str]) -> str:
 def _clean_book(book: str, rules: list[str]) -> str:
     """Returns one book without its boilerplate, and appends the rules that removed it to `rules`."""
     text = _inside(book, rules)
-    from_gutenberg = text is not book
+    has_header = text is not book
+    from_gutenberg = has_header or notes.names_the_project(text)
     steps: tuple[tuple[str, Callable[[str], Iterable[Span]]], ...] = (
         ("licences", notes.licences),
         ("notes", notes.transcribers_notes),
-        ("credits", lambda text: notes.credits(text, from_gutenberg=from_gutenberg)),
+        ("credits", lambda text: notes.credits(text, from_gutenberg=has_header)),
         ("illustrations", lambda text: notes.pictures(text, from_gutenberg=from_gutenberg)),
     )
     for rule, find in steps:
@@ -106,6 +109,6 @@ def _trimmed(text: str) -> str:
     "\\n* * *\\nI.\\n\\n" → "I.\\n"
     """
     start, end = match_end(_EMPTY_LINES, text, 0), len(text)
-    while end > start and not text[(line := text.rfind("\n", start, end) + 1 or start) : end].strip(" \t*"):
+    while end > start and not text[(line := text.rfind("\n", start, end) + 1 or start) : end].strip(_BLANKS):
         end = line - 1
     return text[start:end] + "\n"

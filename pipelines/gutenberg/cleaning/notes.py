@@ -6,25 +6,43 @@ Each function yields the spans (start, end) to remove from the text. `spans.remo
 import re
 from collections.abc import Iterator
 
-from pipelines.gutenberg.cleaning.spans import Span, has_own_lines
+from pipelines.gutenberg.cleaning.spans import Span
 
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
 _TWO_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")  # between sections
 
 # Titles of notes. They start with a capital letter, unlike the same words inside a sentence.
 _NOTE_TITLE = (
-    r"(?-i:(?=[A-ZÀ-Þ]))(?:(?:original |pg )?transcri(?:ber|ption(?:ist)?)['’]?s?['’]? *(?:end|foot)?notes?"
+    r"(?-i:(?=[A-ZÀ-Þ]))(?:(?:original |pg |e-?text )?transcri(?:ber|ption(?:ist)?)['’]?s?['’]? *(?:end|foot)?notes?"
     r"|(?:preparer|redactor|scanner|e-?book editor|e-?text editor)['’]?s['’]? notes?"
+    r"|notes? by the (?:e-?text|e-?book) editor|(?:errata|errors)(?: and \w+)? \(?noted by (?:the )?transcriber"
     r"|anmerkung(?:en)? (?:zur|der|des) (?:transkription|transkriptor|bearbeiter)\w*"
-    r"|notes? (?:du|de la|des|sur la|au lecteur de) transcript\w+|notas? (?:del?|do) transcriptor\w*"
-    r"|note? del trascrittore|opmerkingen van de bewerker"
+    r"|(?:notes?|remarques?) (?:du|de la|des|sur la|au lecteur de) transcript\w+"
+    r"|(?:notas?|observaciones) (?:del?|do|da|de la|sobre la) transcri\w+"
+    r"|not[ae] del(?:la)? trascri\w+|(?:opmerking(?:en)?|noot|aantekening(?:en)?) van de (?:bewerker|transcri\w+)"
     r"|(?:paliwanag|talâ|paalala) ng (?:tagapagsalin|nagsalin)"
     r"|(?:original )?(?:comments|notes?) on the (?:preparation of the )?e-?text"
     r"|(?:preface|introduction|notes?) to the project gutenberg (?:e-?text|e-?book|edition)"
     r"|note from the original file|typographical errors corrected"
     r"|im folgenden werden alle geänderten text\w+)\b"
 )
-_BRACKETED_NOTE = re.compile(r"\[[ \n_=*]*" + _NOTE_TITLE, re.IGNORECASE)
+_BRACKETED_NOTE = re.compile(
+    r"\[[ \n_=*]*" + _NOTE_TITLE + r"|\[(?:this|the|in this|spelling|text)\b(?=[^\[\]]{0,300}"
+    r"(?:\be-?text\b|utf-8|unicode|text encoding|text reader|transcriber))",
+    re.IGNORECASE,
+)
+# Titles that authors use too. The text below must be about files or spelling.
+_AMBIGUOUS_TITLE = re.compile(
+    r"[ \t|*=_~]*(?P<title>(?-i:(?=[A-ZÀ-Þ]))(?:au lecteur|liste des modifications|notes?|errat(?:a|um)|al lector"
+    r"|aan de lezer)[ \t:.]*$)(?P<words>)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ABOUT_THE_FILE = re.compile(
+    r"version (?:électronique|numérisée)|liste des modifications|page \d+: «[^»]*» (?:par|remplacé)|this text by modern"
+    r"|transcri|\be-?text\b|\be-?book\b|versión electrónica|errores de imprenta|digitali[sz]",
+    re.IGNORECASE,
+)
+_CLUE = 500  # characters below an ambiguous title in which the clue must stand
 _TITLED_NOTE = re.compile(
     r"(?:[ \t]*[|+*=~_-][|+*=~_ \t-]*\n)*"  # the upper edge of a box
     r"[ \t|*=_~]*(?P<title>" + _NOTE_TITLE + r"[^\n.:|]{0,40}(?:[:.|]|$))(?P<words>[^\n]*)",
@@ -41,9 +59,10 @@ _LONGEST_LIST = 60_000  # of corrections, in brackets; 19,000 in Josefine Mutzen
 _END_NOTES = 0.8  # a note that starts after this share of the book extends to its end
 
 _CREDIT = re.compile(
-    r"[\W_]*(?:(?:this|the) )?(?:(?:project gutenberg )?(?:e-?text|e-?book|file|text|edition) )?"
+    r"[\W_]*(?:(?:this|the) )?(?:updated )?(?:(?:project gutenberg )?(?:e-?text|e-?book|file|text|edition) )?"
     r"(?:(?:was|is|has been) )?(?:first |originally |kindly )?(?:produced|prepared|created|transcribed"
-    r"|scanned|digiti[sz]ed|typed|keyed|proofread|proofed|reformatted) (?:and [\w-]+ )?(?:by|from)\b"
+    r"|scanned|digiti[sz]ed|typed|keyed|proofread|proofed|reformatted) (?:and [\w-]+ )?(?:by|from|anonymously)\b"
+    r"|[\W_]*this e-?text is in \w+\W*$"
     r"|[\W_]*(?:credits:|an anonymous volunteer|html (?:version|file) by)",
     re.IGNORECASE,
 )
@@ -52,26 +71,45 @@ _PROJECT = re.compile(
     r"|pglaf|[78][- ]bit (?:ascii|version)|internet archive",
     re.IGNORECASE,
 )
+# What volunteers say of a file, unlike an author who names the project.
+_ABOUT_THE_COPY = re.compile(
+    r"generously|pgdp|distributed\s+proofread|gutenberg\.(?:org|net|aol)|pglaf|[78][- ]bit (?:ascii|version)"
+    r"|^\W*(?:\[?e-?book #\d+\W*$|this (?:e-?text|e-?book|file|is the|is a copyrighted|project gutenberg)"
+    r"|html version|note:|linked index of"
+    r"|(?:all of )?(?:the(?:se)? )?(?:original )?project gutenberg(?:['’]s)? e-?(?:text|book)s?\b)"
+    r"|pg e-?book ?#|portions of this header|may not be used in any sales|images of the original"
+    r"|our (?:version|edition)|e-?book #\d+.{0,80}\bsee\b|\bsee\b.{0,80}e-?book #\d+"
+    r"|(?:e-?text|e-?book|edition) (?:is|was) ",
+    re.IGNORECASE | re.DOTALL,
+)
 _SIGNED_CREDIT = re.compile(r"e-?text|e-?book|[\w.]+@\w+\.\w|digiti[sz]ed by|html version by", re.IGNORECASE)
 _TITLE_PAGE = 5_000  # characters at either end of a book in which volunteers name their project
 LONGEST_REMARK = 3_000
 
-_PICTURE = re.compile(r"\[[ _]*(?:illustrations?|picture:|larawan)(?![a-z])", re.IGNORECASE)
+_PICTURE = re.compile(
+    r"\[[ _]*(?:illustrations?|music illustration(?=\])|picture:|larawan|ilustraci[óo]n(?:es)?|illustrazion[ei]"
+    r"|abbildung(?:en)?|ilustra(?:jx|ĵ|j)o|ilustraç(?:ão|ões)|afbeelding(?:en)?|illustratie|ilustracj[ae])(?![a-zà-ÿ])",
+    re.IGNORECASE,
+)
 _BRACKET = re.compile(r"[\[\]]")
 _LONGEST_CAPTION = 3_000
-_IMAGE_FILE = re.compile(r"^[ \t]*(?:[\w-]+\.(?:jpe?g|png|gif)(?: \(\d+K\))?\s+Full Size|\d{4}m)[ \t]*$", re.MULTILINE)
+_IMAGE_FILE = re.compile(
+    r"^[ \t]*(?:[\w-]+\.(?:jpe?g|png|gif)(?: \(\d+K\))?\s+Full Size|\d{4,5}m)[ \t]*$", re.MULTILINE
+)
 _ELECTRONIC_VERSION = "<<THIS ELECTRONIC VERSION OF"  # the licence between the plays of old Shakespeares
 
 
-def pictures(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
-    """Yields the markers of illustrations: "[Illustration: A cat\\n  and a dog]".
+def names_the_project(text: str) -> bool:
+    """Returns whether a text without header and footer names Project Gutenberg, or its proofreaders, at its ends."""
+    return any(_PROJECT.search(text, *zone) for zone in _ends(text, size=_TITLE_PAGE))
 
-    If nothing else says that the text is from Gutenberg, only those on lines of their own.
-    """
-    for start, end in _brackets(text, _PICTURE, longest=_LONGEST_CAPTION):
-        if from_gutenberg or has_own_lines(text, start, end):
-            yield start, end
-    if from_gutenberg and _IMAGE_FILE.search(text, 0, _TITLE_PAGE):
+
+def pictures(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
+    """Yields the markers of illustrations: "[Illustration: A cat\\n  and a dog]", but none that others wrote."""
+    if not from_gutenberg:
+        return
+    yield from _brackets(text, _PICTURE, longest=_LONGEST_CAPTION)
+    if _IMAGE_FILE.search(text, 0, _TITLE_PAGE):
         yield from (match.span() for match in _IMAGE_FILE.finditer(text))
 
 
@@ -90,7 +128,11 @@ def transcribers_notes(text: str) -> Iterator[Span]:
     yield from _brackets(text, _BRACKETED_NOTE, longest=_LONGEST_LIST)
     for zone in _ends(text, size=_NOTE_ZONE):
         for paragraph in _PARAGRAPH.finditer(text, *zone):
-            if titled := _TITLED_NOTE.match(text, paragraph.start(), paragraph.end()):
+            titled = _TITLED_NOTE.match(text, paragraph.start(), paragraph.end())
+            if not titled and (titled := _AMBIGUOUS_TITLE.match(text, paragraph.start(), paragraph.end())):
+                clear = _ABOUT_THE_FILE.search(text, titled.end(), titled.end() + _CLUE)
+                titled = titled if clear else None
+            if titled:
                 yield from _titled_note(text, titled, paragraph.end())
 
 
@@ -106,7 +148,7 @@ def credits(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
             credit = bool(_CREDIT.match(words))
             project = bool(_PROJECT.search(words))
             if len(words) < LONGEST_REMARK and (
-                (project and (credit or from_gutenberg))
+                (project and (credit or (from_gutenberg and _ABOUT_THE_COPY.search(words))))
                 or (credit and from_gutenberg and (at_top or _SIGNED_CREDIT.search(words)))
             ):
                 yield paragraph.span()
@@ -115,10 +157,11 @@ def credits(text: str, *, from_gutenberg: bool) -> Iterator[Span]:
 
 
 def _ends(text: str, *, size: int) -> list[Span]:
-    """Returns the first and the last `size` characters as spans, one span if they meet."""
+    """Returns the first and the last `size` characters as spans of whole paragraphs, one span if they meet."""
     if len(text) <= 2 * size:
         return [(0, len(text))]
-    return [(0, size), (len(text) - size, len(text))]
+    first, last = text.rfind("\n\n", 0, size), text.find("\n\n", len(text) - size)
+    return [(0, max(first, 0)), (last if last >= 0 else len(text), len(text))]
 
 
 def _brackets(text: str, opening: re.Pattern[str], *, longest: int) -> Iterator[Span]:

@@ -366,6 +366,126 @@ def test_no_order_of_markers_empties_a_book():
         assert cleaned.kept <= len(text) + 1
 
 
+@pytest.mark.parametrize(
+    "last_line",
+    [
+        "*SMALL PRINT! Ver.04.29.93 FOR COPYRIGHT PROTECTED ETEXTS*END*",
+        "*SMALL PRINT! Ver.06.28.92* The Lamp*END*",
+        "ENDTHE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTSVer.03.08.92END",
+    ],
+)
+def test_small_print_of_copyrighted_and_damaged_files_is_no_footer(last_line):
+    cleaned = clean(f"{OLD_HEADER}{SMALL_PRINT}{last_line}\n\n\n{BOOK}\n\nEnd of this Etext of The Lamp\n")
+    assert cleaned.text == BOOK
+
+
+def test_old_and_new_books_joined_in_one_file_are_all_kept():
+    print_ends = "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*"
+    closing = "End of The Project Gutenberg Etext of The Lamp"
+    old = f"{OLD_HEADER}{SMALL_PRINT}{print_ends}\n\n\n{BOOK * 20}\n\n{closing}\n\n\n"
+    assert clean(old + wrapped(BOOK)).text.count("nobody knew who had lit it") == 21
+    assert clean(wrapped(BOOK) + "\n\n" + old).text.count("nobody knew who had lit it") == 21
+    assert "utenberg" not in clean(old + wrapped(BOOK)).text
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "Michael Hart founded Project Gutenberg in 1971, and the Internet Archive followed in 1996.",
+        "In her lecture she praised Project Gutenberg. Its eBook #1 is the Declaration of Independence.",
+        "Gutenberg's workshop in Mainz was scanned by the historians for traces of his first press.",
+    ],
+)
+def test_a_paragraph_of_the_book_is_not_removed_for_a_name(paragraph):
+    book = f"{paragraph}\n\n{BOOK}\n\n{paragraph}\n"
+    assert clean(wrapped(book)).text == book
+    assert clean(book).text == book
+
+
+def test_what_is_not_from_gutenberg_is_left_alone():
+    album = "[Picture: me at the sea]\n\nWe left at six.\n\n[Illustration: a map]\n\nProduced by my uncle.\n\n" * 9
+    assert clean(album).text == album
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Nota del Trascrittore\n\nOrtografia e punteggiatura originali sono state mantenute.",
+        "NOTA DE TRANSCRIPCIÓN\n\n  * Los errores de imprenta han sido corregidos.",
+        "Etext transcriber's note:\n\nGasparoni=>Gesparoni",
+        "ERRATA (noted by transcriber)\n\n  _text has comma for period_",
+        "Au lecteur\n\nCette version électronique reproduit la version originale.",
+        "Liste des modifications:\n\nPage 140: «condammés» remplacé par «condamnés»",
+        "Notes:\n\n1.  I have modernized this text by modernizing the contractions.",
+        "Opmerkingen van de bewerker\n\nDe spelling is behouden.",
+        "NOTES BY THE E-TEXT EDITOR:\n\nNotes: I have placed an asterisk after each.",
+    ],
+)
+def test_notes_in_other_languages_are_removed_at_the_end(note):
+    book = "\n\n\n".join([BOOK] * 30)
+    assert clean(wrapped(f"{book}\n\n\n{note}\n")).text == book
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "Au lecteur\n\nLa sottise, l'erreur, le péché, la lésine,\nOccupent nos esprits et travaillent nos corps.",
+        "Notes:\n\n1. The lamp was made in Bristol, where such lamps were common.",
+    ],
+)
+def test_titles_of_notes_that_an_author_wrote_stay(kept):
+    book = "\n\n\n".join([kept, *[BOOK] * 30])
+    assert clean(wrapped(book)).text == book
+
+
+def test_pictures_in_other_languages_and_numbers_of_page_images_are_removed():
+    pictures = [
+        "[Ilustración: Un gato]",
+        "[Illustrazione]",
+        "[Abbildung: Katze]",
+        "[Ilustrajxo: x.png]",
+        "20011m",
+        "0011m",
+    ]
+    before = "\n\n".join(f"{picture}\n\nWords." for picture in pictures)
+    assert clean(wrapped(before)).text == "\n\n".join(["Words."] * 6) + "\n"
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\n\x1a\n", "\n\u3000\u3000\n\u3000\n"])
+def test_ends_of_files_of_old_systems_are_removed(end):
+    assert clean(wrapped(BOOK.rstrip() + "\n" + end)).text == BOOK
+
+
+def test_a_book_of_gutenberg_australia_is_cleaned():
+    header = """\
+A Project Gutenberg of Australia eBook
+
+Title: The Lamp
+Author: Ada Quill
+Language:   English
+
+Project Gutenberg of Australia eBooks are created from printed editions
+which are in the public domain in Australia.
+
+To contact Project Gutenberg of Australia go to http://gutenberg.net.au
+
+
+"""
+    body = "\n\n".join([BOOK.removesuffix("THE END\n").strip()] * 9) + "\n"
+    assert clean(f"{header}{body}\n\nTHE END\n\n\nProject Gutenberg Australia\n").text == body
+
+
+CASES = sorted((REAL_DATA / "cleaner_cases").glob("*.expected")) if REAL_DATA.is_dir() else []
+
+
+@pytest.mark.skipif(not CASES, reason="needs the cases of ../shared/data, which aren't ours")
+@pytest.mark.parametrize("expected", CASES, ids=lambda path: path.stem)
+def test_cases_with_a_known_result(expected):
+    text = clean(decode(expected.with_suffix(".txt").read_bytes()).text).text
+    wanted = expected.read_text(encoding="utf-8")
+    assert [line for line in text.split("\n") if line] == [line for line in wanted.split("\n") if line]
+
+
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Returns what the command did with `arguments`."""
     command = [sys.executable, "-m", "pipelines.gutenberg.cleaning", *map(str, arguments)]
