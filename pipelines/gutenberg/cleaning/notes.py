@@ -38,7 +38,8 @@ _AMBIGUOUS_TITLE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ABOUT_THE_FILE = re.compile(
-    r"version (?:électronique|numérisée)|liste des modifications|page \d+: «[^»]*» (?:par|remplacé)|this text by modern"
+    r"version (?:électronique|numérisée)|liste des modifications|page\s+\d+: «[^»]*» (?:par|remplacé)"
+    r"|erreurs (?:manifestes|typographiques)|this text by modern"
     r"|transcri|\be-?text\b|\be-?book\b|versión electrónica|errores de imprenta|digitali[sz]",
     re.IGNORECASE,
 )
@@ -130,8 +131,7 @@ def transcribers_notes(text: str) -> Iterator[Span]:
         for paragraph in _PARAGRAPH.finditer(text, *zone):
             titled = _TITLED_NOTE.match(text, paragraph.start(), paragraph.end())
             if not titled and (titled := _AMBIGUOUS_TITLE.match(text, paragraph.start(), paragraph.end())):
-                clear = _ABOUT_THE_FILE.search(text, titled.end(), titled.end() + _CLUE)
-                titled = titled if clear else None
+                titled = titled if _is_about_the_file(text, titled) else None
             if titled:
                 yield from _titled_note(text, titled, paragraph.end())
 
@@ -175,6 +175,12 @@ def _brackets(text: str, opening: re.Pattern[str], *, longest: int) -> Iterator[
                 position = bracket.end()
                 yield start, position
                 break
+
+
+def _is_about_the_file(text: str, titled: re.Match[str]) -> bool:
+    """Returns whether an ambiguous title begins a volunteer's note. "NOTES" below each chapter are the author's."""
+    often = titled["title"].lower().startswith(("note", "errat")) and text.count(f"\n{titled['title'].strip()}\n") > 1
+    return not often and bool(_ABOUT_THE_FILE.search(text, titled.end(), titled.end() + _CLUE))
 
 
 def _titled_note(text: str, titled: re.Match[str], paragraph_end: int) -> Iterator[Span]:

@@ -415,6 +415,7 @@ def test_what_is_not_from_gutenberg_is_left_alone():
         "Etext transcriber's note:\n\nGasparoni=>Gesparoni",
         "ERRATA (noted by transcriber)\n\n  _text has comma for period_",
         "Au lecteur\n\nCette version électronique reproduit la version originale.",
+        "Au lecteur\n\nSeules les erreurs manifestes d'imprimerie ont été corrigées.",
         "Liste des modifications:\n\nPage 140: «condammés» remplacé par «condamnés»",
         "Notes:\n\n1.  I have modernized this text by modernizing the contractions.",
         "Opmerkingen van de bewerker\n\nDe spelling is behouden.",
@@ -435,6 +436,12 @@ def test_notes_in_other_languages_are_removed_at_the_end(note):
 )
 def test_titles_of_notes_that_an_author_wrote_stay(kept):
     book = "\n\n\n".join([kept, *[BOOK] * 30])
+    assert clean(wrapped(book)).text == book
+
+
+def test_notes_below_each_chapter_stay_though_a_volunteer_wrote_in_them():
+    chapter = f"{BOOK}\n\nNOTES\n\n189. The e-text editor's translation: late to learn.\n"
+    book = "\n\n\n".join([chapter] * 9)
     assert clean(wrapped(book)).text == book
 
 
