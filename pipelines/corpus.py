@@ -74,6 +74,7 @@ class Corpus:
         bounds: where training and validation end.
         sources: a line about each source.
         unknown: characters of training, validation and test that the vocabulary lacks.
+        fingerprints: hashes of what it was made from.
     """
 
     folder: Path
@@ -82,6 +83,7 @@ class Corpus:
     bounds: tuple[int, int]
     sources: tuple[str, ...] = ()
     unknown: tuple[int, ...] = (0, 0, 0)
+    fingerprints: tuple[str, ...] = ()
 
     def split(self, name: str) -> IdRange:
         """Returns the ids of `train`, `validation` or `test`, which follow each other in the text."""
@@ -113,7 +115,9 @@ class Corpus:
         vocabulary, ids = Vocabulary.load(folder / "vocabulary.json"), folder / "ids.bin"
         try:
             facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-            known = tuple(tuple(facts[name]) for name in ("sources", "unknown") if name in facts)  # older ones lack it
+            known = tuple(
+                tuple(facts[name]) for name in ("sources", "unknown", "fingerprints") if name in facts
+            )  # older ones lack it
             found = cls(folder, vocabulary, facts["characters"], tuple(facts["bounds"]), *known)
             whole = ids.stat().st_size == found.characters * np.dtype(vocabulary.dtype).itemsize
             whole &= "crc32" not in facts or facts["crc32"] == _crc32(ids)  # older ones have no sum
@@ -228,6 +232,7 @@ def _write(
     facts = {"characters": characters, "bounds": bounds, "crc32": _crc32(ids)}
     facts["sources"] = list(map(str, lines))
     facts["unknown"] = unknown
+    facts["fingerprints"] = [source.fingerprint() for source in sources]
     (folder / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

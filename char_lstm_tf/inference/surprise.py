@@ -37,7 +37,7 @@ def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
 
     Before: `"the"`, `[2.5, 0.125]`; after: `f.txt\\t1\\t"h"\\t2.500000\\nf.txt\\t2\\t"e"\\t0.125000`.
     """
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write("file\tposition\tcharacter\tnats\n")
         for scored in texts:
             for position, nats in enumerate(scored.nats.tolist(), start=1):
@@ -49,7 +49,7 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
     """Writes a page with the texts. The background of each character shows its surprise in bits."""
     styles = "".join(f".c{level}{{background:{colour}}}" for level, colour in enumerate(COLOURS))
     legend = "".join(f'<i class="c{level}"> {bits}+ </i>' for level, bits in enumerate(BITS))
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Surprise</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'

@@ -77,16 +77,20 @@ class RunFolder:
                 f"--name={config.name}: {self.path} exists; choose another name, replace it with --overwrite, or "
                 "continue it with --resume"
             )
-        if not self.started:
+        if not (self.started or all(self._is_ours(entry) for entry in self.path.iterdir())):
             raise UserError(
                 f"--name={config.name}: {self.path} isn't a run (it has no flags.txt), so it is left alone; choose "
                 "another --name"
             )
 
+    def _is_ours(self, entry: Path) -> bool:
+        """Returns whether a run that was killed before it had its flags.txt may have left a file."""
+        return entry == self.vocabulary or entry.match(ASIDE)
+
     @property
     def config(self) -> Config:
         """The configuration that the run started with."""
-        return config_from_lines(self.flags.read_text(encoding="utf-8"))
+        return config_from_lines(self.flags.read_text(encoding="utf-8", errors="surrogateescape"))
 
     @property
     def started(self) -> bool:
@@ -148,7 +152,7 @@ class RunFolder:
         with written_aside(self.vocabulary) as path:
             vocabulary.save(path)
         with written_aside(self.flags) as path:
-            path.write_text(flag_lines(config), encoding="utf-8")
+            path.write_text(flag_lines(config), encoding="utf-8", errors="surrogateescape")  # of paths
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

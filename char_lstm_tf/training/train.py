@@ -6,8 +6,9 @@ from pathlib import Path
 from char_lstm_tf.config import Config
 from char_lstm_tf.runs.listing import unknown_warning
 from char_lstm_tf.runs.plan import Plan
+from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
-from pipelines import corpus, datasets, sources
+from pipelines import UserError, corpus, datasets, sources
 from pipelines.files import remove
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -28,7 +29,8 @@ def train(plan: Plan) -> dict:
     """
     config, folder = plan.config, plan.folder
     if config.resume and folder.started and folder.state == "finished":
-        print(f"{folder.path} is finished: nothing to resume", file=sys.stderr)
+        more = f"--init_from={folder.path} with another --name trains its model further"
+        print(f"{folder.path} is finished: nothing to resume; {more}", file=sys.stderr)
         return folder.load_metrics()
     text = prepare_text(plan)
     if not config.quiet:
@@ -67,14 +69,34 @@ def prepare_text(plan: Plan) -> corpus.Corpus:
     Raises:
         UserError: the text can't be found or read.
     """
-    config = plan.config
+    config, folder = plan.config, _data_dir(plan.config) / "corpora"
+    progress = plan.folder.newest_progress() if config.resume else None
+    if progress and (found := _text_of_checkpoint(config, folder / Progress.load(progress).corpus)):
+        return found
     return corpus.prepare(
         find_sources(config),
         split=config.split,
         max_vocabulary=config.max_vocabulary,
-        folder=_data_dir(config) / "corpora",
+        folder=folder,
         known=plan.origin.vocabulary if plan.origin else None,
     )
+
+
+def _text_of_checkpoint(config: Config, prepared: Path) -> corpus.Corpus | None:
+    """Returns the encoded text that a run was trained on; None if it is gone, or its files have changed.
+
+    Files that were moved are known by their hashes. If they were deleted, the encoded text is all that is needed.
+    """
+    try:
+        found = corpus.Corpus.load(prepared)
+    except UserError:
+        return None
+    try:
+        unchanged = tuple(source.fingerprint() for source in find_sources(config)) == found.fingerprints
+    except UserError as error:
+        print(f"{error}; continuing with the encoded text in {prepared}", file=sys.stderr)
+        return found
+    return found if unchanged else None
 
 
 def find_sources(config: Config) -> list[sources.Source]:

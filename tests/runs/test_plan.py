@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import pytest
 
@@ -86,3 +87,32 @@ def test_an_empty_text_is_no_wish_for_the_language_reference(tmp_path):
     with pytest.raises(UserError, match="--text=: names no file"):
         plan_run(name="x", output_dir=str(tmp_path), text=())
     assert plan_run(name="x", output_dir=str(tmp_path), text=(), books="84").config.books == "84"
+
+
+def test_a_run_never_replaces_the_run_that_it_starts_from(trained):
+    with pytest.raises(UserError, match=r"--init_from=.*: the new run would replace it; choose another --name"):
+        plan_run(init_from=str(trained), name=trained.name, output_dir=str(trained.parent), overwrite=True)
+
+
+def test_the_run_that_another_started_from_may_be_gone_once_there_is_a_checkpoint(trained, tmp_path):
+    origin = shutil.copytree(trained, tmp_path / "origin")
+    plan = plan_run(init_from=str(origin), name="x", output_dir=str(tmp_path))
+    with plan.folder.opened(plan.config, plan.origin.vocabulary):
+        pass
+    shutil.rmtree(origin)
+    with pytest.raises(UserError, match="no such folder"):
+        plan_run(name="x", output_dir=str(tmp_path), resume=True)
+    (plan.folder.checkpoints / "step-1").mkdir(parents=True)
+    (plan.folder.checkpoints / "step-1" / "progress.json").touch()
+    assert plan_run(name="x", output_dir=str(tmp_path), resume=True).origin is None
+
+
+def test_a_folder_that_a_run_has_only_begun_is_taken_over(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "vocabulary.json").touch()
+    (tmp_path / "x" / ".aside-1234-flags.txt").touch()
+    assert plan_run(name="x", output_dir=str(tmp_path), resume=True).config.name == "x"
+    assert plan_run(name="x", output_dir=str(tmp_path), overwrite=True).config.name == "x"
+    (tmp_path / "x" / "thesis.txt").touch()
+    with pytest.raises(UserError, match="isn't a run"):
+        plan_run(name="x", output_dir=str(tmp_path), overwrite=True)
