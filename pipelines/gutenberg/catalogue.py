@@ -15,6 +15,7 @@ from pathlib import Path
 from absl import logging
 
 from pipelines import UserError
+from pipelines.files import remove
 from pipelines.gutenberg.mirror import Mirror, book_number, fetch_file
 
 _PATH = "cache/epub/feeds/pg_catalog.csv"
@@ -49,7 +50,7 @@ class Book:
 
 
 def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Book]:
-    """Returns all books of the catalogue. It is downloaded if the one in `folder` is older than `max_age_days`.
+    """Returns all books of the catalogue. It is downloaded if that in `folder` is damaged or older than `max_age_days`.
 
     Raises:
         UserError: there is none in `folder`, and none can be downloaded.
@@ -59,7 +60,16 @@ def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Bo
         _refresh(file, mirror=mirror)
     else:
         file = fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder)
-    return read(file)
+    try:
+        return read(file)
+    except UserError as damage:
+        logging.warning("%s", damage)
+        remove(file)
+        remove(file.with_name(f"{NAME}.sha256"))
+        try:
+            return read(fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder))
+        except UserError as error:
+            raise UserError(f"{damage}; {error}") from None
 
 
 def _refresh(file: Path, *, mirror: Mirror) -> None:
@@ -80,20 +90,23 @@ def read(file: Path) -> list[Book]:
     """Returns the books of a `pg_catalog.csv`, without recordings, pictures and data sets.
 
     Raises:
-        UserError: `file` has other columns.
+        UserError: `file` is damaged, or has other columns.
     """
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines)
-        missing = [column for column in _COLUMNS if column not in (rows.fieldnames or ())]
-        if missing:
-            raise UserError(
-                f"{file}: no column {missing[0]!r}, so this is not a catalogue; delete it to download it again"
-            )
-        return [_book(row) for row in rows if row["Type"] == "Text" and row["Text#"].isdecimal()]
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.DictReader(lines, strict=True)
+            missing = [column for column in _COLUMNS if column not in (rows.fieldnames or ())]
+            if missing:
+                raise UserError(f"{file}: no column {missing[0]!r}, so this is not a catalogue")
+            return [_book(row) for row in rows if row["Type"] == "Text" and row["Text#"].isdecimal()]
+    except (UnicodeDecodeError, csv.Error, TypeError, AttributeError) as error:
+        raise UserError(f"{file}: a damaged catalogue ({error})") from error
 
 
 def _book(row: dict[str, str]) -> Book:
-    """Returns one line of the catalogue as a record."""
+    """Returns one line of the catalogue as a record. Raises csv.Error if it is cut short."""
+    if any(row[column] is None for column in _COLUMNS):
+        raise csv.Error(f"book {row['Text#']} is cut short")
     people = [person.strip() for person in (row["Authors"] or "").split(";")]
     return Book(
         id=int(row["Text#"]),
@@ -136,11 +149,15 @@ def _fits(book: Book, field: str | None, wanted: str) -> bool:
     if field == "language":
         return wanted in book.language.split("; ")
     searched = {"title": book.title, "author": book.author, "subject": book.subjects}
-    return wanted in _plain(searched[field] if field else f"{book.title} {book.author}")
+    found = _plain(searched[field] if field else f"{book.title} {book.author}")
+    if field == "author":  # the catalogue has "Carroll, Lewis"
+        return all(word in found for word in wanted.split())
+    return wanted in found
 
 
 def _plain(text: str) -> str:
-    """Returns `text` without case and accents: "Émile" → "emile"."""
+    """Returns `text` without case, accents and curved apostrophes: "Émile’s" → "emile's"."""
+    text = text.replace("’", "'").replace("‘", "'")
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
@@ -167,7 +184,7 @@ def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list
         UserError: as `search`, `load` and `confirm`.
     """
     if re.fullmatch(r"[\d\s,]+", books):
-        return [book_number(number) for number in books.replace(",", " ").split()]
+        return list(dict.fromkeys(book_number(number) for number in books.replace(",", " ").split()))
     search(books, books=())  # so that a mistake in the query shows before 20 MB are downloaded
     found = search(books, books=load(mirror=mirror, folder=folder))
     for book in found[:max_books]:

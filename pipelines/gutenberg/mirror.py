@@ -4,9 +4,11 @@ A book is kept in the cache folder as `pg84.txt`, exactly as it was served, besi
 """
 
 import functools
+import gzip
 import math
 import re
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +26,19 @@ _MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are a
 
 _BUSY = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 300  # seconds, even if the mirror asks for more in Retry-After
-_HTML = re.compile(rb"\s*(?:<!doctype html|<html|<head)", re.IGNORECASE)
+_HTML = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
+# What servers say with status 200, in a few words
+_LONGEST_ERROR = 300
+_ERROR = re.compile(rb"\b(?:404|403|50[0-4]|not found|forbidden|denied|error|unavailable)\b", re.IGNORECASE)
+_OLD_END = re.compile(rb"end of (?:the |this )?(?:project gutenberg|e-?text)", re.IGNORECASE)
 # Notices have 2,000 bytes. A book with its licence has more than 20,000, even one about robots.
 _LONGEST_NOTICE = 20_000
 _ROBOT_NOTICE = re.compile(
     rb"(?<!name=\")\brobots?\b|automated (?:access|download|software)|make sure you are human", re.IGNORECASE
 )
+_REFUSES_ROBOTS = "the mirror refuses robots; try tomorrow, or another --mirror"
 _last_requests: dict[str, float] = {}  # mirror → time.monotonic() of the last request of this process
 
 
@@ -117,6 +126,8 @@ def fetch_file(paths: Sequence[str], *, name: str, called: str, mirror: Mirror, 
             store(data, target)
             return target
         objections.append(f"{mirror.address(path)}: {objection}")
+    if all(objection.endswith("HTTP status 403") for objection in objections):
+        raise UserError(f"{called}: {mirror.url}: {_REFUSES_ROBOTS}")
     raise UserError(f"{called}: {'; '.join(objections)}; check the number, or try another --mirror")
 
 
@@ -129,22 +140,53 @@ def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
     last = _last_requests.get(mirror.url, -math.inf)
     time.sleep(max(0.0, last + mirror.pause_seconds - time.monotonic()))
     try:
-        response = _pool(mirror).request("GET", url, redirect=False)
+        response = _pool(mirror).request("GET", url, redirect=False, decode_content=False)
     except urllib3.exceptions.HTTPError as error:
         reason = getattr(error, "reason", None) or error
         raise UserError(f"{called}: {url}: {reason}; try later, or another --mirror") from None
     finally:
         _last_requests[mirror.url] = time.monotonic()
-    short = response.status == 200 and len(response.data) < _LONGEST_NOTICE
-    if response.status == 403 or (short and _ROBOT_NOTICE.search(response.data)):
-        raise UserError(f"{called}: {url}: the mirror refuses robots; try tomorrow, or another --mirror")
-    return response.data, _objection(response)
+    try:
+        data = _unpacked(response)
+    except (EOFError, OSError, zlib.error) as error:
+        return b"", f"damaged or cut short ({error})"
+    is_notice = response.status == 200 and len(data) < _LONGEST_NOTICE and b"*** START OF TH" not in data
+    if is_notice and _ROBOT_NOTICE.search(data):
+        raise UserError(f"{called}: {url}: {_REFUSES_ROBOTS}")
+    return data, _objection(response, data)
+
+
+def _unpacked(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Returns the body, decompressed whether or not the server says that it is compressed.
+
+    Raises:
+        EOFError: it is cut short. urllib3 would return its beginning.
+        OSError: it is damaged, or packed in another way.
+        zlib.error: it is damaged.
+    """
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise OSError(f"Content-Encoding {encoding}")
+    if encoding == "deflate":
+        return zlib.decompress(response.data)
+    return gzip.decompress(response.data) if response.data.startswith(b"\x1f\x8b") else response.data
+
+
+class _Retry(urllib3.Retry):
+    """Retries that ignore a Retry-After that can't be read, instead of giving up."""
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        """Returns the seconds to wait; 0 if the header can't be read."""
+        try:
+            return super().parse_retry_after(retry_after)
+        except urllib3.exceptions.InvalidHeader:
+            return 0.0
 
 
 @functools.cache
 def _pool(mirror: Mirror) -> urllib3.PoolManager:
     """Returns the connections to `mirror`. They retry with growing pauses, also after a truncated body."""
-    retry = urllib3.Retry(
+    retry = _Retry(
         total=mirror.retries,
         backoff_factor=mirror.backoff_seconds,
         status_forcelist=_BUSY,
@@ -153,16 +195,19 @@ def _pool(mirror: Mirror) -> urllib3.PoolManager:
     return urllib3.PoolManager(headers={"User-Agent": USER_AGENT}, retries=retry, timeout=mirror.timeout_seconds)
 
 
-def _objection(response: urllib3.BaseHTTPResponse) -> str:
+def _objection(response: urllib3.BaseHTTPResponse, data: bytes) -> str:
     """Returns why the answer isn't a text to keep; "" if it is one."""
-    data = response.data
     if response.status != 200:  # a redirection too: it could lead to the main site
         return f"HTTP status {response.status} {response.headers.get('Location', '')}".rstrip()
     if not data.strip():
         return "an empty file"
     if "html" in response.headers.get("Content-Type", "") or _HTML.match(data):
         return "an HTML page, not a text"
+    if len(data) < _LONGEST_ERROR and _ERROR.search(data):
+        return f"an error message, not a text ({data.decode('ascii', 'backslashreplace').strip()[:60]!r})"
+    if b"*** START OF TH" in data and b"*** END OF TH" not in data:
+        return "cut short (no end marker)"
     measured = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    if not measured and b"*** START OF TH" in data and b"*** END OF TH" not in data:
-        return "cut short (no end marker, and the server didn't say how long it is)"
+    if not measured and b"SMALL PRINT!" in data and not _OLD_END.search(data):
+        return "cut short (no closing line, and the server didn't say how long it is)"
     return ""

@@ -72,6 +72,8 @@ def test_records(books):
         ("language:e", []),
         ("", None),
         ('title:"open', None),
+        ("title:nobody’s", [5]),
+        ('author:"ada quill"', [1, 2, 3]),
         ("editor:Ann", None),
     ],
 )
@@ -92,7 +94,7 @@ def test_a_search_that_finds_too_many_books_or_none_is_an_error(books):
 
 
 def test_numbers_need_no_catalogue(tmp_path):
-    found = catalogue.numbers("2600, 1399,84", mirror=NOBODY, folder=tmp_path, max_books=1)
+    found = catalogue.numbers("2600, 1399,84 2600", mirror=NOBODY, folder=tmp_path, max_books=1)
     assert found == [2600, 1399, 84]
 
 
@@ -151,3 +153,22 @@ def test_a_table_with_other_columns_is_refused(tmp_path):
     store(b"a,b\n1,2\n", tmp_path / "pg_catalog.csv")
     with pytest.raises(UserError, match=r"pg_catalog\.csv: no column 'Text#'"):
         catalogue.load(mirror=NOBODY, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        CATALOGUE.encode()[:-20],
+        CATALOGUE.encode("latin-1"),
+        b"\x1f\x8b\x08 no catalogue",
+        CATALOGUE.encode() + b'6,Text,2005-01-31,"open,de,,,,\n',
+    ],
+    ids=["cut", "latin-1", "gzip", "quote"],
+)
+def test_a_damaged_catalogue_is_downloaded_again(server, tmp_path, damaged):
+    store(damaged, tmp_path / "pg_catalog.csv")
+    with pytest.raises(UserError, match=r"pg_catalog\.csv: .*catalogue"):
+        catalogue.load(mirror=NOBODY, folder=tmp_path)
+    store(damaged, tmp_path / "pg_catalog.csv")
+    server.answers["/cache/epub/feeds/pg_catalog.csv"] = [(200, {}, CATALOGUE.encode())]
+    assert len(catalogue.load(mirror=server.mirror(), folder=tmp_path)) == 4

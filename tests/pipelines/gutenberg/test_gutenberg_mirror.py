@@ -1,5 +1,6 @@
 """Downloads, against a server on this machine that misbehaves in each way that mirrors do."""
 
+import gzip
 import hashlib
 import io
 import itertools
@@ -96,6 +97,13 @@ def half_without_length(handler):
     handler.send_response(200)
     handler.end_headers()
     handler.wfile.write(BOOK)
+
+
+def half_with_its_length(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(WHOLE) // 2))
+    handler.end_headers()
+    handler.wfile.write(WHOLE)
 
 
 @contextmanager
@@ -219,6 +227,13 @@ def test_retry_after_is_honoured(server, tmp_path):
         (good(b""), "empty"),
         (good(b" \r\n\r\n"), "empty"),
         (half_without_length, "cut short"),
+        (good(b"404 page not found\n"), "an error message"),
+        (good(b"\xef\xbb\xbf<!-- served by x --><html>no book</html>"), "HTML"),
+        (good(gzip.compress(WHOLE)[:100]), "damaged or cut short"),
+        ((200, {"Content-Encoding": "gzip"}, gzip.compress(WHOLE)[:100]), "damaged or cut short"),
+        ((200, {"Content-Encoding": "br"}, b"\x1b"), "Content-Encoding br"),
+        (lambda handler: half_with_its_length(handler), "cut short"),
+        ((200, {"Content-Length": None}, b"***START**THE SMALL PRINT!**\n" * 2000), "cut short"),
         ((404, {}, b"none"), "404"),
         ((401, {}, b"who?"), "401"),
         ((302, {"Location": "http://127.0.0.1:9/pg84.txt"}, b""), r"302 http://127\.0\.0\.1:9/pg84\.txt"),
@@ -245,7 +260,6 @@ def test_next_layout_is_tried_after_an_answer_that_is_not_a_book(server, tmp_pat
     [
         good(b"Please don't use robots here."),
         good(b"<html>Make sure you are human.</html>"),
-        (403, {}, b"no"),
     ],
 )
 def test_no_more_requests_follow_a_robot_notice(server, tmp_path, answer):
@@ -311,3 +325,29 @@ def test_mirror_must_be_an_http_address(wrong):
 def test_the_main_site_is_refused_as_a_mirror(main):
     with pytest.raises(UserError, match=r"--mirror=.*main site.*pglaf"):
         Mirror(url=main)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}])
+def test_a_compressed_book_is_kept_as_text(server, tmp_path, headers):
+    server.answers[CACHED] = [(200, headers, gzip.compress(WHOLE))]
+    assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).read_bytes() == WHOLE
+
+
+def test_one_forbidden_folder_does_not_end_the_search_but_all_of_them_do(server, tmp_path):
+    for path in book_paths(84):
+        server.answers[f"/{path}"] = [(403, {}, b"no")]
+    with pytest.raises(UserError, match="the mirror refuses robots"):
+        fetch_book(84, mirror=server.mirror(), folder=tmp_path)
+    server.answers["/8/84/84-0.txt"] = [good()]
+    assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).read_bytes() == WHOLE
+
+
+def test_a_short_book_about_robots_is_no_notice(server, tmp_path):
+    book = BOOK[:51] + b"Robots!\n" + WHOLE[len(BOOK) :]
+    server.answers[CACHED] = [good(book)]
+    assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).read_bytes() == book
+
+
+def test_a_retry_after_that_cannot_be_read_is_ignored(server, tmp_path):
+    server.answers[CACHED] = [(503, {"Retry-After": "soon"}, b""), good()]
+    assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).read_bytes() == WHOLE
