@@ -1,5 +1,6 @@
 """Beam search for the likeliest text."""
 
+import operator
 from collections.abc import Sequence
 
 import keras
@@ -52,6 +53,8 @@ def likeliest_texts(
 ) -> list[tuple[str, float]]:
     """Returns the texts that beam search finds with their nats, likeliest first. There may be fewer than `width`.
 
+    The text of the likeliest character each time is always a candidate, since a narrow beam can lose it on the way.
+
     Args:
         model: of `models.build`.
         vocabulary: its vocabulary.
@@ -66,12 +69,13 @@ def likeliest_texts(
     @tf.function
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         states = sampling.absorb(step, ids[:, :-1], tf.shape(ids)[1:] - 1, stepping.zero_states(model, 1))
-        return search(step, ids[:, -1], states, count=chars, width=width)
+        found = [search(step, ids[:, -1], states, count=chars, width=beam) for beam in {width, 1}]
+        return tuple(tf.concat(parts, 0) for parts in zip(*found, strict=True))
 
     ids = vocabulary.encode(prompt or sampling.START).astype(np.int32)
     texts, nats = run(tf.constant(ids[None]))
-    return [
-        (vocabulary.decode(text), loss)
-        for text, loss in zip(texts.numpy(), nats.numpy().tolist(), strict=True)
-        if loss < np.inf
-    ]
+    losses: dict[str, float] = {}
+    for text, loss in zip(texts.numpy(), nats.numpy().tolist(), strict=True):
+        if loss < np.inf:
+            losses.setdefault(vocabulary.decode(text), loss)
+    return sorted(losses.items(), key=operator.itemgetter(1))[:width]

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,7 +102,7 @@ class RunFolder:
     def state(self) -> str:
         """The state of the run: `running`, `finished`, `diverged` or `interrupted`."""
         try:
-            with self._locked():
+            with self._locked(only_to_look=True):
                 pass
         except UserError:
             return "running"
@@ -155,12 +156,16 @@ class RunFolder:
             path.write_text(flag_lines(config), encoding="utf-8", errors="surrogateescape")  # of paths
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Holds a lock on the folder. The system releases it when the process ends, however it ends."""
+    def _locked(self, *, only_to_look: bool = False) -> Iterator[None]:
+        """Holds a lock on the folder. The system releases it when the process ends, however it ends.
+
+        Those who only look share the lock for a moment, so they don't take each other for a run, and a run that starts
+        waits for them.
+        """
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(descriptor, shared=only_to_look)
             except BlockingIOError:
                 raise UserError(
                     f"--name={self.path.name}: another process trains {self.path}; choose another name, or wait for it"
@@ -205,3 +210,14 @@ class RunFolder:
         """Returns the folders of the SavedModel's versions, newest last."""
         numbered = (entry for entry in self.path.iterdir() if entry.name.isdecimal())
         return sorted(numbered, key=lambda path: int(path.name))
+
+
+def _lock(descriptor: int, *, shared: bool) -> None:
+    """Locks a folder. Raises BlockingIOError if another process keeps it from that; an exclusive lock tries for 1 s."""
+    for attempts_left in range(0 if shared else 10, -1, -1):
+        try:
+            return fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not attempts_left:
+                raise
+            time.sleep(0.1)

@@ -1,8 +1,10 @@
 import dataclasses
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -160,3 +162,15 @@ def test_a_loss_that_unknown_characters_flatter_says_so(folder):
     metrics["test"] |= {"characters": 1000, "unknown_characters": 820}
     file.write_text(json.dumps(metrics))
     assert "1.6250 (82.0% unknown)" in command("char_lstm_tf.runs", f"--output_dir={folder}").stdout
+
+
+def test_those_who_look_at_a_run_do_not_hold_up_each_other_or_a_run_that_starts(folder):
+    run = RunFolder(folder / "finished")
+    descriptor = os.open(run.path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # somebody looks
+        assert run.state == "finished"
+        threading.Timer(0.3, lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)).start()
+        RunFolder.reserve(OutputConfig(name="finished", output_dir=str(folder), overwrite=True))
+    finally:
+        os.close(descriptor)
