@@ -41,7 +41,9 @@ class TextConfig(Options):
         "Mirror of Project Gutenberg to download from, at one file in two seconds.",
     )
     max_books: int = option(25, "A --books search that finds more books than this is an error.", at_least=1)
-    text_encoding: str = option("", "Encoding of the --text files, such as latin-1. Detected by default.")
+    text_encoding: str = option(
+        "", "Encoding of the --text files, such as latin-1. Bytes that it lacks become U+FFFD. Detected by default."
+    )
     clean: bool = option(
         True, "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are."
     )

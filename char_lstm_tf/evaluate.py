@@ -27,6 +27,7 @@ from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
 from pipelines import UserError, command_line, sources
+from pipelines.files import path_of
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -116,7 +117,7 @@ def check_outputs(config: EvaluateConfig, texts: Sequence[str]) -> None:
     taken = {Path(text).resolve(): "one of the texts" for text in texts}
     for flag in ("tsv", "html"):
         if name := getattr(config, flag):
-            path = Path(name).expanduser().resolve()
+            path = path_of(name).resolve()
             if path in taken:
                 raise UserError(f"--{flag}={name}: this is {taken[path]}; name another file")
             if not path.parent.is_dir():
@@ -127,7 +128,7 @@ def check_outputs(config: EvaluateConfig, texts: Sequence[str]) -> None:
 def _write(flag: str, name: str, write: Callable[[Path, Sequence], None], scored: Sequence) -> None:
     if name:
         try:
-            write(Path(name).expanduser(), scored)
+            write(path_of(name), scored)
         except OSError as error:
             raise UserError(f"--{flag}={name}: {error.strerror}; name a file that can be written") from error
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from char_lstm_tf.training import pictures
 from pipelines import UserError, command_line
+from pipelines.files import path_of
 from pipelines.options import Options, option
 
 
@@ -45,7 +46,7 @@ def main(config: PlotConfig) -> None:
         if not log.is_file():
             raise UserError(f"--model={model}: it has no gradients.csv; train it with --gradient_steps=100")
     try:
-        pictures.draw_reach(logs, Path(config.png))
+        pictures.draw_reach(logs, path_of(config.png))
     except (OSError, ValueError) as error:  # matplotlib knows the kind of a picture by its ending
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"--png={config.png}: {reason}; name a file that can be written") from error

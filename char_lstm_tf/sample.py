@@ -13,10 +13,10 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError, command_line
+from pipelines.files import path_of
 from pipelines.options import Options, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import UNKNOWN, Vocabulary
@@ -88,7 +88,7 @@ class SampleConfig(Options):
         if not self.prompt_file:
             return unescaped(self.prompt)
         try:
-            return Path(self.prompt_file).expanduser().read_text(encoding="utf-8-sig")
+            return path_of(self.prompt_file).read_text(encoding="utf-8-sig")
         except OSError as error:
             raise UserError(f"--prompt_file={self.prompt_file}: {error.strerror}; name a file of text") from error
         except UnicodeDecodeError as error:

@@ -7,7 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines import UserError
+
 ASIDE = ".aside-*"  # what is being written, or was when a process was killed
+
+
+def path_of(flag_value: str | Path) -> Path:
+    """Returns the path that a flag means: "~/runs" is a folder in the user's home.
+
+    Raises:
+        UserError: the user has no home.
+    """
+    try:
+        return Path(flag_value).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{flag_value}: {error}; give a path without ~, or set HOME") from error
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from pipelines import UserError
 from pipelines.decoding import decode
+from pipelines.files import path_of
 from pipelines.gutenberg import cleaning
 
 # Bytes without which the cleaner changes line ends and accents alone, so that its version doesn't matter
@@ -200,7 +201,7 @@ def _text_file(path: Path, reader: Reader) -> TextFile:
 
 
 def _matches(pattern: str) -> list[Path]:
-    path = Path(pattern).expanduser()
+    path = path_of(pattern)
     if path.is_dir():
         found = sorted(_files_below(path))
         if not found:

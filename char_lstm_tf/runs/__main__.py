@@ -13,6 +13,7 @@ from pathlib import Path
 from char_lstm_tf.runs import listing
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError, command_line
+from pipelines.files import path_of
 from pipelines.options import Options, option
 
 
@@ -38,7 +39,7 @@ class RunsConfig(Options):
 
 def main(config: RunsConfig) -> None:
     """Prints the list, or the comparison."""
-    folder = Path(config.output_dir)
+    folder = path_of(config.output_dir)
     if not folder.is_dir():
         raise UserError(f"--output_dir={folder}: no such folder")
     if config.names:

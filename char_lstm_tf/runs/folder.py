@@ -12,7 +12,7 @@ from pathlib import Path
 from char_lstm_tf.config import Config, OutputConfig
 from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
 from pipelines import UserError
-from pipelines.files import ASIDE, remove, written_aside
+from pipelines.files import ASIDE, path_of, remove, written_aside
 from pipelines.vocabulary import Vocabulary
 
 
@@ -43,7 +43,7 @@ class RunFolder:
         Raises:
             UserError: it exists and may not be replaced, or another process trains in it.
         """
-        folder = cls(Path(config.output_dir) / config.name)
+        folder = cls(path_of(config.output_dir) / config.name)
         if folder.path.is_dir():
             with folder._locked():
                 folder._check_free(config)
@@ -60,7 +60,7 @@ class RunFolder:
         Raises:
             UserError: there is none.
         """
-        folder = cls(Path(path))
+        folder = cls(path_of(path))
         if not folder.path.is_dir():
             raise UserError(f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart")
         if (folder.path / "saved_model.pb").is_file():

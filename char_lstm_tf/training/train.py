@@ -9,7 +9,7 @@ from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
 from pipelines import UserError, corpus, datasets, sources
-from pipelines.files import remove
+from pipelines.files import path_of, remove
 from pipelines.tensorflow_import import import_tensorflow
 
 
@@ -113,4 +113,4 @@ def find_sources(config: Config) -> list[sources.Source]:
 
 
 def _data_dir(config: Config) -> Path:
-    return Path(config.data_dir).expanduser()
+    return path_of(config.data_dir)

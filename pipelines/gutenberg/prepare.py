@@ -14,10 +14,10 @@ Exit status: 0 it worked, 1 it didn't (a line on stderr says why).
 
 import csv
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from pipelines import UserError, command_line
+from pipelines.files import path_of
 from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.gutenberg.catalogue import numbers
 from pipelines.gutenberg.mirror import Mirror
@@ -48,7 +48,7 @@ class PrepareConfig(Options):
 def main(config: PrepareConfig) -> None:
     """Prepares the books and prints where they are: "20 books in data/gutenberg/classics/1.0.0"."""
     mirror = Mirror(url=config.mirror, pause_seconds=config.pause_seconds)
-    data_dir = Path(config.data_dir)
+    data_dir = path_of(config.data_dir)
     chosen: str | list[int] = config.books
     if not config.books.isidentifier():  # not the name of a configuration
         folder = data_dir / "downloads" / "gutenberg"

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from pipelines.files import remove, written_aside
+from pipelines import UserError
+from pipelines.files import path_of, remove, written_aside
 
 
 def test_a_file_or_a_folder_appears_whole_or_not_at_all(tmp_path):
@@ -33,3 +36,11 @@ def test_of_a_link_only_the_link_is_removed(tmp_path):
     assert (tmp_path / "kept" / "file").read_text() == "x"
     remove(tmp_path / "kept")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_tilde_in_a_flag_is_the_home_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert path_of("~/runs") == tmp_path / "runs"
+    assert path_of("runs/~x") == Path("runs/~x")
+    with pytest.raises(UserError, match=r"~nobody_here/x: .*give a path without ~"):
+        path_of("~nobody_here/x")

@@ -116,3 +116,8 @@ def test_a_folder_that_a_run_has_only_begun_is_taken_over(tmp_path):
     (tmp_path / "x" / "thesis.txt").touch()
     with pytest.raises(UserError, match="isn't a run"):
         plan_run(name="x", output_dir=str(tmp_path), overwrite=True)
+
+
+def test_a_tilde_in_output_dir_is_the_home_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert plan_run(name="x", output_dir="~/runs").folder.path == tmp_path / "runs" / "x"

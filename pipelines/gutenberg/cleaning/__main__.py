@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines import UserError, command_line
 from pipelines.decoding import decode
+from pipelines.files import path_of
 from pipelines.gutenberg.cleaning import Cleaned, clean
 from pipelines.options import Options, option
 
@@ -43,9 +44,9 @@ def main(config: CleaningConfig) -> int:
     """Returns 0 if every file was cleaned, 1 if one or more wasn't (said on stderr)."""
     if not config.files:
         raise UserError("name the files to clean, such as books/*.txt")
-    output = Output(Path(config.output), list(map(Path, config.files))) if config.output else None
+    output = Output(path_of(config.output), list(map(path_of, config.files))) if config.output else None
     failed = False
-    for path in map(Path, config.files):
+    for path in map(path_of, config.files):
         try:
             for name, data in texts(path):
                 called = str(path) if path.name.startswith(name) else f"{path}:{name}"
