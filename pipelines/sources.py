@@ -264,5 +264,6 @@ class SourceLine:
         if self.rules:
             line += f"; cleaned: {self.removed:,} characters removed ({', '.join(self.rules)})"
         if self.replaced:
-            line += f"; {self.replaced:,} bytes that aren't {next(iter(self.encodings), 'utf-8')} are U+FFFD now"
+            encoding = next(iter(self.encodings), "utf-8")
+            line += f"; bytes that aren't {encoding}, now U+FFFD: {self.replaced:,}"
         return line

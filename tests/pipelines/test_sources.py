@@ -153,7 +153,7 @@ def test_a_source_has_a_line_that_says_how_it_was_read(tmp_path):
     list(line.watch([Document("One\ntwo", "utf-8", 3, ("header",), 12), Document("three", "utf-8")]))
     assert str(line) == (
         'x.txt: utf-8, 12 characters, "One two"; cleaned: 12 characters removed (header); '
-        "3 bytes that aren't utf-8 are U+FFFD now"
+        "bytes that aren't utf-8, now U+FFFD: 3"
     )
 
 
