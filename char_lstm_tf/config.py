@@ -73,10 +73,8 @@ class TextConfig(Options):
     @property
     def prompt_reader(self) -> Reader:
         """How texts for the trained model are read. The encoding of the training text is tried, but not forced."""
-        composed = self.clean and (
-            not self.tfds or self.tfds.startswith("gutenberg")
-        )  # TFDS leaves accents as they are
-        return Reader(expected=self.text_encoding, clean=composed)
+        cleaned = self.clean and self.tfds.split("/")[0] in ("", "gutenberg")  # other datasets are left as they are
+        return Reader(expected=self.text_encoding, clean=cleaned)
 
     def check(self) -> None:
         """Checks the sources and the split."""

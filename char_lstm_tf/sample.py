@@ -97,11 +97,13 @@ class SampleConfig(Options):
 
 def main(config: SampleConfig) -> None:
     """Loads the run and writes."""
-    prompt = RunFolder.find(config.model).config.prompt_reader.prompt(config.read_prompt())
+    RunFolder.find(config.model)
+    prompt = config.read_prompt()
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
 
     model = LanguageModel.load(config.model)
+    prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)
     if config.beam:
         found = model.likeliest(prompt, chars=config.chars, width=config.beam)[: config.num_samples]

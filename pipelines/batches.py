@@ -10,7 +10,7 @@ from functools import partial
 import tensorflow as tf
 
 from pipelines import UserError
-from pipelines.corpus import IdRange
+from pipelines.id_range import IdRange
 
 BATCHES_READ_AT_ONCE = 32  # because opening the file takes as long as reading a small batch
 

@@ -1,6 +1,5 @@
 """Documents → one file of ids, its vocabulary and its split, written once and shared by runs."""
 
-import errno
 import hashlib
 import itertools
 import json
@@ -17,50 +16,13 @@ from tqdm import tqdm
 
 from pipelines import UserError
 from pipelines.files import remove
+from pipelines.id_range import IdRange
 from pipelines.sources import Document, Source, SourceLine, joined
 from pipelines.vocabulary import UNICODE_SIZE, Vocabulary, code_points
 
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
 CHUNK = 1 << 20  # characters in memory at a time, besides one document
 SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class IdRange:
-    """A contiguous part of an id file: characters `begin` to `end` of it.
-
-    A slice such as `ids[1000:2000]` reads only these ids, so a text may be longer than memory.
-    """
-
-    path: Path
-    dtype: str
-    begin: int
-    end: int
-
-    def __len__(self) -> int:
-        return self.end - self.begin
-
-    def __getitem__(self, part: slice) -> np.ndarray:
-        start, stop, _ = part.indices(len(self))
-        count, offset = max(stop - start, 0), (self.begin + start) * np.dtype(self.dtype).itemsize
-        ids = np.fromfile(self.path, self.dtype, count, offset=offset)
-        self._require(len(ids) == count)
-        return ids
-
-    def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
-        """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64.
-
-        It reads just these bytes. Of a mapped file, all pages around them would count as memory of the process.
-        """
-        size = np.dtype(self.dtype).itemsize
-        with self.path.open("rb", buffering=0) as file:
-            read = [os.pread(file.fileno(), length * size, (self.begin + start) * size) for start in starts.tolist()]
-        self._require(all(len(window) == length * size for window in read))
-        return np.frombuffer(b"".join(read), self.dtype).reshape(len(starts), length)
-
-    def _require(self, is_whole: bool) -> None:
-        if not is_whole:
-            raise OSError(errno.EIO, "shorter than when the run started", str(self.path))
 
 
 @dataclass(frozen=True)
@@ -156,7 +118,8 @@ def prepare(
             f"--max_vocabulary={max_vocabulary}: fewer than the {len(known)} ids of --init_from, which stay; give "
             "more, or 0 for no limit"
         )
-    settings = [FORMAT, list(split), max_vocabulary, [source.fingerprint() for source in sources]]
+    fingerprints = [source.fingerprint() for source in sources]
+    settings = [FORMAT, list(split), max_vocabulary, fingerprints]
     if known:
         settings.append(known.characters)
     known = known or Vocabulary.fit("")
@@ -173,7 +136,9 @@ def prepare(
             with tempfile.TemporaryDirectory(prefix="preparing-", dir=folder) as aside:
                 written = Path(aside, "corpus")
                 written.mkdir()
-                _write(sources, split, max_vocabulary, known, written, spool=Path(aside, "spool"))
+                facts = _write(sources, split, max_vocabulary, known, written, spool=Path(aside, "spool"))
+                facts["fingerprints"] = fingerprints
+                (written / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
                 _publish(written, prepared)
         except OSError as error:
             raise UserError(f"--data_dir: {error.strerror or error} ({error.filename or folder})") from error
@@ -196,11 +161,12 @@ def _write(
     folder: Path,
     *,
     spool: Path,
-) -> None:
-    """Writes a corpus in two passes, because the end of the training split is known only at the end of the text.
+) -> dict:
+    """Writes a corpus without its `corpus.json`, and returns what belongs there.
 
-    The first pass spools provisional ids, in the order in which characters occur. The second counts them over the
-    training split and translates them to the ids of the vocabulary.
+    It takes two passes, because the end of the training split is known only at the end of the text. The first spools
+    provisional ids, in the order in which characters occur. The second counts them over the training split and
+    translates them to the ids of the vocabulary.
     """
     progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
     lines = [SourceLine(source.name) for source in sources]
@@ -230,10 +196,7 @@ def _write(
         os.fsync(file.fileno())
     vocabulary.save(folder / "vocabulary.json")
     facts = {"characters": characters, "bounds": bounds, "crc32": _crc32(ids)}
-    facts["sources"] = list(map(str, lines))
-    facts["unknown"] = unknown
-    facts["fingerprints"] = [source.fingerprint() for source in sources]
-    (folder / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return facts | {"sources": list(map(str, lines)), "unknown": unknown}
 
 
 def _watched(sources: Iterable[Source], lines: Sequence[SourceLine]) -> Iterator[Document]:

@@ -131,16 +131,15 @@ class LanguageModel:
 
     def score(self, texts: Sequence[str]) -> list[Score]:
         """Returns how well the model predicts each text. The first character has nothing before it and isn't scored."""
-        return [score for score, _ in self.losses(texts)]
+        return [score for score, _ in self.losses(list(map(self.reader.prompt, texts)))]
 
     def losses(self, texts: Sequence[str], *, window: int = 0) -> list[tuple[Score, np.ndarray]]:
         """Returns the score of each text and the loss of each character but the first, in nats, float32 `[N - 1]`.
 
         Args:
-            texts: each is read from a fresh state, which is carried to its end.
+            texts: each is read as it is, from a fresh state that is carried to its end.
             window: forget everything after this many characters and start again; 0: never.
         """
-        texts = list(map(self.reader.prompt, texts))
         ids = [self.vocabulary.encode(text) for text in texts]
         losses = self._scorer.nats_in_windows(ids, window) if window else self._scorer.nats_of_each(ids)
         return [(Score.of(*row), row[2]) for row in zip(texts, ids, losses, strict=True)]

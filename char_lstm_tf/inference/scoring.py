@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from char_lstm_tf.inference.sampling import Step, filled_up
 from char_lstm_tf.models import stepping, windows
-from pipelines.corpus import IdRange
+from pipelines.id_range import IdRange
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 units on two cores; 46,000 for one text

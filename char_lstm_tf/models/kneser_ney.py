@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import UserError
-from pipelines.corpus import IdRange
+from pipelines.id_range import IdRange
 
 CHUNK = 1 << 20  # characters in memory at a time
 MAX_NGRAMS = 10_000_000  # different n-grams of the highest order; counting them takes up to 1.2 GB

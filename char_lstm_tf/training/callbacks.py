@@ -16,8 +16,8 @@ from char_lstm_tf.inference.scoring import Scorer, perplexity
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training import pictures
 from pipelines import UserError
-from pipelines.corpus import IdRange
 from pipelines.files import written_aside
+from pipelines.id_range import IdRange
 
 
 class ResetStates(keras.callbacks.Callback):

@@ -8,8 +8,9 @@ from char_lstm_tf.runs.listing import unknown_warning
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
-from pipelines import UserError, corpus, datasets, sources
+from pipelines import UserError, corpus, sources
 from pipelines.files import path_of, remove
+from pipelines.sources import datasets
 from pipelines.tensorflow_import import import_tensorflow
 
 

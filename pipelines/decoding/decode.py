@@ -1,13 +1,12 @@
-"""Bytes → text. An encoding that the file doesn't declare must read as writing, and no other may read as well."""
+"""Bytes → text: told by the user, a byte order mark or UTF-8, or else detected."""
 
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipelines import UserError
-from pipelines.decoding.readings import Reading, read, structural_flaws
+from pipelines.decoding.detection import count_replaced, decoded_as_declared, detect
 
 # UTF-32's little-endian mark begins with UTF-16's, so it is looked for first.
 _BYTE_ORDER_MARKS = (
@@ -17,16 +16,6 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Encodings to try, all of which agree with ASCII. If two read the same, the first gives its name.
-_ENCODINGS = (
-    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"),
-    *("iso8859-15", "iso8859-2", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-10"),
-    *("iso8859-13", "iso8859-16", "iso8859-3", "koi8-r", "koi8-u"),
-    *("cp850", "cp437", "cp852", "cp855", "cp857", "cp862", "cp865", "cp866", "cp737", "cp775"),
-    *("mac_roman", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish"),
-    *("cp932", "euc_jp", "gb18030", "cp950", "big5hkscs", "cp949", "johab"),
-)
-_MULTIBYTE = ("cp932", "euc_jp", "gb18030", "cp950", "big5hkscs", "cp949", "johab")
 # Encodings that write with ASCII bytes alone, and what shows them.
 _ESCAPES = (
     (re.compile(rb"\x1b\$[@B]|\x1b\$\("), "iso2022_jp_2"),
@@ -34,13 +23,7 @@ _ESCAPES = (
     (re.compile(rb"~\{(?:[\x21-\x7e]{2})+~\}"), "hz"),
 )
 _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{3,}(?![A-Za-z0-9+/])")
-
-_HEADER_BYTES = 20_000  # headers of the 1990s, the longest, take 15,000
-_START_OF_BOOK = re.compile(rb"\*\*\* ?START OF TH", re.IGNORECASE)
-_DECLARATION = re.compile(rb"^character set encoding:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
-_SAMPLE_BYTES = 16_384  # of lines beyond ASCII, and as much again of others: enough to decide in half a second
-# Real files have accidents (a stray mark, a name in another script). A wrong encoding spoils nearly all of them.
-_TOLERATED_IN_DECLARED = 0.2
+_HEAD_BYTES = 16_384  # enough to tell UTF-16
 _SPACES = 0.03  # spaces and newlines are at least this share of a text, but for East Asian ones
 _REPLACED_AT_MOST = 0.1  # more means that the encoding named by the user is another
 
@@ -78,6 +61,8 @@ def decode(data: bytes, *, encoding: str | None = None, expected: str = "", name
         if data.startswith(mark):
             return _marked(data, encoding=marked, name=name)
     if (nul := data.find(b"\0")) >= 0:
+        if expected and (text := decoded_as_declared(data, encoding=expected)) is not None:  # UTF-16 and the like
+            return Decoded(text, codecs.lookup(expected).name)
         raise UserError(_nul_message(data, nul, name=name))
     if data.isascii():
         return _ascii(data, name=name)
@@ -85,11 +70,9 @@ def decode(data: bytes, *, encoding: str | None = None, expected: str = "", name
         return Decoded(data.decode("utf-8"), "utf-8")
     except UnicodeDecodeError as error:
         offset = error.start
-    _require_no_utf8(data, offset, name=name)
-    for declared in (*filter(None, [expected]), *_declared(data)):
-        if found := _decoded_as_declared(data, encoding=declared):
-            return found
-    return _detected(data, offset, name=name)
+    if expected.lower().replace("_", "-") in ("utf-8", "utf8"):
+        return _as_told(data, encoding=expected, name=name)  # the model's text was damaged too
+    return Decoded(*detect(data, expected=expected, place=_place(data, offset, name=name)))
 
 
 def _as_told(data: bytes, *, encoding: str, name: str) -> Decoded:
@@ -107,8 +90,7 @@ def _as_told(data: bytes, *, encoding: str, name: str) -> Decoded:
         ) from None
     except UnicodeDecodeError as error:
         offset = error.start
-    text = data.decode(encoding, "replace").removeprefix("\ufeff")
-    replaced = text.count("\ufffd")
+    text, replaced = data.decode(encoding, "replace").removeprefix("\ufeff"), count_replaced(data, encoding)
     if replaced > _REPLACED_AT_MOST * len(text):
         raise UserError(
             f"{_place(data, offset, name=name)} is not {encoding}, nor are {replaced - 1:,} other bytes: "
@@ -145,7 +127,7 @@ def _wide(data: bytes) -> str:
 
     The NULs of UTF-16 stand on one side of ASCII characters, among which are all spaces and newlines.
     """
-    head = data[: _SAMPLE_BYTES // 4 * 4]
+    head = data[:_HEAD_BYTES]
     zeros = [head[place::4].count(b"\0") for place in range(4)]
     for wide, places in ("utf-32-le", zeros[2:]), ("utf-32-be", zeros[:2]):
         if min(places) == len(head) // 4 > 0:
@@ -187,141 +169,6 @@ def _is_utf7(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return bool(beyond) and all(unicodedata.category(character)[0] in "LPSZM" for character in beyond)
-
-
-def _require_no_utf8(data: bytes, offset: int, *, name: str) -> None:
-    """Raises UserError if `data` is damaged UTF-8, or if some of its lines are UTF-8 and others are not.
-
-    An 8-bit text has few sequences that are valid in UTF-8, and hardly a line with three and nothing else.
-    """
-    replaced = data.decode("utf-8", "replace").count("\ufffd") - data.count("\ufffd".encode())
-    valid = len(data.decode("utf-8", "ignore")) - len(data.translate(None, bytes(range(128, 256))))
-    if valid >= replaced:
-        raise UserError(
-            f"{_place(data, offset, name=name)} is not UTF-8, although {valid:,} characters are: repair the file or "
-            f"download it again, or replace {replaced:,} such byte{'s' * (replaced != 1)} by U+FFFD with "
-            "--text_encoding=utf-8"
-        )
-    for line in data.splitlines():
-        if not line.isascii():
-            try:
-                whole = line.decode("utf-8")
-            except UnicodeDecodeError:
-                continue
-            if sum(not character.isascii() for character in whole) >= 3:
-                raise UserError(_mixed_message(data, offset, name=name))
-
-
-def _mixed_message(data: bytes, offset: int, *, name: str) -> str:
-    return (
-        f"{_place(data, offset, name=name)} is not UTF-8, but other parts of the file are: convert it to one encoding, "
-        "or force one, such as --text_encoding=cp1252"
-    )
-
-
-def _declared(data: bytes) -> list[str]:
-    """Returns Python's name of the encoding in the header's "Character set encoding:" line, if there is one.
-
-    "CP-1251" → ["cp1251"];  "ISO-8859-1" → ["iso8859-1", "cp1252"];  "none" → []
-    """
-    head = data[:_HEADER_BYTES]
-    if start := _START_OF_BOOK.search(head):
-        head = head[: start.start()]  # a declaration inside a book is about something else
-    if not (found := _DECLARATION.search(head)):
-        return []
-    words = found.group(1).decode("ascii", "replace").strip().lower()
-    spelling = re.sub(r"^(?:codepage |windows[- ]|cp-)(?=\d)", "cp", words)
-    try:
-        name = codecs.lookup(re.sub(r"^iso[- ]latin", "latin", spelling)).name
-    except LookupError:
-        return []
-    return [name, "cp1252"] if name == "iso8859-1" else [name]  # the same with quotation marks, often confused
-
-
-def _decoded_as_declared(data: bytes, *, encoding: str) -> Decoded | None:
-    """Returns the text in the encoding that the header declares, unless the bytes contradict it."""
-    try:
-        text = data.decode(encoding)
-        flaws = structural_flaws(_sample(data).decode(encoding))
-    except (UnicodeDecodeError, LookupError):
-        return None
-    fits = flaws is not None and flaws <= _TOLERATED_IN_DECLARED
-    return Decoded(text, codecs.lookup(encoding).name) if fits else None
-
-
-def _detected(data: bytes, offset: int, *, name: str) -> Decoded:
-    """Returns the text in the one encoding in which it reads as writing. Raises UserError if none or several do."""
-    readings = list(_readings(data))
-    best = max((reading for reading, _ in readings), default=None, key=lambda reading: reading.score)
-    rivals = [(reading, encoding) for reading, encoding in readings if reading.ties(best)] if best else []
-    if not rivals:
-        raise UserError(
-            f"{_place(data, offset, name=name)} is not UTF-8 and no other encoding fits: name the right one, such as "
-            "--text_encoding=cp1252"
-        )
-    likeliest = next(filter(_is_usual, rivals), None) if len(rivals) > 1 else rivals[0]
-    if likeliest is None:
-        raise UserError(
-            f"{_place(data, offset, name=name)} is not UTF-8, and several encodings fit: {_choices(rivals)}"
-        )
-    encoding = likeliest[1]
-    text = data.decode(encoding)
-    if encoding not in _MULTIBYTE:
-        by_chance = set(data.decode("utf-8", "ignore"))
-        if any(not character.isascii() and character in by_chance for character in set(text)):
-            raise UserError(_mixed_message(data, offset, name=name))  # é as one byte here and as two there
-    return Decoded(text, encoding)
-
-
-def _is_usual(rival: tuple[Reading, str]) -> bool:
-    """Returns whether a reading may be preferred to another as good.
-
-    An English page has few foreign words to tell by, and borrows them from the languages of cp1252. Where marks read as
-    punctuation, letters in their place are a coincidence.
-    """
-    reading, encoding = rival
-    return reading.is_punctuated or (encoding == "cp1252" and reading.language == "English")
-
-
-def _choices(rivals: list[tuple[Reading, str]]) -> str:
-    """Returns "give --text_encoding=cp1252 (très) or --text_encoding=cp1250 (trčs)"."""
-    shown = rivals[:3]
-    columns = zip(*(reading.words for reading, _ in shown), strict=False)
-    differing = next((words for words in columns if len(set(words)) > 1), None)
-    words = [f" ({word})" for word in differing] if differing else [""] * len(shown)
-    flags = [f"--text_encoding={encoding}{word}" for (_, encoding), word in zip(shown, words, strict=True)]
-    return f"give {' or '.join(flags)}"
-
-
-def _readings(data: bytes) -> Iterator[tuple[Reading, str]]:
-    """Yields each way to read the file, and the first encoding that reads it so."""
-    sample, seen = _sample(data), set()
-    for encoding in _ENCODINGS:
-        try:
-            text = sample.decode(encoding)
-            if text in seen:
-                continue
-            seen.add(text)
-            if reading := read(text):
-                data.decode(encoding)
-                yield reading, encoding
-        except UnicodeDecodeError:
-            continue
-
-
-def _sample(data: bytes) -> bytes:
-    """Returns lines beyond ASCII, and as many others, which tell the language."""
-    beyond: list[bytes] = []
-    plain: list[bytes] = []
-    sizes = [0, 0]
-    for line in data.split(b"\n"):
-        kind = line.isascii()
-        if sizes[kind] < _SAMPLE_BYTES:
-            (plain if kind else beyond).append(line)
-            sizes[kind] += len(line)
-        elif min(sizes) >= _SAMPLE_BYTES:
-            break
-    return b"\n".join(beyond + plain)
 
 
 def _place(data: bytes, offset: int, *, name: str) -> str:

@@ -45,10 +45,6 @@ class Reading:
     words: tuple[str, ...]
     beyond: frozenset[str]
 
-    def ties(self, other: "Reading") -> bool:
-        """Returns whether this is as good as `other`."""
-        return self.score >= other.score
-
     @property
     def is_punctuated(self) -> bool:
         """Whether quotation marks, dashes and an ellipsis are all that it has beyond ASCII."""

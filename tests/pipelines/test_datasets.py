@@ -8,8 +8,8 @@ import pytest
 import tensorflow_datasets as tfds
 from conftest import TINY, command, verse
 
-from pipelines import UserError, datasets
-from pipelines.sources import joined
+from pipelines import UserError
+from pipelines.sources import datasets, joined
 
 
 def book(number: int) -> str:

@@ -246,6 +246,18 @@ def test_given_encoding_replaces_and_counts_bytes_that_it_lacks():
     assert decode(ENGLISH + b"\x81", encoding="cp1252").replaced == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "cp1253", "koi8-r"])
+def test_an_expected_encoding_is_used_if_it_reads_as_writing(encoding):
+    text = (SCENES["Greek"] if encoding == "cp1253" else RUSSIAN) + "\n"
+    assert decode(text.encode(encoding), expected=encoding) == Decoded(text, encoding)
+    assert decode(text.encode(), expected=encoding) == Decoded(text, "utf-8")
+
+
+def test_damaged_utf8_is_read_again_where_it_is_expected():
+    data = FRENCH.encode() + b"\xc3"
+    assert decode(data, expected="utf-8") == Decoded(FRENCH + "\ufffd", "utf-8", replaced=1)
+
+
 MIXED = "L'été est là et il est très beau.\n"
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pipelines import UserError
 from pipelines.gutenberg import catalogue
 from pipelines.gutenberg.mirror import Mirror
-from pipelines.sources import Document
+from pipelines.sources.documents import Document
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:

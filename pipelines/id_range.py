@@ -1,0 +1,46 @@
+"""A part of a file of ids, read a piece at a time."""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class IdRange:
+    """A contiguous part of an id file: characters `begin` to `end` of it.
+
+    A slice such as `ids[1000:2000]` reads only these ids, so a text may be longer than memory.
+    """
+
+    path: Path
+    dtype: str
+    begin: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        start, stop, _ = part.indices(len(self))
+        count, offset = max(stop - start, 0), (self.begin + start) * np.dtype(self.dtype).itemsize
+        ids = np.fromfile(self.path, self.dtype, count, offset=offset)
+        self._require(len(ids) == count)
+        return ids
+
+    def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
+        """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64.
+
+        It reads just these bytes. Of a mapped file, all pages around them would count as memory of the process.
+        """
+        size = np.dtype(self.dtype).itemsize
+        with self.path.open("rb", buffering=0) as file:
+            read = [os.pread(file.fileno(), length * size, (self.begin + start) * size) for start in starts.tolist()]
+        self._require(all(len(window) == length * size for window in read))
+        return np.frombuffer(b"".join(read), self.dtype).reshape(len(starts), length)
+
+    def _require(self, is_whole: bool) -> None:
+        if not is_whole:
+            raise OSError(errno.EIO, "shorter than when the run started", str(self.path))

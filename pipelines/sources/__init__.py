@@ -1,0 +1,8 @@
+"""Where text comes from, and how it is read."""
+
+from pipelines.sources.documents import Document, Source, SourceLine, joined
+from pipelines.sources.reading import Reader
+from pipelines.sources.reference import LanguageReference
+from pipelines.sources.text_files import TextFile, text_files
+
+__all__ = ["Document", "LanguageReference", "Reader", "Source", "SourceLine", "TextFile", "joined", "text_files"]

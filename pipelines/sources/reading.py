@@ -1,0 +1,46 @@
+"""Bytes of a file, or a prompt → text."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from pipelines.decoding import decode
+from pipelines.gutenberg import cleaning
+from pipelines.sources.documents import Document
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How text is read: the same way in training, in evaluation and in prompts.
+
+    Attributes:
+        encoding: the encoding of files; empty: detected.
+        expected: an encoding to try before detection, such as that of the text the model was trained on.
+        clean: whether to remove what Project Gutenberg adds, and to compose accents (NFC).
+    """
+
+    encoding: str = ""
+    expected: str = ""
+    clean: bool = True
+
+    def read(self, data: bytes, *, name: str) -> Document:
+        """Returns the text of a file.
+
+        Raises:
+            UserError: it isn't text in its encoding.
+        """
+        text, encoding, replaced = decode(data, encoding=self.encoding, expected=self.expected, name=name)
+        if not self.clean:
+            return Document(_with_plain_newlines(text), encoding, replaced)
+        cleaned = cleaning.clean(text)
+        return Document(cleaned.text, encoding, replaced, cleaned.rules, cleaned.dropped)
+
+    def prompt(self, text: str) -> str:
+        """Returns a text that isn't a file in the form of the training text. Before: `"\\ufeffe\\u0301\\r\\n"`; after:
+        `"é\\n"`.
+        """
+        text = _with_plain_newlines(text.removeprefix("\ufeff"))
+        return unicodedata.normalize("NFC", text) if self.clean else text
+
+
+def _with_plain_newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,134 @@
+"""Files, folders and globs → text files."""
+
+import glob
+import hashlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import UserError
+from pipelines.files import path_of
+from pipelines.gutenberg import cleaning
+from pipelines.sources.documents import Document
+from pipelines.sources.reading import Reader
+
+# Bytes without which the cleaner changes line ends and accents alone, so that its version doesn't matter
+_CLEANED = re.compile(rb"utenberg|\[illustra|\[picture|transcri|e-?text", re.IGNORECASE)
+
+
+_AS_USUAL = Reader()
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A text file.
+
+    Attributes:
+        path: the file.
+        reader: how to read it.
+        piped: the bytes of a pipe, which can be read only once.
+    """
+
+    path: Path
+    reader: Reader = _AS_USUAL
+    piped: bytes | None = None
+
+    @property
+    def name(self) -> str:
+        """The path as given."""
+        return str(self.path)
+
+    def fingerprint(self) -> str:
+        """Returns the SHA-256 of the bytes, and how they are read."""
+        data = self._bytes()
+        how = f"{self.reader.encoding} {self.reader.clean}"
+        if self.reader.clean and _CLEANED.search(data):
+            how += f" cleaner {cleaning.VERSION}"
+        return f"{hashlib.sha256(data).hexdigest()} {how}"
+
+    def documents(self) -> Iterator[Document]:
+        """Yields the text.
+
+        Raises:
+            UserError: the file can't be read, is empty, or isn't text in its encoding.
+        """
+        data = self._bytes()
+        if not data.strip():
+            raise UserError(f"--text={self.path}: the file is empty")
+        yield self.reader.read(data, name=self.name)
+
+    def _bytes(self) -> bytes:
+        try:
+            return self.path.read_bytes() if self.piped is None else self.piped
+        except OSError as error:
+            raise UserError(f"--text={self.path}: {error.strerror}") from error
+
+
+def text_files(patterns: Sequence[str], reader: Reader = _AS_USUAL) -> list[TextFile]:
+    """Returns the files that `--text` means, in the given order and each once. Empty files of a folder are left out.
+
+    Args:
+        patterns: each is a file, a pipe, a folder (all its `*.txt` files, at any depth, sorted; hidden folders are left
+            out) or a glob, or several of them separated by commas.
+        reader: how to read them.
+
+    Raises:
+        UserError: one of them matches no file, or files can't be read. The message names all of these.
+    """
+    paths: dict[Path, None] = {}
+    for pattern in patterns:
+        for part in [pattern] if Path(pattern).exists() else filter(None, pattern.split(",")):
+            paths |= dict.fromkeys(_matches(part))
+    if len(paths) == 1:
+        return [_text_file(path, reader) for path in paths]
+    problems, empty = [], []
+    for path in paths:
+        try:
+            with path.open("rb"):
+                pass
+            if path.is_file() and not path.stat().st_size:
+                empty.append(path)
+        except OSError as error:
+            problems.append(f"{path} ({error.strerror})")
+    if problems:
+        raise UserError(f"--text: {len(problems)} files can't be read: {', '.join(problems)}")
+    if len(empty) == len(paths) > 0:
+        raise UserError(f"--text: all {len(paths)} files are empty")
+    if empty:
+        print(f"left out {len(empty)} empty files: {', '.join(map(str, empty))}", file=sys.stderr)
+    return [_text_file(path, reader) for path in paths if path not in empty]
+
+
+def _text_file(path: Path, reader: Reader) -> TextFile:
+    piped = path.exists() and not stat.S_ISREG(path.stat().st_mode)
+    return TextFile(path, reader, path.read_bytes() if piped else None)
+
+
+def _matches(pattern: str) -> list[Path]:
+    path = path_of(pattern)
+    if path.is_dir():
+        found = sorted(_files_below(path))
+        if not found:
+            raise UserError(f"--text={pattern}: no *.txt file in this folder; name the files, or give a glob")
+        return found
+    if path.exists():
+        return [path]
+    found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())
+    if not found:
+        raise UserError(f"--text={pattern}: no such file, folder or glob")
+    return found
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yields the *.txt files below a folder, by way of links too, but not of hidden folders such as checkpoints."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]  # links may circle
+        if real not in seen:
+            yield from (Path(place, name) for name in names if name.lower().endswith(".txt"))
+        seen.add(real)
