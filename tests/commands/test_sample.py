@@ -66,6 +66,13 @@ def test_json_has_a_line_for_each_text(trained, tmp_path):
     assert all(" " not in text["text"] and len(text["text"]) < 80 for text in found)
 
 
+def test_prompts_and_stops_take_new_lines_as_the_sample_prompt_of_training_does(trained):
+    (text,) = map(json.loads, sample(trained, r"--prompt=The\nold", r"--stop=\n", "--seed=3", "--json").splitlines())
+    assert text["prompt"] == "The\nold"
+    assert "\n" not in text["text"]
+    assert len(text["text"]) < 80  # verses have some 35 characters
+
+
 @pytest.mark.slow
 def test_greedy_is_temperature_0_and_beam_finds_at_least_as_likely_a_text(trained):
     greedy = sample(trained, "--greedy", "--temperature=2")

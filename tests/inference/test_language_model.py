@@ -138,3 +138,9 @@ def test_a_model_with_a_weight_that_is_not_finite_is_refused(trained, tmp_path):
 def test_no_run_is_an_error_that_says_what_to_give(tmp_path):
     with pytest.raises(UserError, match="no such folder; give a run's folder"):
         char_lstm_tf.load(tmp_path / "nowhere")
+
+
+def test_texts_take_the_form_of_the_training_text(model):
+    assert model.generate(["The\r\nold "], chars=20, seed=1) == model.generate(["The\nold "], chars=20, seed=1)
+    assert model.next_char(["\ufeffThe"]) == model.next_char(["The"])
+    assert model.score(["The\r\nold"]) == model.score(["The\nold"])

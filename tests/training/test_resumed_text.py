@@ -1,6 +1,7 @@
 """The text of a resumed run: known by its hash, wherever its files are."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import verse
@@ -10,6 +11,9 @@ from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.train import prepare_text
+from pipelines import corpus
+from pipelines.sources import text_files
+from pipelines.vocabulary import Vocabulary
 
 
 @pytest.fixture
@@ -39,6 +43,16 @@ def test_the_encoded_text_is_enough_to_resume(killed, capsys):
     file.unlink()
     assert prepare_text(plan_run(**where, resume=True)) == text
     assert "no such file, folder or glob; continuing with the encoded text in" in capsys.readouterr().err
+
+
+def test_the_run_that_another_started_from_is_not_needed_to_find_its_text(killed):
+    where, file, _ = killed
+    folder = Path(where["data_dir"], "corpora")
+    text = corpus.prepare(text_files([str(file)]), split=(0.9, 0.05, 0.05), folder=folder, known=Vocabulary.fit("é"))
+    plan = plan_run(**where, resume=True)
+    Progress(text.folder.name, 9).save(plan.folder.newest_progress())
+    assert plan.origin is None
+    assert prepare_text(plan) == text
 
 
 def test_another_text_is_another_corpus(killed):

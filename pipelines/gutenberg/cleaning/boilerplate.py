@@ -21,9 +21,8 @@ _WRAPPED = re.compile(r"[^\n]*?(?:\n[^\n]+?){0,3}?\*{3}[ \t]*(?=\n|\Z)")
 _WRAPPED_TWICE = re.compile(r"(?:\n[^a-z\n*]*[A-Z][^a-z\n*]*){1,3}\*{3}[ \t]*(?=\n|\Z)")
 _LINE = re.compile(r"[^\n]*")
 
-# *SMALL PRINT! Ver.04.29.93 FOR COPYRIGHT PROTECTED ETEXTS*END* is the last line of one, not the first.
 _SMALL_PRINT_BEGINS = re.compile(
-    r"^[ \t]*(?:\*+[ \t]*(?:START\W*(?:THE )?)?|START\W*THE )SMALL PRINT!(?!.*\*END).*", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*(?:\*+[ \t]*(?:START\W*(?:THE )?)?|START\W*THE )SMALL PRINT!.*", re.IGNORECASE | re.MULTILINE
 )
 _SMALL_PRINT_ENDS = re.compile(
     r"^[ \t]*\**END\W*THE SMALL PRINT!.*|^[ \t]*\*+SMALL PRINT!.*\*END.*"

@@ -253,6 +253,11 @@ def test_an_expected_encoding_is_used_if_it_reads_as_writing(encoding):
     assert decode(text.encode(), expected=encoding) == Decoded(text, "utf-8")
 
 
+def test_an_expected_encoding_decides_between_others_that_fit():
+    assert decode("très".encode("cp1252"), expected="cp1252").text == "très"
+    assert decode("très".encode("cp1252"), expected="cp1250").text == "trčs"
+
+
 def test_damaged_utf8_is_read_again_where_it_is_expected():
     data = FRENCH.encode() + b"\xc3"
     assert decode(data, expected="utf-8") == Decoded(FRENCH + "\ufffd", "utf-8", replaced=1)
@@ -273,6 +278,11 @@ MIXED = "L'été est là et il est très beau.\n"
         # Two encodings in one file
         ((MIXED * 9).encode() + (MIXED * 9).encode("cp1252"), None, r"line 10, byte 3\d\d \(0xe9\).*=utf-8"),
         (MIXED.encode() + (MIXED * 99).encode("cp1252"), None, r"line 2, byte 4\d \(0xe9\).*convert it to one"),
+        (
+            ENGLISH + "café\n".encode("cp1252") * 40 + "café\n".encode(),
+            None,
+            r"line 100, .*\(0xe9\).*convert it to one",
+        ),
         ((MIXED * 99).encode() + "été".encode("cp1252"), None, r"line 100, byte \d+ \(0xe9\).*=utf-8"),
         # NUL
         (b"ab\0cd", None, r"lamp\.txt: line 1, byte 2 \(0x00\) is NUL.*=utf-8"),

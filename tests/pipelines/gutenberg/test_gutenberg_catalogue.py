@@ -161,7 +161,7 @@ def test_a_table_with_other_columns_is_refused(tmp_path):
         CATALOGUE.encode()[:-20],
         CATALOGUE.encode("latin-1"),
         b"\x1f\x8b\x08 no catalogue",
-        CATALOGUE.encode() + b'6,Text,2005-01-31,"open,de,,,,\n',
+        CATALOGUE.encode() + b'6,Text,2005-01-31,Open,de,,,,"open\n',
     ],
     ids=["cut", "latin-1", "gzip", "quote"],
 )

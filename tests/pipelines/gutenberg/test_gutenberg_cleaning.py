@@ -271,6 +271,8 @@ def test_old_and_new_books_joined_in_one_file_are_all_kept():
     assert clean(old + wrapped(BOOK)).text.count("nobody knew who had lit it") == 21
     assert clean(wrapped(BOOK) + "\n\n" + old).text.count("nobody knew who had lit it") == 21
     assert "utenberg" not in clean(old + wrapped(BOOK)).text
+    unclosed = f"{OLD_HEADER}{SMALL_PRINT}{print_ends}\n\n\n{BOOK * 60}"
+    assert clean(unclosed + wrapped(BOOK)).text.count("nobody knew who had lit it") == 61
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\n\x1a\n", "\n\u3000\u3000\n\u3000\n"])

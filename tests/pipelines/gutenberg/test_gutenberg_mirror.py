@@ -343,7 +343,7 @@ def test_one_forbidden_folder_does_not_end_the_search_but_all_of_them_do(server,
 
 
 def test_a_short_book_about_robots_is_no_notice(server, tmp_path):
-    book = BOOK[:51] + b"Robots!\n" + WHOLE[len(BOOK) :]
+    book = BOOK[:48] + b"Robots!\n" + WHOLE[len(BOOK) :]
     server.answers[CACHED] = [good(book)]
     assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).read_bytes() == book
 
