@@ -17,6 +17,7 @@ class Progress:
         steps: batches of the whole run.
         steps_per_epoch: batches of an epoch.
         step: batches done.
+        ending: the logs of an epoch of which all batches are done, but not yet what happens at its end; else empty.
         stopped: whether training has ended early, for lack of improvement.
         best_loss: lowest validation loss so far, in nats a character.
         best_epoch: the epoch that had it, counted from 1; 0: none yet.
@@ -31,6 +32,7 @@ class Progress:
     steps: int
     steps_per_epoch: int = 1
     step: int = 0
+    ending: dict[str, float] = dataclasses.field(default_factory=dict)
     stopped: bool = False
     best_loss: float = math.inf
     best_epoch: int = 0
@@ -43,7 +45,7 @@ class Progress:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to train."""
-        return self.stopped or self.step >= self.steps
+        return not self.ending and (self.stopped or self.step >= self.steps)
 
     @property
     def epochs(self) -> int:
@@ -53,7 +55,12 @@ class Progress:
     @property
     def between_epochs(self) -> bool:
         """Whether the next batch is the first of an epoch."""
-        return self.step % self.steps_per_epoch == 0
+        return not self.ending and self.step % self.steps_per_epoch == 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next batch belongs to, or the one that is ending, counted from 0."""
+        return (self.step - bool(self.ending)) // self.steps_per_epoch
 
     def save(self, path: Path) -> None:
         """Writes the JSON file."""
@@ -73,4 +80,4 @@ class Progress:
 
     def restore(self, path: Path) -> None:
         """Takes over what `save` wrote, for everything that holds this object."""
-        vars(self).update(json.loads(path.read_text(encoding="utf-8")))
+        vars(self).update(vars(Progress.load(path)))

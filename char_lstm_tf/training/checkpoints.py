@@ -4,14 +4,12 @@ A checkpoint is a folder, `step-000000120`, with the tensors as `tf.train.Checkp
 `SHA256SUMS`. It is written beside its place, synced and renamed, so it is whole or absent. The sums show later damage.
 """
 
+import dataclasses
 import hashlib
 import os
 import shutil
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -19,7 +17,6 @@ import tensorflow as tf
 
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.training.callbacks import DivergedError
 from pipelines import UserError
 from pipelines.files import written_aside
 
@@ -65,7 +62,8 @@ class Checkpoints:
         if target.exists():
             return
         try:
-            progress.lengths = {file.name: _synced_size(file) for file in folder.appended if file.exists()}
+            if not progress.ending:
+                self._note_lengths()
             with written_aside(target) as path:
                 path.mkdir(parents=True)
                 self._tensors.write(str(path / "tensors"))
@@ -80,6 +78,20 @@ class Checkpoints:
             ) from error
         for old in folder.checkpoint_folders()[: -self._keep]:
             shutil.rmtree(old)
+
+    def mark(self) -> None:
+        """Remembers where the run stands when an epoch's last batch is done, for `save_marked`."""
+        self._note_lengths()
+        self._marked = dataclasses.replace(self._progress)
+
+    def save_marked(self) -> None:
+        """Writes a checkpoint from which the end of an epoch happens again, as if it hadn't begun. Raises as `save`."""
+        vars(self._progress).update(vars(self._marked))
+        self.save()
+
+    def _note_lengths(self) -> None:
+        files = [file for file in self._folder.appended if file.exists()]
+        self._progress.lengths = {file.name: _synced_size(file) for file in files}
 
     def restore(self) -> bool:
         """Restores tensors, progress and files from the newest undamaged checkpoint. Damaged ones are removed.
@@ -149,92 +161,3 @@ def _is_intact(path: Path) -> bool:
         return bool(named) and named == written
     except (OSError, ValueError):
         return False
-
-
-class StoppedError(UserError):
-    """The process was asked to stop, and has saved a checkpoint."""
-
-    def __init__(self, number: signal.Signals, step: int) -> None:
-        super().__init__(f"{number.name}: stopped after step {step:,}; continue with --resume")
-        self.status = 128 + number  # as a shell reports it
-
-
-class SaveCheckpoint(keras.callbacks.Callback):
-    """Saves a checkpoint when one is due. When the process is asked to stop, it saves one and stops the process.
-
-    It must be the last callback, so that a checkpoint at the end of an epoch includes what the others did.
-
-    Args:
-        save: writes the checkpoint.
-        progress: of the run.
-        every_steps: batches from one checkpoint to the next; 0: no limit.
-        every_seconds: seconds from one checkpoint to the next; 0: no limit.
-        asked_to_stop: returns the signal that asked the process to stop, or None.
-    """
-
-    def __init__(
-        self,
-        save: Callable[[], None],
-        progress: Progress,
-        *,
-        every_steps: int,
-        every_seconds: float,
-        asked_to_stop: Callable[[], signal.Signals | None],
-    ) -> None:
-        super().__init__()
-        self._save, self._progress = save, progress
-        self._every_steps, self._every_seconds = every_steps, every_seconds
-        self._asked_to_stop = asked_to_stop
-        self._saved_step, self._saved_at = progress.step, time.monotonic()
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Saves in the middle of an epoch. At its end, `on_epoch_end` does."""
-        if not (self._progress.between_epochs or self._progress.finished):
-            self._save_if_due()
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Saves between epochs."""
-        self._save_if_due()
-
-    def _save_if_due(self) -> None:
-        progress, asked = self._progress, self._asked_to_stop()
-        steps, seconds = progress.step - self._saved_step, time.monotonic() - self._saved_at
-        if (
-            asked
-            or progress.finished
-            or (self._every_steps and steps >= self._every_steps)
-            or (self._every_seconds and seconds >= self._every_seconds)
-        ):
-            try:
-                self._save()
-            except FloatingPointError as error:
-                raise DivergedError(f"diverged after step {progress.step:,}: {error}") from None
-            self._saved_step, self._saved_at = progress.step, time.monotonic()
-        if asked:
-            raise StoppedError(asked, progress.step)
-
-
-@contextmanager
-def delayed_signals() -> Iterator[Callable[[], signal.Signals | None]]:
-    """Keeps SIGINT, SIGTERM and SIGHUP (the terminal was closed) from ending the process.
-
-    Gives a function that returns the signal that came, or None. Under nohup, SIGHUP stays ignored.
-
-    A second signal ends the process at once.
-    """
-    came: list[signal.Signals] = []
-
-    def note(number: int, frame: object) -> None:
-        came.append(signal.Signals(number))
-        signal.signal(number, before[number])
-        print("\nstopping after this step, with a checkpoint; press again to stop at once", file=sys.stderr)
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
-    try:
-        yield lambda: came[0] if came else None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

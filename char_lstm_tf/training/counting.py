@@ -7,7 +7,7 @@ from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import counted, kneser_ney
 from char_lstm_tf.runs.plan import Plan
-from char_lstm_tf.training.callbacks import write_samples
+from char_lstm_tf.training.callbacks.epochs import write_samples
 from pipelines.corpus import Corpus
 from pipelines.files import written_aside
 

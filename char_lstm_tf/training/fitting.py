@@ -36,7 +36,8 @@ def fit(
 ) -> None:
     """Trains a model from step `progress.step` on, and calls the callbacks as Keras' `fit` does.
 
-    `progress.step` and `progress.seconds` are counted up after each step, before the callbacks are called.
+    `progress.step` and `progress.seconds` are counted up after each step, before the callbacks are called. A run that
+    was stopped at the end of an epoch begins with that end.
 
     Args:
         model: compiled by `compile_model`.
@@ -57,7 +58,8 @@ def fit(
     chosen.on_train_begin()
     try:
         while not (progress.finished or model.stop_training):
-            epoch, first = divmod(progress.step, progress.steps_per_epoch)
+            epoch = progress.epoch
+            first = progress.step - epoch * progress.steps_per_epoch
             if not first:
                 for variable in sums:
                     variable.assign(keras.ops.zeros_like(variable))
@@ -69,7 +71,11 @@ def fit(
                 progress.step += 1
                 progress.seconds = time.monotonic() - started
                 chosen.on_train_batch_end(batch, logs)
-            logs = model.get_metrics_result() | {"gradient_norm": float(model.optimizer.gradient_norm.result())}
+            if not progress.ending:
+                logs = model.get_metrics_result() | {"gradient_norm": model.optimizer.gradient_norm.result()}
+                progress.ending = {name: float(value) for name, value in logs.items()}
+            logs = dict(progress.ending)
             chosen.on_epoch_end(epoch, logs)
+            progress.ending = {}
     finally:
         chosen.on_train_end(logs)  # closes files

@@ -1,10 +1,8 @@
 """A training run of a network: from batches to its best weights."""
 
 import math
-import signal
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -17,10 +15,11 @@ from char_lstm_tf.models import recurrent, stepping
 from char_lstm_tf.models.build import build
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.training import callbacks, fine_tuning
-from char_lstm_tf.training.callbacks import DivergedError
-from char_lstm_tf.training.checkpoints import Checkpoints, SaveCheckpoint, delayed_signals
-from char_lstm_tf.training.clock import Clock
+from char_lstm_tf.training import fine_tuning
+from char_lstm_tf.training.callbacks import epochs, stopping
+from char_lstm_tf.training.callbacks.clock import Clock
+from char_lstm_tf.training.callbacks.epochs import DivergedError
+from char_lstm_tf.training.checkpoints import Checkpoints
 from char_lstm_tf.training.compiling import compile_model
 from char_lstm_tf.training.fitting import fit
 from char_lstm_tf.training.gradients import LogGradients
@@ -142,11 +141,16 @@ class Run:
         self._say(f"{progress.steps:,} steps of {sizes}")
         self.best.summary(line_length=80, print_fn=self._say)
         while not progress.finished:
+            signals = stopping.Signals()
             try:
-                with delayed_signals() as asked_to_stop:
+                with signals.noted():
                     batches = self.text.batches(steps=progress.steps, first_step=progress.step)
-                    chosen = self._callbacks(asked_to_stop)
-                    fit(self.model, batches, chosen, progress=progress, sums=self._state.sums)
+                    chosen = self._callbacks(signals)
+                    try:
+                        fit(self.model, batches, chosen, progress=progress, sums=self._state.sums)
+                    except stopping.StopAtOnce:
+                        self.checkpoints.save_marked()
+                        raise stopping.StoppedError(signals.came(), progress.step) from None
             except DivergedError as error:
                 self._roll_back(error)
         self._save_best()  # after a rollback, the file may hold weights that were given up
@@ -192,27 +196,28 @@ class Run:
         self.best.set_weights(self.model.get_weights())
         self._save_best()
 
-    def _callbacks(self, asked_to_stop: Callable[[], signal.Signals | None]) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what happens around the steps, in its order."""
         config, folder, progress = self._config, self._folder, self.progress
         chars_per_step = config.batch_size * config.window
         return [
-            callbacks.CheckLoss(progress),
-            callbacks.ResetStates(progress),
-            callbacks.Measure(self._scorer, self.text.held_out.get("validation")),
-            callbacks.KeepBest(progress, self._keep_weights),
-            *self._early_ends(),
+            epochs.CheckLoss(progress),
+            epochs.ResetStates(progress),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.checkpoints.mark()),
+            stopping.Interruptible(epochs.Measure(self._scorer, self.text.held_out.get("validation")), signals.at_once),
+            epochs.KeepBest(progress, self._keep_weights),
             keras.callbacks.CSVLogger(folder.training_log, append=True),
             Clock(progress, chars_per_step=chars_per_step, log=folder.speed_log, out=self._log),
             keras.callbacks.TensorBoard(folder.logs, write_graph=False),
-            callbacks.DrawCurves(folder.training_log, folder.curves),
-            *self._reports(),
-            SaveCheckpoint(
+            epochs.DrawCurves(folder.training_log, folder.curves),
+            *self._reports(signals),
+            *self._early_ends(),  # below what a signal may interrupt, since they can't be done twice
+            stopping.SaveCheckpoint(
                 self.checkpoints.save,
                 progress,
                 every_steps=config.checkpoint_steps,
                 every_seconds=config.checkpoint_seconds,
-                asked_to_stop=asked_to_stop,
+                asked_to_stop=signals.came,
             ),
         ]
 
@@ -221,16 +226,17 @@ class Run:
         config, chosen = self._config, []
         if config.plateau_patience:
             options = {"patience": config.plateau_patience, "factor": config.plateau_factor}
-            chosen.append(callbacks.LowerLearningRate(self.progress, self._state.scale, **options))
+            chosen.append(epochs.LowerLearningRate(self.progress, self._state.scale, **options))
         if config.patience:
-            chosen.append(callbacks.StopEarly(self.progress, patience=config.patience))
+            chosen.append(epochs.StopEarly(self.progress, patience=config.patience))
         return chosen
 
-    def _reports(self) -> list[keras.callbacks.Callback]:
+    def _reports(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what writes samples and gradients, as far as it was asked for."""
         config, folder, chosen = self._config, self._folder, []
         if config.sample_chars:
-            chosen.append(callbacks.SampleText(self._writer, config, path=folder.samples))
+            samples = epochs.SampleText(self._writer, config, path=folder.samples)
+            chosen.append(stopping.Interruptible(samples, signals.at_once))
         if config.gradient_steps:
             chosen.append(
                 LogGradients(

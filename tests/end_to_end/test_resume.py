@@ -1,6 +1,7 @@
 """Real training processes, killed and faulted, end as the one that was left alone."""
 
 import dataclasses
+import os
 import random
 import shutil
 import signal
@@ -13,10 +14,13 @@ import numpy as np
 import pytest
 from conftest import verse
 
+from char_lstm_tf.inference.sampling import Writer
+from char_lstm_tf.inference.scoring import Scorer
+from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.serving import export
-from char_lstm_tf.training import callbacks
+from char_lstm_tf.training.callbacks import epochs, stopping
 from char_lstm_tf.training.train import train
 
 FLAGS = ["--units=16", "--dropout=0.2", "--batch_size=4", "--window=16", "--sample_chars=40"]
@@ -211,7 +215,7 @@ def tiny(tmp_path, monkeypatch):
     """The flags of a short run in this process, whose weights can be spoiled."""
     (tmp_path / "verse.txt").write_text(verse(60))
     monkeypatch.setattr(export, "export", lambda model, vocabulary, path: path.mkdir())
-    monkeypatch.setattr(callbacks.DrawCurves, "on_epoch_end", lambda self, epoch, logs=None: None)
+    monkeypatch.setattr(epochs.DrawCurves, "on_epoch_end", lambda self, epoch, logs=None: None)
     return {
         "text": (f"{tmp_path}/verse.txt",),
         "name": "x",
@@ -237,7 +241,7 @@ def spoil(monkeypatch, *, epoch, times):
             left[0] -= 1
             self.model.layers[-1].bias.assign(np.full(self.model.layers[-1].bias.shape, np.nan))
 
-    monkeypatch.setattr(callbacks.CheckLoss, "on_epoch_begin", on_epoch_begin, raising=False)
+    monkeypatch.setattr(epochs.CheckLoss, "on_epoch_begin", on_epoch_begin, raising=False)
 
 
 def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkeypatch, capsys):
@@ -258,10 +262,40 @@ def test_a_run_that_may_not_go_back_stops_with_its_last_good_checkpoint(tiny, mo
     spoil(monkeypatch, epoch=1, times=3)
     plan = plan_run(**tiny, on_divergence="rollback", max_rollbacks=2, checkpoint_steps=10)
     folder = plan.folder
-    with pytest.raises(callbacks.DivergedError, match="is NaN or infinite"):
+    with pytest.raises(epochs.DivergedError, match="is NaN or infinite"):
         train(plan)
     assert folder.state == "diverged"
     assert folder.checkpoint_folders()
     assert not folder.metrics.exists()
     train(plan_run(name="x", output_dir=tiny["output_dir"], resume=True))
     assert folder.state == "finished"
+
+
+@pytest.mark.parametrize("interrupted", [(Scorer, "score"), (Writer, "write")], ids=["validation", "samples"])
+def test_a_signal_at_the_end_of_an_epoch_ends_the_run_before_that_and_changes_nothing(tiny, monkeypatch, interrupted):
+    tiny |= {"sample_chars": 30, "epochs": 4, "learning_rate": 0.3, "plateau_patience": 1, "checkpoint_steps": 7}
+    alone = plan_run(**tiny)
+    train(alone)
+    rates = [row.split(",")[-2] for row in alone.folder.training_log.read_text().splitlines()]
+
+    owner, name = interrupted
+    real, calls = getattr(owner, name), []
+
+    def asked_to_stop(self, *given, **options):
+        calls.append(given)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, *given, **options)
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(owner, name, asked_to_stop)
+    plan = plan_run(**tiny | {"name": "y"})
+    with pytest.raises(stopping.StoppedError, match="SIGTERM: stopped after step"):
+        train(plan)
+    signal.signal(signal.SIGTERM, before)
+    train(plan_run(name="y", output_dir=tiny["output_dir"], resume=True))
+    for file in ("training_log", "samples"):
+        assert getattr(plan.folder, file).read_text() == getattr(alone.folder, file).read_text()
+    ours, theirs = (load(folder)[0].get_weights() for folder in (plan.folder, alone.folder))
+    assert all(map(np.array_equal, ours, theirs))
+    assert len(set(rates)) > 2, rates

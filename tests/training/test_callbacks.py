@@ -9,7 +9,7 @@ from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import networks
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.training import callbacks
+from char_lstm_tf.training.callbacks import epochs
 from pipelines.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.fit("abc\n")
@@ -30,7 +30,7 @@ def test_measures_are_of_a_full_pass_and_leave_the_training_state(model):
     model.layers[-1].set_weights([np.zeros((4, 5)), np.zeros(5)])
     model.compile(keras.optimizers.SGD(0.25))
     logs = {"loss": math.log(8)}
-    measure = callbacks.Measure(Scorer(model, VOCABULARY, chunk=5), VOCABULARY.encode("abcab"))
+    measure = epochs.Measure(Scorer(model, VOCABULARY, chunk=5), VOCABULARY.encode("abcab"))
     measure.set_model(model)
     measure.on_epoch_end(0, logs)
     assert logs["val_loss"] == pytest.approx(math.log(5))
@@ -46,7 +46,7 @@ def test_measures_are_of_a_full_pass_and_leave_the_training_state(model):
 @pytest.mark.parametrize(("step", "begins"), [(20, True), (23, False)])
 def test_an_epoch_of_a_stream_starts_from_a_zero_state_unless_it_is_resumed(model, step, begins):
     model(np.eye(5, dtype="float32")[[[1, 2, 3], [2, 3, 4]]])
-    reset = callbacks.ResetStates(Progress("c", steps=100, steps_per_epoch=10, step=step))
+    reset = epochs.ResetStates(Progress("c", steps=100, steps_per_epoch=10, step=step))
     reset.set_model(model)
     reset.on_epoch_begin(2)
     assert states(model).any() != begins
@@ -54,7 +54,7 @@ def test_an_epoch_of_a_stream_starts_from_a_zero_state_unless_it_is_resumed(mode
 
 def test_the_best_epoch_is_kept():
     saved, progress = [], Progress("c", steps=100)
-    keep = callbacks.KeepBest(progress, lambda: saved.append(epoch))
+    keep = epochs.KeepBest(progress, lambda: saved.append(epoch))
     for epoch, loss in enumerate([3.0, 2.0, 2.5, 2.0, math.nan, 1.9, 2.0]):
         keep.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss})
     assert saved == [0, 1, 5]
@@ -63,7 +63,7 @@ def test_the_best_epoch_is_kept():
 
 def test_without_validation_the_last_epoch_is_kept():
     saved, progress = [], Progress("c", steps=100)
-    keep = callbacks.KeepBest(progress, lambda: saved.append(epoch))
+    keep = epochs.KeepBest(progress, lambda: saved.append(epoch))
     for epoch in range(3):
         keep.on_epoch_end(epoch, {"loss": 1.0})
     assert saved == [0, 1, 2]
@@ -76,9 +76,9 @@ LOSSES = [3.0, 2.0, 2.1, 2.2, 1.9, 2.0, 2.0, 2.0, 2.0]
 def test_the_learning_rate_falls_on_a_plateau_and_the_run_ends_on_a_longer_one(model):
     progress, scale = Progress("c", steps=100), keras.Variable(1.0)
     chosen = [
-        callbacks.KeepBest(progress, lambda: None),
-        callbacks.LowerLearningRate(progress, scale, patience=2, factor=0.5),
-        callbacks.StopEarly(progress, patience=4),
+        epochs.KeepBest(progress, lambda: None),
+        epochs.LowerLearningRate(progress, scale, patience=2, factor=0.5),
+        epochs.StopEarly(progress, patience=4),
     ]
     model.stop_training = False
     chosen[-1].set_model(model)
@@ -95,11 +95,11 @@ def test_the_learning_rate_falls_on_a_plateau_and_the_run_ends_on_a_longer_one(m
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_nan_loss_ends_the_run_with_the_history_and_the_remedy(model, loss):
     model.compile(keras.optimizers.SGD(0.5))
-    check = callbacks.CheckLoss(Progress("c", steps=100, step=42))
+    check = epochs.CheckLoss(Progress("c", steps=100, step=42))
     check.set_model(model)
     check.on_train_batch_end(0, {"loss": 2.5, "gradient_norm": 1234.5})
     with pytest.raises(
-        callbacks.DivergedError,
+        epochs.DivergedError,
         match=r"step 42 .* mean loss was 2\.5 .* 1\.23e\+03. Lower --learning_rate .*0\.5",
     ) as caught:
         check.on_train_batch_end(1, {"loss": loss, "gradient_norm": loss})
@@ -108,11 +108,11 @@ def test_a_nan_loss_ends_the_run_with_the_history_and_the_remedy(model, loss):
 
 def test_infinite_weights_end_the_run_before_they_are_kept(model):
     model.compile(keras.optimizers.SGD(0.5))
-    check = callbacks.CheckLoss(Progress("c", steps=100, step=50))
+    check = epochs.CheckLoss(Progress("c", steps=100, step=50))
     check.set_model(model)
     check.on_epoch_end(4, {"loss": 2.5})
     model.layers[-1].bias.assign([0.0, 0.0, math.inf, 0.0, 0.0])
-    with pytest.raises(callbacks.DivergedError, match=r"a weight after step 50 is NaN or infinite"):
+    with pytest.raises(epochs.DivergedError, match=r"a weight after step 50 is NaN or infinite"):
         check.on_epoch_end(4, {"loss": 2.5})
 
 
@@ -123,7 +123,7 @@ def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path, capsys
     config = Config(
         name="x", sample_prompt="ab", sample_chars=60, sample_temperatures=temperatures, seed=1, quiet=quiet
     )
-    sample = callbacks.SampleText(writer, config, path=path)
+    sample = epochs.SampleText(writer, config, path=path)
     sample.on_epoch_end(0, {"loss": 2.5, "val_loss": 2.25})
     sample.on_epoch_end(1, {"loss": 2.0})
     text = path.read_text()

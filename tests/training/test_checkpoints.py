@@ -1,7 +1,5 @@
 import math
-import os
 import resource
-import signal
 
 import keras
 import numpy as np
@@ -9,8 +7,9 @@ import pytest
 
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.training.callbacks import DivergedError
-from char_lstm_tf.training.checkpoints import Checkpoints, SaveCheckpoint, StoppedError, delayed_signals
+from char_lstm_tf.training.callbacks.epochs import DivergedError
+from char_lstm_tf.training.callbacks.stopping import SaveCheckpoint
+from char_lstm_tf.training.checkpoints import Checkpoints
 from pipelines import UserError
 
 
@@ -157,75 +156,3 @@ def test_sums_of_the_logs_may_overflow(folder, weights, progress):
     norm = keras.Variable(math.inf)
     Checkpoints(folder, {"model": [weights], "sums": [norm]}, progress, keep=2).save()
     assert names(folder) == ["step-000000000"]
-
-
-def steps_saved(progress, *, steps=20, steps_per_epoch=8, **options):
-    """Goes through a run as `fit` does, and returns the steps at which a checkpoint was asked for."""
-    found, progress.step, progress.steps, progress.steps_per_epoch = [], 0, steps, steps_per_epoch
-    save = SaveCheckpoint(
-        lambda: found.append(progress.step),
-        progress,
-        **{"every_steps": 0, "every_seconds": 0, "asked_to_stop": lambda: None} | options,
-    )
-    for step in range(1, steps + 1):
-        progress.step = step
-        save.on_train_batch_end(step)
-        if step % steps_per_epoch == 0 or step == steps:
-            save.on_epoch_end(0)
-    return found
-
-
-def test_checkpoints_come_when_due_and_at_the_end(progress):
-    assert steps_saved(progress, every_steps=6) == [6, 12, 18, 20]
-    assert steps_saved(progress, every_steps=4, steps=16) == [4, 8, 12, 16]
-    assert steps_saved(progress, every_seconds=1000) == [20]
-    assert steps_saved(progress, every_seconds=1e-9, steps=3) == [1, 2, 3]
-
-
-@pytest.fixture
-def heeded():
-    """Signals may come ignored to tests, as in the background or under nohup."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_saves_and_ends_the_run_with_its_status(progress, heeded, number, status):
-    found = []
-    with delayed_signals() as asked_to_stop:
-        assert asked_to_stop() is None
-        save = SaveCheckpoint(
-            lambda: found.append(progress.step),
-            progress,
-            every_steps=0,
-            every_seconds=0,
-            asked_to_stop=asked_to_stop,
-        )
-        os.kill(os.getpid(), number)
-        progress.step = 3
-        with pytest.raises(StoppedError, match=f"{number.name}: stopped after step 3") as caught:
-            save.on_train_batch_end(2)
-    assert caught.value.status == status
-    assert found == [3]
-
-
-def test_under_nohup_a_closed_terminal_ends_nothing(heeded):
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with delayed_signals() as asked_to_stop:
-        os.kill(os.getpid(), signal.SIGHUP)
-        assert asked_to_stop() is None
-
-
-def test_a_second_signal_ends_the_process_at_once():
-    # Where tests run in the background, SIGINT comes ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with delayed_signals():
-            os.kill(os.getpid(), signal.SIGINT)
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)

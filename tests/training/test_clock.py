@@ -4,7 +4,7 @@ import os
 import pytest
 
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.training.clock import Clock
+from char_lstm_tf.training.callbacks.clock import Clock
 
 
 class Terminal(io.StringIO):
@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 def now(monkeypatch):
     """The time, in seconds, that tests let go by."""
     time = [100.0]
-    monkeypatch.setattr("char_lstm_tf.training.clock.time.monotonic", lambda: time[0])
+    monkeypatch.setattr("char_lstm_tf.training.callbacks.clock.time.monotonic", lambda: time[0])
     return time
 
 
