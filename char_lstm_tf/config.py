@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines import UserError
 from pipelines.gutenberg import DEFAULT_MIRROR
-from pipelines.options import Options, format_flag, option, unescaped
+from pipelines.options import Options, format_flag, has_raw_bytes, option, unescaped
 from pipelines.sources import Reader
 
 _TRAINING_STEPS = ("init_from", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
@@ -358,6 +358,7 @@ class OutputConfig(Options):
             "give the run a name of letters, digits, '.', '_' and '-', such as --name=frankenstein",
         )
         self.require(not (self.resume and self.overwrite), "resume", "give it or --overwrite, not both")
+        self.require(not has_raw_bytes(self.sample_prompt), "sample_prompt", "must be UTF-8; convert it")
         written = format_flag(self.sample_prompt)
         self.require(
             written == written.strip() and "\r" not in written,

@@ -128,3 +128,8 @@ def _has_type(value: Any, kind: Any) -> bool:
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)
+
+
+def has_raw_bytes(text: str) -> bool:
+    """Returns whether a word of the command line holds bytes that aren't UTF-8, which Python keeps as surrogates."""
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -42,6 +42,7 @@ MISTAKES = {
     "nothing to train on": (["--split=0,0.5,0.5"], "--split=0.0,0.5,0.5: the share for training"),
     "a seed that numpy can't take": (["--seed=-1"], "--seed=-1: must be at least 0 and below"),
     "a prompt that flags.txt can't hold": (["--sample_prompt=The "], "must not begin or end with a blank"),
+    "a prompt that isn't UTF-8": (["--sample_prompt=caf\udce9"], "must be UTF-8; convert it"),
     "books kept as they are": (["--books=84", "--noclean"], "--clean=false: goes with --text alone"),
     "an encoding of books": (["--books=84", "--text_encoding=latin-1"], "--text_encoding=latin-1: goes with"),
     "two sources": (["--text=long.txt", "--books=84"], "--text and --books: give only one source"),

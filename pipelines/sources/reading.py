@@ -3,8 +3,10 @@
 import unicodedata
 from dataclasses import dataclass
 
+from pipelines import UserError
 from pipelines.decoding import decode
 from pipelines.gutenberg import cleaning
+from pipelines.options import has_raw_bytes
 from pipelines.sources.documents import Document
 
 
@@ -37,7 +39,12 @@ class Reader:
     def prompt(self, text: str) -> str:
         """Returns a text that isn't a file in the form of the training text. Before: `"\\ufeffe\\u0301\\r\\n"`; after:
         `"é\\n"`.
+
+        Raises:
+            UserError: it holds bytes that aren't UTF-8.
         """
+        if has_raw_bytes(text):
+            raise UserError(f"{ascii(text)}: not UTF-8; convert it, or set the terminal to UTF-8")
         text = _with_plain_newlines(text.removeprefix("\ufeff"))
         return unicodedata.normalize("NFC", text) if self.clean else text
 

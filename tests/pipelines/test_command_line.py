@@ -26,6 +26,30 @@ def test_flags_after_a_flagfile_replace_what_it_says(tmp_path):
     assert given_flags(All, [flagfile, "--files="])["files"] == ()
 
 
+def test_a_flagfile_may_begin_with_a_byte_order_mark_and_name_a_path_in_any_encoding(tmp_path):
+    (tmp_path / "f.flags").write_bytes(b"\xef\xbb\xbf--units=5\r\n// a comment\n\n--files=caf\xe9\n")
+    given = given_flags(All, [f"--flagfile={tmp_path}/f.flags"])
+    assert given == {"units": (5,), "files": (os.fsdecode(b"caf\xe9"),)}
+
+
+def test_flagfiles_may_read_others_in_their_place_but_not_themselves(tmp_path):
+    outer, inner = tmp_path / "outer", tmp_path / "inner"
+    inner.write_text("--units=6\n--dropout=0.1\n")
+    outer.write_text(f"--units=5\n--flagfile={inner}\n--dropout=0.2\n")
+    assert given_flags(All, ["--flagfile", str(outer)]) == {"units": (6,), "dropout": 0.2}
+    inner.write_text(f"--flagfile={outer}\n")
+    with pytest.raises(UserError, match=f"--flagfile={outer}: reads itself"):
+        given_flags(All, [f"--flagfile={outer}"])
+
+
+def test_a_flagfile_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "f").write_text("--units=5\n", encoding="utf-16")
+    with pytest.raises(UserError, match="not text in UTF-8; convert it"):
+        given_flags(All, [f"--flagfile={tmp_path}/f"])
+    with pytest.raises(UserError, match="Is a directory"):
+        given_flags(All, [f"--flagfile={tmp_path}"])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

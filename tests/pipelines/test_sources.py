@@ -157,6 +157,11 @@ def test_a_source_has_a_line_that_says_how_it_was_read(tmp_path):
     )
 
 
+def test_a_prompt_of_bytes_that_are_not_utf8_is_refused():
+    with pytest.raises(UserError, match="not UTF-8; convert it"):
+        Reader().prompt("caf\udce9")
+
+
 def test_prompts_take_the_form_of_the_training_text():
     assert Reader().prompt("\ufeffcafe\u0301\r\n") == "caf\xe9\n"
     assert Reader(clean=False).prompt("cafe\u0301\r") == "cafe\u0301\n"
