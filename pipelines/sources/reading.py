@@ -44,7 +44,7 @@ class Reader:
             UserError: it holds bytes that aren't UTF-8.
         """
         if has_raw_bytes(text):
-            raise UserError(f"{ascii(text)}: not UTF-8; convert it, or set the terminal to UTF-8")
+            raise UserError(f"{text!a}: not UTF-8; convert it, or set the terminal to UTF-8")
         text = _with_plain_newlines(text.removeprefix("\ufeff"))
         return unicodedata.normalize("NFC", text) if self.clean else text
 
