@@ -100,6 +100,7 @@ def generate(
     *,
     count: tf.Tensor,
     first: tf.Tensor,
+    size: int | tf.Tensor | None = None,
     seeds: tf.Tensor,
     temperature: tf.Tensor,
     top_k: tf.Tensor,
@@ -113,11 +114,12 @@ def generate(
         states: before that character is read.
         count: how many characters to write, int32.
         first: how many characters earlier calls have written, int64.
+        size: columns of the result, for XLA, which must know it. Those from `count` on are 0. None: `count`.
         seeds: int64 `[B]`.
         temperature: as for `choose`, likewise `top_k` and `top_p`.
 
     Returns:
-        The ids written, int32 `[B, count]`, and the states before the last of them is read.
+        The ids written, int32 `[B, size]`, and the states before the last of them is read.
     """
 
     def write(position: tf.Tensor, ids: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor) -> tuple:
@@ -129,7 +131,7 @@ def generate(
     _, _, written, *states = tf.while_loop(
         lambda position, *_: position < count,
         write,
-        (0, ids, tf.TensorArray(tf.int32, count, element_shape=ids.shape), *states),
+        (0, ids, tf.TensorArray(tf.int32, count if size is None else size, element_shape=ids.shape), *states),
     )
     return tf.transpose(written.stack()), states
 
@@ -153,7 +155,7 @@ class Writer:
 
         @tf.function(jit_compile=True)
         def generate_chunk(ids: tf.Tensor, states: list[tf.Tensor], **options: tf.Tensor) -> tuple:
-            return generate(step, ids, states, count=CHUNK, **options)
+            return generate(step, ids, states, size=CHUNK, **options)
 
         @tf.function(jit_compile=True)
         def probabilities(ids: tf.Tensor, states: list[tf.Tensor]) -> tf.Tensor:
@@ -189,10 +191,12 @@ class Writer:
             "top_p": tf.fill([len(last)], float(top_p)),
         }
         for first in range(0, chars, CHUNK):
-            written, states = self._generate(last, states, first=tf.constant(first, tf.int64), **options)
-            last = written[:, -1]
-            rows = written.numpy()[: len(prompts)]
-            yield [self._vocabulary.decode(row)[: chars - first] for row in rows]
+            count = min(CHUNK, chars - first)
+            position = {"first": tf.constant(first, tf.int64), "count": tf.constant(count)}
+            written, states = self._generate(last, states, **position, **options)
+            last = written[:, count - 1]
+            rows = written.numpy()[: len(prompts), :count]
+            yield [self._vocabulary.decode(row) for row in rows]
 
     def next_probabilities(self, prompts: Sequence[str]) -> np.ndarray:
         """Returns the probability of each character after each prompt, float32 `[B, V]`; 0 for the unknown one."""

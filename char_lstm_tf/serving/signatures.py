@@ -17,20 +17,27 @@ Signature = tf.types.experimental.PolymorphicFunction
 
 SERVING_CHARS = 200  # characters that serving_default writes
 SERVING_TEMPERATURE = 0.8
+MAX_READ = 1_000_000  # rows × characters of the longest one; with 2×128 units a minute for one row
 MAX_CHARS = 100_000  # of one `generate`; with 2×128 units that takes 40 seconds for one row, two minutes for 64
 
 
 def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the ids of UTF-8 strings in the graph, int32 `[B, T]` padded with 0, and their lengths, int32 `[B]`.
 
-    Bytes that aren't UTF-8 become the unknown character, and an empty string a newline.
+    Bytes that aren't UTF-8 become the unknown character, and an empty string a newline. More than `MAX_READ`
+    characters, padding included, are an error.
 
     Args:
         text: string `[B]`.
         table: from code points to ids, both int64.
     """
     text = tf.where(text == "", sampling.START, text)
-    ids = table.lookup(tf.cast(tf.strings.unicode_decode(text, "UTF-8"), tf.int64))
+    code_points = tf.strings.unicode_decode(text, "UTF-8")
+    padded = tf.reduce_prod(code_points.bounding_shape(out_type=tf.int64))
+    few = require(padded <= MAX_READ, f"rows x characters must be at most {MAX_READ}", padded)
+    with tf.control_dependencies([few]):
+        code_points = tf.identity(code_points)
+    ids = table.lookup(tf.cast(code_points, tf.int64))
     return tf.cast(ids.to_tensor(), tf.int32), tf.cast(ids.row_lengths(), tf.int32)
 
 
@@ -61,6 +68,13 @@ class Signatures:
         self._code_points = tf.constant([ord(character) for character in vocabulary.characters])
         self._characters = tf.constant([character.encode() for character in vocabulary.characters])
 
+    def _encode(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what `encode` does, unless the asset isn't the vocabulary that the weights were trained with."""
+        ids = self._table.lookup(tf.cast(self._code_points, tf.int64))
+        same = ids == tf.range(self._size, dtype=tf.int64)
+        with tf.control_dependencies([require(same, "assets/vocabulary.tsv must be that of this model", ids)]):
+            return encode(tf.identity(text), self._table)
+
     def all(self) -> dict[str, Signature]:
         """Returns every signature by its name."""
         return {
@@ -76,7 +90,7 @@ class Signatures:
 
     def _read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns the last id of each prompt, int32 `[B]`, and the states before it is read."""
-        ids, lengths = encode(prompt, self._table)
+        ids, lengths = self._encode(prompt)
         states = stepping.zero_states(self._model, tf.shape(prompt)[0])
         states = sampling.absorb(self._step, ids, lengths - 1, states)
         return tf.gather(ids, lengths - 1, batch_dims=1), states
@@ -195,7 +209,7 @@ class Signatures:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
         def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the mean loss of all characters but the first, and their number; 0 if there is none."""
-            ids, lengths = encode(text, self._table)
+            ids, lengths = self._encode(text)
             ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack the result of a loop without steps
             states = stepping.zero_states(self._model, tf.shape(text)[0])
             losses, _ = scoring.losses(self._step, ids[:, :-1], ids[:, 1:], states)
@@ -220,7 +234,11 @@ class Signatures:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "ids"), *states])
         def step(ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
-            """Reads one id in each row: ids and states → logits and new states."""
+            """Reads one id in each row: ids and states → logits and new states.
+
+            Ids aren't checked, since a check has a message, and the runtimes that this is for have no strings. An id
+            below 0 or from V on gives logits of no meaning.
+            """
             logits, new_states = self._step(ids, states)
             return {"logits": logits} | {f"new_state_{number}": state for number, state in enumerate(new_states)}
 

@@ -49,6 +49,18 @@ def test_serving_default_writes_something_else_each_time(loaded):
     assert serve(prompt=tf.constant(["a"]))["text"] != serve(prompt=tf.constant(["a"]))["text"]
 
 
+@pytest.mark.parametrize("spoil", [lambda lines: lines[:-1], lambda lines: lines[::-1]], ids=["cut", "reversed"])
+def test_a_vocabulary_that_is_not_the_models_is_refused(moved, tmp_path, spoil):
+    path = tmp_path / "model"
+    shutil.copytree(moved, path)
+    asset = path / "assets" / "vocabulary.tsv"
+    asset.write_text("\n".join(spoil(asset.read_text().splitlines())) + "\n")
+    loaded = tf.saved_model.load(str(path))
+    for name, inputs in {"score": {"text": ["ab"]}, "next_char": {"prompt": ["ab"], "k": [1]}}.items():
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"vocabulary\.tsv must be that of this model"):
+            loaded.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+
+
 def test_step_gives_the_models_logits_and_states(exported, loaded):
     model, _ = exported
     ids = tf.constant([1, 4, 0])

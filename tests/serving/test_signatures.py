@@ -204,6 +204,13 @@ def test_broken_bytes_read_as_the_unknown_character(score, generate):
     assert generate([b"a\xff"]) == generate(["a☃"])
 
 
+@pytest.mark.parametrize("text", [["a" * 1_000_001], [b"\x80" * 1_000_001], ["a", "b" * 500_001]])
+def test_more_text_than_the_limit_is_refused_before_it_is_read(score, generate, text):
+    for signature in (lambda: score(*text), lambda: generate(text)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="rows x characters must be at most 1000000"):
+            signature()
+
+
 @pytest.mark.slow  # half a minute
 def test_prompts_and_texts_of_100_000_characters(score, generate):
     long = (TEXT * 3000)[:100_000]
