@@ -172,6 +172,7 @@ class ModelConfig(Options):
         6,
         "Length of the longest sequences that --architecture=counts counts, the predicted character included.",
         at_least=2,
+        at_most=64,
     )
     ngram_inputs: str = option(
         "concat",
@@ -208,6 +209,7 @@ class ModelConfig(Options):
         """Checks that there is a layer, and that reading in both directions is possible."""
         super().check()
         self.require(bool(self.units), "units", "must have a size for each layer, such as 128,128")
+        self.require(len(self.units) <= 64, "units", "must be at most 64 layers")
         self.require(
             not self.bidirectional or self.architecture == "sequential",
             "architecture",

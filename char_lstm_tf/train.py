@@ -48,10 +48,11 @@ def print_results(folder: RunFolder, metrics: dict) -> None:
                 f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
                 f" {shown[0]:>16} {shown[1]:>16}"
             )
+    exported = folder.versions()
     sample = [python_command(), "-m", "char_lstm_tf.sample", f"--model={folder.path}", "--chars=500"]
     print(
         f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
-        f"{metrics['seconds']:.0f} s\nSavedModel: {folder.versions()[-1]}\n"
+        f"{metrics['seconds']:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"
         f"sample it:  {shlex.join([*sample, '--temperature=0.8'])}"
     )
 

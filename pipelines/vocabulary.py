@@ -73,8 +73,10 @@ class Vocabulary:
             UserError: the file is missing or isn't a vocabulary.
         """
         try:
-            return cls("".join(json.loads(path.read_text(encoding="utf-8"))["characters"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            characters = "".join(json.loads(path.read_text(encoding="utf-8"))["characters"])
+            characters.encode()  # half a surrogate pair, which JSON allows, is no character
+            return cls(characters)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{path}: not a vocabulary ({error})") from error
 
 

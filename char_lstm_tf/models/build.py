@@ -35,13 +35,37 @@ def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
     """
     vocabulary = Vocabulary.load(folder.vocabulary)
     config = folder.config
+    _require_enough(folder, config, len(vocabulary))
     try:
         counts = config.architecture == "counts"  # whose sizes the file knows
         model = counted.empty_like(folder.model) if counts else build(config, len(vocabulary))
         model.load_weights(folder.model)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
+        reason = " ".join(str(error).split())  # Keras says in the last of several lines which shapes differ
         raise UserError(f"{folder.model}: not the weights of this run ({reason})") from error
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise UserError(f"{folder.model}: a weight is NaN or infinite, so the model is of no use; train it again")
     return model, vocabulary
+
+
+def _require_enough(folder: RunFolder, config: Config, vocabulary_size: int) -> None:
+    """Raises UserError if `model.keras` is smaller than the largest matrices of the sizes in the flags.
+
+    A folder of somebody else's may name any size, so this is checked before memory is asked for.
+    """
+    if config.architecture == "counts":
+        return
+    units = config.units
+    recurrent = config.architecture != "ngram"
+    weights = sum(a * b for a, b in zip(units, units if recurrent else units[1:], strict=False))
+    weights += vocabulary_size * units[-1]
+    if config.encoding == "embedding":
+        weights += vocabulary_size * config.embedding_size
+    if not recurrent and config.ngram_inputs == "concat":
+        weights += config.window * units[0]
+    there, needed = folder.model.stat().st_size, 4 * weights
+    if there < needed:
+        raise UserError(
+            f"{folder.model}: not the weights of this run: it has {there:,} bytes, and the sizes in flags.txt need "
+            f"{needed:,}"
+        )

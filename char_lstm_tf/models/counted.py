@@ -88,9 +88,15 @@ def counted_model(tables: kneser_ney.Tables, *, order: int, vocabulary_size: int
 
 
 def empty_like(path: Path) -> keras.Model:
-    """Returns a model with empty tables of the sizes of a saved model, which are in its file."""
+    """Returns a model with empty tables of the sizes of a saved model, which are in its file.
+
+    Raises:
+        ValueError: the sizes are larger than the file.
+    """
     with zipfile.ZipFile(path) as archive:
         saved = json.loads(archive.read("config.json"))["config"]["layers"][-1]["config"]
+    if saved["rows"] + saved["entries"] > path.stat().st_size // 4:
+        raise ValueError("the tables in its config.json are larger than the file")
     return _empty(**{name: saved[name] for name in ("order", "vocabulary_size", "rows", "entries")})
 
 

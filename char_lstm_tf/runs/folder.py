@@ -196,7 +196,7 @@ class RunFolder:
         """
         try:
             return dict(json.loads(self.metrics.read_text(encoding="utf-8"))) if self.metrics.is_file() else {}
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise UserError(f"{self.metrics}: damaged ({error})") from error
 
     def publish(self, export: Callable[[Path], None]) -> Path:

@@ -80,4 +80,5 @@ class Progress:
 
     def restore(self, path: Path) -> None:
         """Takes over what `save` wrote, for everything that holds this object."""
-        vars(self).update(vars(Progress.load(path)))
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        vars(self).update({"ending": {}} | saved)  # older ones have no `ending`
