@@ -3,9 +3,9 @@
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt="The " --chars=500 --temperature=0.8
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt_file=chapter.txt --stop=. --json
 
-The same seed writes the same text, here and with `generate` of the SavedModel, but for a rare rounding error. Temperature 0, or --greedy, takes the
-likeliest character every time. --top_k and --top_p leave out the least likely characters. --beam searches for the
-likeliest text as a whole, without chance.
+The same seed writes the same text, here and with `generate` of the SavedModel, but for a rare rounding error.
+Temperature 0, or --greedy, takes the likeliest character every time. --top_k and --top_p leave out the least likely
+characters. --beam searches for the likeliest text as a whole, without chance.
 """
 
 import dataclasses

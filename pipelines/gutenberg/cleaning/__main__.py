@@ -1,6 +1,7 @@
 """Cleans books of Project Gutenberg and reports what it did, a line for each file.
 
     python -m pipelines.gutenberg.cleaning --output=cleaned books/*.txt corpus.zip
+    python -m pipelines.gutenberg.cleaning --show_removed book.txt
 
 It removes headers, licences, credits, transcribers' notes and [Illustration] markers. It keeps chapter headings,
 verse and Unicode. Line ends become \\n, and accents one code point (NFC). A text that isn't from Project Gutenberg
@@ -37,6 +38,7 @@ class CleaningConfig(Options):
 
     files: tuple[str, ...] = option((), "Files to clean.", positional=True)
     output: str = option("", "Folder to write the cleaned texts to, in UTF-8. Default: only report.")
+    show_removed: bool = option(False, "Print what each rule removed below the line of its file.")
     text_encoding: str = option("", "Encoding of every file, such as latin-1. Detected by default.")
 
 
@@ -53,6 +55,8 @@ def main(config: CleaningConfig) -> int:
                 text, encoding, _ = decode(data, encoding=config.text_encoding or None, name=called)
                 cleaned = clean(text)
                 _print_line(cleaned, name=name, encoding=encoding)
+                if config.show_removed:
+                    _print_removed(cleaned)
                 if output:
                     output.write(cleaned.text, name, source=path)
         except UserError as error:
@@ -90,6 +94,12 @@ def _print_line(cleaned: Cleaned, *, name: str, encoding: str) -> None:
     first, last = (cleaned.text.strip().split("\n")[line].strip() for line in (0, -1))
     rules = ",".join(cleaned.rules) or "-"
     print(name, encoding, rules, cleaned.kept, cleaned.dropped, first, last, sep="\t", flush=True)
+
+
+def _print_removed(cleaned: Cleaned) -> None:
+    """Prints each piece that was removed, under its rule and its length."""
+    for rule, piece in cleaned.removed:
+        print(f"--- {rule}: {len(piece):,} characters", piece.strip("\n"), "", sep="\n")
 
 
 class Output:

@@ -19,6 +19,9 @@ _BLANKS = " \t*\x1a\u3000\ufeff"  # and ^Z, which ended files in CP/M, and the w
 _EMPTY_LINES = re.compile(rf"(?:[{_BLANKS}]*\n)*")
 
 
+Change = tuple[str, str]  # the rule, and the text that it removed, if any
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cleaned:
     """A cleaned text and what was done to it.
@@ -28,11 +31,13 @@ class Cleaned:
         rules: names of the rules that changed something, in order; "guard:RULE" for a rule that would have removed too
             much and was left out.
         dropped: characters removed, not counting newlines and accents.
+        removed: (rule, text) of each piece that was removed, in the order in which the rules fired.
     """
 
     text: str
     rules: tuple[str, ...] = ()
     dropped: int = 0
+    removed: tuple[tuple[str, str], ...] = ()
 
     @property
     def kept(self) -> int:
@@ -45,28 +50,33 @@ def clean(text: str) -> Cleaned:
 
     "The Project Gutenberg eBook of X…*** START OF…***\\r\\nCHAPTER I\\r\\n…*** END OF…" → "CHAPTER I\\n…"
     """
-    rules: list[str] = []
-    text = _normalized(text, rules)
-    books = [_clean_book(book, rules) for book in boilerplate.split_books(text)]
+    changes: list[Change] = []
+    text = _normalized(text, changes)
+    books = [_clean_book(book, changes) for book in boilerplate.split_books(text)]
     cleaned = books[0] if len(books) == 1 else "\n\n\n".join(book.strip("\n") for book in books) + "\n"
-    return Cleaned(text=cleaned, rules=tuple(dict.fromkeys(rules)), dropped=len(text) - len(cleaned))
+    return Cleaned(
+        text=cleaned,
+        rules=tuple(dict.fromkeys(rule for rule, _ in changes)),
+        dropped=len(text) - len(cleaned),
+        removed=tuple((rule, piece) for rule, piece in changes if piece),
+    )
 
 
-def _normalized(text: str, rules: list[str]) -> str:
+def _normalized(text: str, changes: list[Change]) -> str:
     """Returns `text` with newlines as "\\n" and in NFC: "e\\u0301\\r\\n" → "é\\n"."""
     if "\r" in text:
-        rules.append("newlines")
+        changes.append(("newlines", ""))
         # Two carriage returns before a newline come from converting it twice.
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     if not unicodedata.is_normalized("NFC", text):
-        rules.append("nfc")
+        changes.append(("nfc", ""))
         text = unicodedata.normalize("NFC", text)
     return text
 
 
-def _clean_book(book: str, rules: list[str]) -> str:
-    """Returns one book without its boilerplate, and appends the rules that removed it to `rules`."""
-    text = _inside(book, rules)
+def _clean_book(book: str, changes: list[Change]) -> str:
+    """Returns one book without its boilerplate, and appends what each rule removed to `changes`."""
+    text = _inside(book, changes)
     has_header = text is not book
     from_gutenberg = has_header or notes.names_the_project(text)
     steps: tuple[tuple[str, Callable[[str], Iterable[Span]]], ...] = (
@@ -82,24 +92,24 @@ def _clean_book(book: str, rules: list[str]) -> str:
         shorter = remove(text, spans)
         allowed = max(LARGEST_SHARE * len(text), notes.LONGEST_REMARK)
         if len(text) - len(shorter) > allowed or not shorter.strip():
-            rules.append(f"guard:{rule}")
+            changes.append((f"guard:{rule}", ""))
         else:
-            rules.append(rule)
+            changes += [(rule, text[start:end]) for start, end in spans]
             text = shorter
     return text if text is book else _trimmed(text)
 
 
-def _inside(book: str, rules: list[str]) -> str:
+def _inside(book: str, changes: list[Change]) -> str:
     """Returns the text between header and footer, or all of `book` if that would be too little."""
     start, header = boilerplate.header_end(book)
     end, footer = boilerplate.footer_start(book[start:])
     inside = book[start : start + end]
-    fired = [rule for rule in (header, footer) if rule]
-    smallest = 0 if fired == ["start_marker", "end_marker"] else SMALLEST_REST * len(book)
+    fired = [(rule, piece) for rule, piece in ((header, book[:start]), (footer, book[start + end :])) if rule]
+    smallest = 0 if (header, footer) == ("start_marker", "end_marker") else SMALLEST_REST * len(book)
     if len(inside) < len(book) and not len(inside.strip()) > smallest:
-        rules += [f"guard:{rule}" for rule in fired]
+        changes += [(f"guard:{rule}", "") for rule, _ in fired]
         return book
-    rules += fired
+    changes += fired
     return inside if len(inside) < len(book) else book
 
 

@@ -69,3 +69,20 @@ def test_no_source_is_overwritten_even_one_read_later(tmp_path):
 def test_help_explains_columns_and_flags():
     done = run("--help")
     assert all(word in done.stdout for word in ("characters kept", "corpus.zip", "--output", "--text_encoding"))
+
+
+def test_what_was_removed_can_be_read_under_the_rule_that_removed_it(tmp_path):
+    book = wrapped(BOOK.replace("THE END", "[Illustration: A lamp]\n\nTHE END"))
+    (tmp_path / "book.txt").write_text(book, encoding="utf-8")
+    report, *shown = run("--show_removed", tmp_path / "book.txt").stdout.splitlines()
+    headings = [line for line in shown if line.startswith("--- ")]
+    assert [heading.split(":")[0] for heading in headings] == [
+        "--- start_marker",
+        "--- end_marker",
+        "--- illustrations",
+    ]
+    assert report.split("\t")[2] == "start_marker,end_marker,illustrations"
+    assert "[Illustration: A lamp]" in shown
+    pieces = "\n".join(line for line in shown if line not in headings)
+    assert all(line in pieces for line in book.split(BOOK[:20])[0].splitlines())
+    assert run(tmp_path / "book.txt").stdout.splitlines() == [report]
