@@ -1,5 +1,6 @@
 """Bytes of a file, or a prompt → text."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from pipelines.decoding import decode
 from pipelines.gutenberg import cleaning
 from pipelines.options import has_raw_bytes
 from pipelines.sources.documents import Document
+
+_HTML = re.compile(r"(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class Reader:
         """Returns the text of a file.
 
         Raises:
-            UserError: it isn't text in its encoding.
+            UserError: it isn't text in its encoding, or it is HTML although it is to be cleaned.
         """
         text, encoding, replaced = decode(data, encoding=self.encoding, expected=self.expected, name=name)
         if not self.clean:
             return Document(_with_plain_newlines(text), encoding, replaced)
+        if _HTML.match(text):
+            raise UserError(f"{name}: an HTML page, not plain text; convert it, or read its tags too with --noclean")
         cleaned = cleaning.clean(text)
         return Document(cleaned.text, encoding, replaced, cleaned.rules, cleaned.dropped)
 

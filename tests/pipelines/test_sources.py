@@ -157,6 +157,18 @@ def test_a_source_has_a_line_that_says_how_it_was_read(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "start", ["<!DOCTYPE html>\n<html>", "\n<!-- a page -->\n<HTML lang='en'>", '<?xml version="1.0"?><html>']
+)
+def test_html_is_no_plain_text_unless_it_is_left_as_it_is(start):
+    page = f"{start}<p>It was a dark night.</p></html>\n"
+    with pytest.raises(UserError, match=r"page\.txt: an HTML page, not plain text; convert it, .* --noclean"):
+        Reader().read(page.encode(), name="page.txt")
+    assert Reader(clean=False).read(page.encode(), name="page.txt").text == page
+    about = f"In HTML a page begins with {start}\n"
+    assert Reader().read(about.encode(), name="about.txt").text == about
+
+
 def test_a_prompt_of_bytes_that_are_not_utf8_is_refused():
     with pytest.raises(UserError, match="not UTF-8; convert it"):
         Reader().prompt("caf\udce9")
