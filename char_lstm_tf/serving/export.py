@@ -1,5 +1,6 @@
 """A trained model as a SavedModel, for any TensorFlow runtime and without this package."""
 
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -40,7 +41,19 @@ def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
     return path
 
 
+class _Lines(tf.lookup.TextFileInitializer):
+    """The lines of the vocabulary, under a name that depends on nothing but what they say.
+
+    TensorFlow names the table after the path of the file, a temporary one, so that no two exports would be equal. The
+    name must differ from that of another vocabulary: tables of one name may be shared in a process.
+    """
+
+    @property
+    def _shared_name(self) -> str:
+        return f"vocabulary_{hashlib.sha256(tf.io.read_file(self._filename).numpy()).hexdigest()}"
+
+
 def id_table(vocabulary_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
     """Returns the table from code points to ids, both int64. A code point that isn't in the file has id 0."""
-    lines = tf.lookup.TextFileInitializer(vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
+    lines = _Lines(vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
     return tf.lookup.StaticHashTable(lines, 0)

@@ -42,4 +42,4 @@ def write(path: Path, state_sizes: list[int]) -> None:
             log.predict_log.request.model_spec.signature_name = name
             for key, value in inputs.items():
                 log.predict_log.request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-            records.write(log.SerializeToString())
+            records.write(log.SerializeToString(deterministic=True))

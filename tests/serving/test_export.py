@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -47,6 +48,10 @@ def test_serving_default_writes_200_known_characters_for_each_prompt(loaded):
 def test_serving_default_writes_something_else_each_time(loaded):
     serve = loaded.signatures["serving_default"]
     assert serve(prompt=tf.constant(["a"]))["text"] != serve(prompt=tf.constant(["a"]))["text"]
+
+
+def test_no_path_of_this_machine_is_in_the_export(moved):
+    assert tempfile.gettempdir().encode() not in (moved / "saved_model.pb").read_bytes()
 
 
 @pytest.mark.parametrize("spoil", [lambda lines: lines[:-1], lambda lines: lines[::-1]], ids=["cut", "reversed"])
