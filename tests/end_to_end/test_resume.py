@@ -283,7 +283,7 @@ def test_a_signal_at_the_end_of_an_epoch_ends_the_run_before_that_and_changes_no
 
     def asked_to_stop(self, *given, **options):
         calls.append(given)
-        if len(calls) == 3:
+        if len(calls) == 1:  # in the first epoch, which is the best so far
             os.kill(os.getpid(), signal.SIGTERM)
         return real(self, *given, **options)
 

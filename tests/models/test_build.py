@@ -42,6 +42,13 @@ def test_sizes_that_the_file_cannot_hold_are_refused_before_memory_is_asked_for(
         load(folder)
 
 
+def test_a_vocabulary_that_the_file_cannot_hold_is_refused_before_memory_is_asked_for(stranger):
+    folder = stranger("sequential")
+    folder.vocabulary.write_text(json.dumps({"characters": ["\ufffd", *map(chr, range(0x20000, 0x30000))]}))
+    with pytest.raises(UserError, match="the sizes in flags"):
+        load(folder)
+
+
 def test_tables_that_the_file_cannot_hold_are_refused_before_memory_is_asked_for(stranger):
     folder = stranger("counts")
     with zipfile.ZipFile(folder.model) as archive:
