@@ -109,7 +109,7 @@ def _with_flagfiles(words: Sequence[str], *, within: tuple[Path, ...] = ()) -> I
             raise UserError(f"--flagfile={path}: {error.strerror}; name a file with a flag a line") from error
         if "\0" in text:
             raise UserError(f"--flagfile={path}: not text in UTF-8; convert it")
-        lines = map(str.strip, text.splitlines())
+        lines = map(str.strip, text.split("\n"))  # not at U+2028, which a prompt may hold
         flags_of_file = [line for line in lines if line and not line.startswith(("#", "//"))]
         yield from _with_flagfiles(flags_of_file, within=(*within, path))
 

@@ -32,6 +32,11 @@ def test_a_flagfile_may_begin_with_a_byte_order_mark_and_name_a_path_in_any_enco
     assert given == {"units": (5,), "files": (os.fsdecode(b"caf\xe9"),)}
 
 
+def test_a_line_of_a_flagfile_ends_at_a_new_line_alone(tmp_path):
+    (tmp_path / "f.flags").write_text("--files=a\u2028b\x85c\n", encoding="utf-8")
+    assert given_flags(All, [f"--flagfile={tmp_path}/f.flags"]) == {"files": ("a\u2028b\x85c",)}
+
+
 def test_flagfiles_may_read_others_in_their_place_but_not_themselves(tmp_path):
     outer, inner = tmp_path / "outer", tmp_path / "inner"
     inner.write_text("--units=6\n--dropout=0.1\n")
