@@ -41,6 +41,19 @@ class TextConfig(Options):
         "Mirror of Project Gutenberg to download from, at one file in two seconds.",
     )
     max_books: int = option(25, "A --books search that finds more books than this is an error.", at_least=1)
+    documents: str = option(
+        "text",
+        "What a document is: a text with a beginning and an end, which the model learns to begin and to end. text: "
+        "there are none, all is one running text. files: each file, book or record. lines: each line. rows: each row "
+        "of .tsv, .csv and .jsonl files. Documents are read in a new order each epoch, and each by itself.",
+        choices=("text", "files", "lines", "rows"),
+    )
+    text_field: str = option(
+        "text",
+        "Where the text of --documents=rows is: the name of a column, or its number from 1 in a table without a line "
+        "of names; in .jsonl, the key.",
+    )
+    deduplicate: bool = option(False, "Drop documents that have the same text as an earlier one.")
     text_encoding: str = option(
         "", "Encoding of the --text files, such as latin-1. Bytes that it lacks become U+FFFD. Detected by default."
     )
@@ -49,7 +62,8 @@ class TextConfig(Options):
     )
     split: tuple[float, ...] = option(
         (0.9, 0.05, 0.05),
-        "Shares of the text for training, validation and test, in this order.",
+        "Shares of the text for training, validation and test. Running text is split in this order. A hash of its text "
+        "decides where a document goes, so that the same text never stands in two parts.",
         at_least=0,
         at_most=1,
     )
@@ -85,6 +99,16 @@ class TextConfig(Options):
         if self.books or self.tfds:
             self.require(not self.text_encoding, "text_encoding", "goes with --text alone; leave it out")
             self.require(self.clean, "clean", "goes with --text alone; leave it out")
+        rows = self.documents == "rows"
+        self.require(bool(self.text) or not rows, "documents", "reads tables; name them, such as --text=table.csv")
+        self.require(bool(self.text_field), "text_field", "must be the name of a column, or its number from 1")
+        self.require(self.text_field != "0", "text_field", "columns are counted from 1")
+        self.require(rows or not self.is_given("text_field"), "text_field", "only has an effect with --documents=rows")
+        self.require(
+            self.documents != "text" or not self.deduplicate,
+            "deduplicate",
+            "only has an effect with --documents=files, lines or rows; leave it out",
+        )
         self.require(
             self.max_vocabulary != 1,
             "max_vocabulary",

@@ -2,14 +2,21 @@
 
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=book.txt
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=books --html=surprise.html
-    python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=book.txt --json
+    python -m char_lstm_tf.evaluate --model=saved_models/names --text=names.txt --sort
+    tail -f app.log | python -m char_lstm_tf.evaluate --model=saved_models/log --text=- --threshold=2.5
 
-Each file is read once, from a fresh state that is carried from its first character to its last. The loss in nats a
+Each text is read once, from a fresh state that is carried from its first character to its last. The loss in nats a
 character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a word
-= exp(nats × characters / words), where words are separated by white space. The first character of a file has nothing
-before it and isn't scored. A character that the model doesn't know is scored as the unknown character. --window reads
-the text in pieces instead, each from a fresh state, which is how models without a memory are measured.
-With several files, there is a row (--json: a line) for each, and the totals come last.
+= exp(nats × characters / words), where words are separated by white space. A character that the model doesn't know is
+scored as the unknown character. --window reads the text in pieces instead, each from a fresh state, which is how models
+without a memory are measured.
+
+Running text: each file is a text. Its first character has nothing before it and isn't scored. With several files, there
+is a row (--json: a line) for each, and the totals come last.
+
+Documents: a row for each, with its nats, its characters and its nats a character, and the totals last. All of its
+characters are scored, and its end too, which counts as one. --sort prints the most surprising documents first,
+--threshold those alone that are surprising. --text=- reads lines from standard input and answers as they come.
 """
 
 import dataclasses
@@ -18,21 +25,26 @@ import json
 import operator
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
+from char_lstm_tf.inference.texts import Text, in_groups, lines_as_they_come, read_documents, read_texts
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
 from pipelines import UserError, command_line, sources
 from pipelines.files import path_of
-from pipelines.options import Options, option
+from pipelines.options import Options, format_flag, option
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
+    from char_lstm_tf.inference.language_model import LanguageModel
     from char_lstm_tf.inference.scoring import Score
+
+COLUMNS = "{:>10} {:>11} {:>10}  {}"
+SHOWN = 80  # characters of a file that its row shows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,8 +53,21 @@ class EvaluateConfig(Options):
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
     text: tuple[str, ...] = option(
-        (), "Files, folders (their *.txt files) or globs. Each file is read from a fresh state."
+        (),
+        "Files, folders (their *.txt files) or globs. Each file is read from a fresh state. - reads lines from "
+        "standard input as they come.",
     )
+    documents: str = option(
+        "",
+        "What to print a row for: files (or text), lines or rows, as for train. Default: what the model was trained "
+        "on.",
+        choices=("", "text", "files", "lines", "rows"),
+    )
+    text_field: str = option(
+        "", "Where the text of rows is, as for train. Default: as for the training text, or the column named text."
+    )
+    sort: bool = option(False, "Print the documents with the highest loss a character first, and number them.")
+    threshold: float = option(0.0, "Print only documents with at least so many nats a character.", at_least=0)
     text_encoding: str = option(
         "", "Encoding of the --text files, such as latin-1. Default: detected, and that of the training text is tried."
     )
@@ -61,51 +86,163 @@ class EvaluateConfig(Options):
     tsv: str = option("", "File to write, with a line for each character: file, position, character, nats.")
     html: str = option("", "Page to write: the texts, coloured by surprise.")
 
+    def check(self) -> None:
+        """Checks what goes with standard input."""
+        super().check()
+        if self.from_stdin:
+            self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
+            self.require(self.documents in ("", "lines"), "documents", "--text=- reads lines; leave the flag out")
+            self.require(not self.sort, "sort", "needs all documents at once, and --text=- may never end; leave it out")
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether lines come from standard input."""
+        return "-" in self.text
+
 
 def main(config: EvaluateConfig) -> None:
     """Loads the run and the texts, scores, and prints."""
     run = RunFolder.find(config.model).config
-    names, texts = read_texts(config, run)
-    check_outputs(config, names)
+    config = dataclasses.replace(config, documents="lines" if config.from_stdin else config.documents or run.documents)
+    reader = reader_for(config, run)
+    found = [] if config.from_stdin else _sources(config, run, reader)
+    check_outputs(config, [source.name for source in found])
+    running = [] if config.documents != "text" else read_texts(found)  # so that a mistake shows before TensorFlow loads
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
 
     model = LanguageModel.load(config.model)
-    started = time.perf_counter()
-    scores, losses = zip(*model.losses(texts, window=config.window), strict=True)
-    seconds = time.perf_counter() - started
-    scored = list(map(ScoredText, names, texts, losses))
-    for flag, write in (("tsv", write_tsv), ("html", write_html)):
-        _write(flag, getattr(config, flag), write, scored)
-    total = functools.reduce(operator.add, scores)
-    print_scores = print_json if config.json else print_table
-    print_scores(dict(zip(names, scores, strict=True)), total)
-    for name, score in zip(names, scores, strict=True):
-        if warning := unknown_warning(score.unknown_characters, score.characters + 1, where=name):
-            print(warning, file=sys.stderr)
-    print(f"{total.characters / seconds:,.0f} characters a second, compilation included", file=sys.stderr)
+    evaluation = Evaluation(config, model)
+    if config.documents == "text":
+        evaluation.score_files(running)
+    else:
+        groups = lines_as_they_come(sys.stdin.buffer, reader) if config.from_stdin else in_groups(read_documents(found))
+        evaluation.score_documents(groups)
+    evaluation.write_files()
+    evaluation.print_total()
 
 
-def read_texts(config: EvaluateConfig, run: Config) -> tuple[list[str], list[str]]:
-    """Returns the names and the texts of the files, read as the training text was unless flags say otherwise.
-
-    Raises:
-        UserError: there is no file, or one can't be read or has nothing to score.
-    """
+def reader_for(config: EvaluateConfig, run: Config) -> sources.Reader:
+    """Returns how to read the texts: as the training text was read, unless flags say otherwise."""
     clean = run.prompt_reader.clean if config.clean is None else config.clean
-    reader = dataclasses.replace(run.prompt_reader, encoding=config.text_encoding, clean=clean)
-    found = sources.text_files(config.text, reader)
+    return dataclasses.replace(run.prompt_reader, encoding=config.text_encoding, clean=clean)
+
+
+def _sources(config: EvaluateConfig, run: Config, reader: sources.Reader) -> list[sources.Source]:
+    text_field = config.text_field or run.text_field
+    found = sources.text_documents(config.text, reader, documents=config.documents, text_field=text_field)
     if not found:
         raise UserError("--text: name the files to measure on, such as --text=book.txt")
-    texts = []
-    for source in found:
-        line = sources.SourceLine(source.name)
-        texts.append("".join(sources.joined(line.watch(source.documents()))))
-        print(line, file=sys.stderr)
-    for source, text in zip(found, texts, strict=True):
-        if len(text) < 2:
-            raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
-    return [source.name for source in found], texts
+    return found
+
+
+class Evaluation:
+    """Scores texts, prints a row for each as it comes, and adds up.
+
+    Args:
+        config: what to print.
+        model: the model.
+    """
+
+    def __init__(self, config: EvaluateConfig, model: "LanguageModel") -> None:
+        self._config, self._model = config, model
+        self._scored: list[ScoredText] = []
+        self._total: Score | None = None  # of nothing so far
+        self._seconds = 0.0
+
+    def score_files(self, texts: Sequence[Text]) -> None:
+        """Scores files of running text, and prints a row for each of several."""
+        scores = self._score(texts)
+        if len(texts) > 1:
+            print_files(dict(zip([text.name for text in texts], scores, strict=True)), as_json=self._config.json)
+        for text, score in zip(texts, scores, strict=True):
+            if warning := unknown_warning(score.unknown_characters, score.characters + 1, where=text.name):
+                print(warning, file=sys.stderr)
+
+    def score_documents(self, groups: Iterable[Sequence[Text]]) -> None:
+        """Scores documents, and prints a row for each that is above the threshold."""
+        if not self._model.knows_documents:
+            print(
+                "this model was trained on running text: the first character of a document and its end aren't scored",
+                file=sys.stderr,
+            )
+        if not self._config.json:
+            columns = COLUMNS.format("nats", "characters", "nats/char", "document")
+            print(f"{'rank':>7}{columns}" if self._config.sort else columns, flush=True)
+        kept: list[tuple[Text, Score]] = []
+        for group in groups:
+            rows = zip(group, self._score(group), strict=True)
+            kept += [(text, score) for text, score in rows if score.nats_per_char >= self._config.threshold]
+            if not self._config.sort:
+                for text, score in kept:
+                    self._print_document(text, score)
+                sys.stdout.flush()  # somebody may wait for it at the other end of a pipe
+                kept = []
+        for rank, (text, score) in enumerate(sorted(kept, key=lambda row: -row[1].nats_per_char), start=1):
+            self._print_document(text, score, rank)
+        if self._total and (
+            warning := unknown_warning(self._total.unknown_characters, self._total.characters, where="all")
+        ):
+            print(warning, file=sys.stderr)
+
+    def _print_document(self, text: Text, score: "Score", rank: int = 0) -> None:
+        if self._config.json:
+            facts = {"document": text.name, "nats": score.nats, "characters": score.characters}
+            facts |= {"nats_per_char": score.nats_per_char, "unknown_characters": score.unknown_characters}
+            facts |= {"rank": rank} if rank else {}
+            print(json.dumps(facts | {"text": text.text}, ensure_ascii=False))
+            return
+        shown = (
+            text.text if self._config.documents != "files" else f"{text.name}: {' '.join(text.text[:SHOWN].split())}"
+        )
+        row = COLUMNS.format(
+            f"{score.nats:,.2f}", f"{score.characters:,}", f"{score.nats_per_char:.4f}", format_flag(shown)
+        )
+        print(f"{rank:>7}{row}" if rank else row)
+
+    def _score(self, texts: Sequence[Text]) -> list["Score"]:
+        """Returns the score of each text, and adds it to the total."""
+        started = time.perf_counter()
+        found = self._model.losses([text.text for text in texts], window=self._config.window)
+        self._seconds += time.perf_counter() - started
+        scores = [score for score, _ in found]
+        if self._config.documents != "text":
+            scores = [dataclasses.replace(score, documents=1) for score in scores]
+        self._total = functools.reduce(operator.add, scores, self._total) if self._total else sum_of(scores)
+        if self._config.tsv or self._config.html:
+            whole = self._model.knows_documents
+            self._scored += [
+                ScoredText(text.name, text.text, losses, whole=whole)
+                for text, (_, losses) in zip(texts, found, strict=True)
+            ]
+        return scores
+
+    def write_files(self) -> None:
+        """Writes --tsv and --html."""
+        for flag, write in (("tsv", write_tsv), ("html", write_html)):
+            _write(flag, getattr(self._config, flag), write, self._scored)
+
+    def print_total(self) -> None:
+        """Prints the totals."""
+        if self._total is None:
+            return
+        report = self._total.report()
+        if self._config.json:
+            print(json.dumps(report))
+        else:
+            if self._config.documents != "text":
+                print()
+            for name, value in report.items():
+                shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
+                print(f"{name.replace('_', ' '):<22} {shown:>17}")
+        print(
+            f"{self._total.characters / self._seconds:,.0f} characters a second, compilation included", file=sys.stderr
+        )
+
+
+def sum_of(scores: Sequence["Score"]) -> "Score":
+    """Returns the score of all texts together; there is at least one."""
+    return functools.reduce(operator.add, scores)
 
 
 def check_outputs(config: EvaluateConfig, texts: Sequence[str]) -> None:
@@ -133,29 +270,21 @@ def _write(flag: str, name: str, write: Callable[[Path, Sequence], None], scored
             raise UserError(f"--{flag}={name}: {error.strerror}; name a file that can be written") from error
 
 
-def print_json(scores: "dict[str, Score]", total: "Score") -> None:
-    """Prints an object for each of several files, and the totals."""
-    if len(scores) > 1:
+def print_files(scores: "dict[str, Score]", *, as_json: bool) -> None:
+    """Prints a row, or a JSON object, for each of several files."""
+    if as_json:
         for name, score in scores.items():
             print(json.dumps({"file": name} | score.report(), ensure_ascii=False))
-    print(json.dumps(total.report()))
-
-
-def print_table(scores: "dict[str, Score]", total: "Score") -> None:
-    """Prints a row for each of several files, and the totals."""
-    if len(scores) > 1:
-        width = max(map(len, scores))
-        print(f"{'file':<{width}}{'characters':>14}{'nats/char':>11}{'bits/char':>11}{'unknown':>9}")
-        for name, score in scores.items():
-            report = score.report()
-            print(
-                f"{name:<{width}}{report['characters']:>14,}{report['nats_per_char']:>11.4f}"
-                f"{report['bits_per_char']:>11.4f}{report['unknown_characters']:>9,}"
-            )
-        print()
-    for name, value in total.report().items():
-        shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
-        print(f"{name.replace('_', ' '):<22} {shown:>17}")
+        return
+    width = max(map(len, scores))
+    print(f"{'file':<{width}}{'characters':>14}{'nats/char':>11}{'bits/char':>11}{'unknown':>9}")
+    for name, score in scores.items():
+        report = score.report()
+        print(
+            f"{name:<{width}}{report['characters']:>14,}{report['nats_per_char']:>11.4f}"
+            f"{report['bits_per_char']:>11.4f}{report['unknown_characters']:>9,}"
+        )
+    print()
 
 
 if __name__ == "__main__":

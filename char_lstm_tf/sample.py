@@ -2,7 +2,10 @@
 
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt="The " --chars=500 --temperature=0.8
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt_file=chapter.txt --stop=. --json
+    python -m char_lstm_tf.sample --model=saved_models/names --num_samples=20
+    python -m char_lstm_tf.sample --model=saved_models/names --num_samples=10000 --report
 
+A model of documents writes each to its end: --num_samples=20 of a model of lines are twenty lines.
 The same seed writes the same text, here and with `generate` of the SavedModel, but for a rare rounding error.
 Temperature 0, or --greedy, takes the likeliest character every time. --top_k and --top_p leave out the least likely
 characters. --beam searches for the likeliest text as a whole, without chance.
@@ -16,10 +19,13 @@ from collections.abc import Sequence
 
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError, command_line
+from pipelines.corpus import Corpus
 from pipelines.files import path_of
-from pipelines.options import Options, option, unescaped
+from pipelines.options import Options, format_flag, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import UNKNOWN, Vocabulary
+
+BEAM_CHARS = 1000  # of a document that a beam search looks for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,9 +33,17 @@ class SampleConfig(Options):
     """What to write."""
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
-    prompt: str = option("", r"What the text continues, with \n as new lines. Empty: a new line.")
+    prompt: str = option(
+        "", r"What the text continues, with \n as new lines. Empty: a new line, or the beginning of a document."
+    )
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
-    chars: int = option(500, "Characters to write.", at_least=0, below=2**31)
+    chars: int | None = option(
+        None,
+        "Characters to write. A model of documents ends a text earlier where its end comes. Default: 500; of "
+        "documents, up to their end.",
+        at_least=0,
+        below=2**31,
+    )
     stop: tuple[str, ...] = option(
         (), r"End before this text, with \n as new lines. Repeat it for others. --chars ends the text too."
     )
@@ -60,6 +74,11 @@ class SampleConfig(Options):
     num_samples: int = option(
         1, "Texts to write side by side, with the seeds --seed, --seed + 1 and so on.", at_least=1
     )
+    report: bool = option(
+        False,
+        "Instead of the texts, print how much of them is the model's own: how many are distinct, how many are not in "
+        "the training text, the longest run copied from it, and their lengths.",
+    )
     json: bool = option(False, "Print a JSON object a line for each text: prompt, text, and seed or (--beam) nats.")
 
     def check(self) -> None:
@@ -70,7 +89,8 @@ class SampleConfig(Options):
         for name in ("stop", "greedy", "top_k", "top_p", "seed") if self.beam else ():
             remedy = "--beam finds the likeliest texts of --chars characters; leave one of the two out"
             self.require(not self.is_given(name), name, remedy)
-        self.require(not self.beam or self.chars > 0, "chars", "must be at least 1 with --beam")
+        self.require(not self.beam or self.chars != 0, "chars", "must be at least 1 with --beam")
+        self.require(not (self.beam and self.report), "report", "goes with samples; leave it or --beam out")
         self.require(
             not self.beam or self.num_samples <= self.beam,
             "num_samples",
@@ -97,7 +117,7 @@ class SampleConfig(Options):
 
 def main(config: SampleConfig) -> None:
     """Loads the run and writes."""
-    RunFolder.find(config.model)
+    run = RunFolder.find(config.model)
     prompt = config.read_prompt()
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
@@ -105,28 +125,35 @@ def main(config: SampleConfig) -> None:
     model = LanguageModel.load(config.model)
     prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)
+    chars = model.default_chars if config.chars is None else config.chars
+    by_line = run.config.documents in ("lines", "rows")
     if config.beam:
-        found = model.likeliest(prompt, chars=config.chars, width=config.beam)[: config.num_samples]
-        texts, nats = zip(*found, strict=True)
-        print_texts(config, prompt, texts, "nats", [round(value, 4) for value in nats])
+        found = model.likeliest(prompt, chars=min(chars, config.chars or BEAM_CHARS), width=config.beam)
+        texts, nats = zip(*found[: config.num_samples], strict=True)
+        print_texts(config, prompt, texts, "nats", [round(value, 4) for value in nats], by_line=by_line)
         return
     seed = config.seed if config.seed is not None else secrets.randbits(31)
     options = {
-        "chars": config.chars,
+        "chars": chars,
         "temperature": 0.0 if config.greedy else config.temperature,
         "top_k": config.top_k,
         "top_p": config.top_p,
         "seed": seed,
         "stop": list(map(unescaped, config.stop)),
     }
-    if config.num_samples == 1 and not config.json:
+    if config.report:
+        report_texts(config, run, [prompt + text for text in model.generate([prompt] * config.num_samples, **options)])
+    elif config.num_samples == 1 and not config.json:
         print(prompt, end="", flush=True)
         for (piece,) in model.stream([prompt], **options):
             print(piece, end="", flush=True)
         print()
     else:
         texts = model.generate([prompt] * config.num_samples, **options)
-        print_texts(config, prompt, texts, "seed", range(seed, seed + config.num_samples))
+        print_texts(config, prompt, texts, "seed", range(seed, seed + config.num_samples), by_line=by_line)
+        cut = sum(len(text) == chars for text in texts)
+        if model.knows_documents and config.chars is None and cut:
+            print(f"{cut:,} texts had no end after {chars:,} characters and were cut there", file=sys.stderr)
     if config.seed is None:
         print(f"(--seed={seed} repeats this)", file=sys.stderr)
 
@@ -141,11 +168,39 @@ def report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
         )
 
 
-def print_texts(config: SampleConfig, prompt: str, texts: Sequence[str], label: str, values: Sequence[float]) -> None:
-    """Prints finished texts, each with its seed or its nats."""
+def report_texts(config: SampleConfig, run: RunFolder, texts: Sequence[str]) -> None:
+    """Prints how much of the texts is the model's own, as a table or as a JSON object.
+
+    Raises:
+        UserError: the training text, as the run encoded it, isn't in the run's --data_dir any more.
+    """
+    from char_lstm_tf.inference.originality import originality
+
+    corpus = Corpus.load(path_of(run.config.data_dir) / "corpora" / run.load_metrics().get("corpus", "none"))
+    found = originality(texts, corpus)
+    if config.json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    for name, value in found.items():
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if isinstance(value, float) else repr(value)
+        print(f"{name.replace('_', ' '):<28} {shown:>14}")
+
+
+def print_texts(
+    config: SampleConfig,
+    prompt: str,
+    texts: Sequence[str],
+    label: str,
+    values: Sequence[float],
+    *,
+    by_line: bool,
+) -> None:
+    r"""Prints finished texts, each with its seed or its nats; `by_line`: each on a line, with \n for its line ends."""
     for text, value in zip(texts, values, strict=True):
         if config.json:
             print(json.dumps({"prompt": prompt, "text": text, label: value}, ensure_ascii=False))
+        elif by_line:
+            print(format_flag(f"{prompt}{text}"))
         elif len(texts) == 1:
             print(f"{prompt}{text}")
         else:

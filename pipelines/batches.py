@@ -7,17 +7,20 @@ the same batch. Ids stay as they are in the file, and become one-hot vectors las
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines import UserError
-from pipelines.id_range import IdRange
+from pipelines.corpus import IdRange
+from pipelines.shuffling import ShuffledDocuments
 
+Ids = IdRange | ShuffledDocuments  # of a running text, or of documents that are shuffled each epoch
 BATCHES_READ_AT_ONCE = 32  # because opening the file takes as long as reading a small batch
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How an `IdRange` is cut into batches of B windows of T characters, each with the character after it.
+    """How a text is cut into batches of B windows of T characters, each with the character after it.
 
     An epoch is a list of windows, and B of them make a batch. The two orders differ in where each window is.
 
@@ -36,7 +39,7 @@ class Batching:
     stride: int = 1
     seed: int = 0
 
-    def steps_per_epoch(self, ids: IdRange) -> int:
+    def steps_per_epoch(self, ids: Ids) -> int:
         """Returns how many batches an epoch has. The last characters are left out if they don't fill a window.
 
         Raises:
@@ -52,22 +55,22 @@ class Batching:
             )
         return steps
 
-    def windows(self, ids: IdRange) -> int:
+    def windows(self, ids: Ids) -> int:
         """Returns how many windows an epoch has."""
         if self.order == "stream":
             return self._row_length(ids) // self.window * self.batch_size
         return max((len(ids) - 1 - self.window) // self.stride + 1, 0)
 
-    def characters(self, ids: IdRange, steps: int) -> int:
+    def characters(self, ids: Ids, steps: int) -> int:
         """Returns how many characters `steps` batches have. A character in two windows counts twice."""
         epochs, rest = divmod(steps, self.steps_per_epoch(ids))
         windows = self.windows(ids)
         return (epochs * windows + min(rest * self.batch_size, windows)) * self.window
 
-    def _row_length(self, ids: IdRange) -> int:
+    def _row_length(self, ids: Ids) -> int:
         return max(len(ids) - 1, 0) // self.batch_size
 
-    def starts(self, ids: IdRange, epoch: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    def starts(self, ids: Ids, epoch: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         """Returns where the windows at these places of an epoch start in `ids`, int64 `[len(places)]`.
 
         The shuffled order is `tf.random.experimental.index_shuffle`, a keyed permutation that is computed index by
@@ -83,7 +86,7 @@ class Batching:
         return self.stride * tf.random.experimental.index_shuffle(places, seed, max_index=last)
 
 
-def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
+def id_windows(ids: Ids, batching: Batching, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
     """Returns batches number `first_step` to `steps` as ids, uint8 or wider `[B, T + 1]`.
 
     The last batch of a shuffled epoch may be shorter. The file is read for some batches at a time, so memory doesn't
@@ -95,9 +98,12 @@ def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int 
     windows = batching.windows(ids)
     group = batching.batch_size * BATCHES_READ_AT_ONCE
 
+    def windows_of(epoch: int, starts: np.ndarray) -> np.ndarray:
+        return ids.of_epoch(int(epoch)).windows(starts, length=batching.window + 1)
+
     def read(epoch: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
         starts = batching.starts(ids, epoch, tf.range(place, tf.minimum(place + group, windows)))
-        cut = tf.numpy_function(partial(ids.windows, length=batching.window + 1), [starts], ids.dtype)
+        cut = tf.numpy_function(windows_of, [epoch, starts], ids.dtype)
         return tf.ensure_shape(cut, [None, batching.window + 1])
 
     def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -111,12 +117,13 @@ def id_windows(ids: IdRange, batching: Batching, *, steps: int, first_step: int 
 
 
 def training_batches(
-    ids: IdRange,
+    ids: Ids,
     batching: Batching,
     *,
     encoding: str,
     target: str,
     vocabulary_size: int,
+    end: int | None = None,
     steps: int,
     first_step: int = 0,
 ) -> tf.data.Dataset:
@@ -131,32 +138,45 @@ def training_batches(
         encoding: `one_hot`: inputs float32 `[B, T, V]`; `embedding`: inputs int32 `[B, T]`.
         target: `sequence`: targets one-hot float32 `[B, T, V]`; `next_char`: `[B, V]`.
         vocabulary_size: V.
+        end: id of the end symbol, of documents. A window for `next_char` then has id 0 in place of earlier documents.
         steps: where to stop, counted from the start of the first epoch.
         first_step: where to start.
     """
 
     windows = id_windows(ids, batching, steps=steps, first_step=first_step)
-    pair = partial(_pair, encoding=encoding, target=target, vocabulary_size=vocabulary_size)
+    pair = partial(_pair, encoding=encoding, target=target, vocabulary_size=vocabulary_size, end=end)
     # Two batches ahead are enough for a model that takes a hundred times as long. With AUTOTUNE, batches with a large
     # vocabulary (30 MB each for V = 3,782) pile up.
     return windows.map(pair, num_parallel_calls=2).prefetch(2)
 
 
 def training_batch(
-    ids: IdRange, batching: Batching, *, encoding: str, target: str, vocabulary_size: int, step: int
+    ids: Ids,
+    batching: Batching,
+    *,
+    encoding: str,
+    target: str,
+    vocabulary_size: int,
+    end: int | None = None,
+    step: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the batch that `training_batches` gives at `step`, in 2 ms; a dataset takes 125 ms to start."""
     epoch, batch = divmod(step, batching.steps_per_epoch(ids))
     first = batch * batching.batch_size
     places = tf.range(first, min(first + batching.batch_size, batching.windows(ids)), dtype=tf.int64)
     starts = batching.starts(ids, tf.constant(epoch, tf.int64), places)
-    windows = ids.windows(starts.numpy(), length=batching.window + 1)
-    return _pair(windows, encoding=encoding, target=target, vocabulary_size=vocabulary_size)
+    windows = ids.of_epoch(epoch).windows(starts.numpy(), length=batching.window + 1)
+    return _pair(windows, encoding=encoding, target=target, vocabulary_size=vocabulary_size, end=end)
 
 
-def _pair(windows: tf.Tensor, *, encoding: str, target: str, vocabulary_size: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _pair(
+    windows: tf.Tensor, *, encoding: str, target: str, vocabulary_size: int, end: int | None
+) -> tuple[tf.Tensor, tf.Tensor]:
     windows = tf.cast(windows, tf.int32)
     inputs, targets = windows[:, :-1], windows[:, 1:] if target == "sequence" else windows[:, -1]
+    if end is not None and target == "next_char":
+        ends_after = tf.cumsum(tf.cast(inputs == end, tf.int32), axis=1, exclusive=True, reverse=True)
+        inputs = tf.where(ends_after > 0, 0, inputs)
     if encoding == "one_hot":
         inputs = tf.one_hot(inputs, vocabulary_size)
     return inputs, tf.one_hot(targets, vocabulary_size)

@@ -10,6 +10,8 @@ import numpy as np
 from pipelines import UserError
 
 UNKNOWN = "\ufffd"  # Unicode's replacement character, which decoders also use for broken bytes
+END = "\uffff"  # holds the place of the end symbol; Unicode never gives this code point to a character
+START = "\n"  # what a running text continues where there is no prompt
 UNICODE_SIZE = 0x110000  # code points of Unicode, used or not
 
 
@@ -19,13 +21,22 @@ class Vocabulary:
 
     Id 0 is `UNKNOWN` and stands for every other character. It has a probability like any other, so a text with new
     characters can be scored.
+
+    Attributes:
+        characters: in the order of their ids.
+        end: the id of the end symbol, which ends each document and stands before each; None for running text, which
+            has no ends. The symbol is no character: `END` holds its place in `characters`, and a text that contains
+            `END` has an unknown character there.
     """
 
     characters: str
+    end: int | None = None
 
     def __post_init__(self) -> None:
         if not self.characters.startswith(UNKNOWN) or len(set(self.characters)) != len(self.characters):
             raise ValueError("a vocabulary is UNKNOWN followed by distinct characters")
+        if self.end is not None and self.characters.find(END) != self.end:
+            raise ValueError("the end symbol isn't where its id says")
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -40,7 +51,19 @@ class Vocabulary:
 
         Before: `UNKNOWN + "ehlo"`, extended by `"held up"`; after: `UNKNOWN + "ehlo" + " dpu"`.
         """
-        return Vocabulary(self.characters + "".join(sorted(set(text) - set(self.characters))))
+        return Vocabulary(self.characters + "".join(sorted(set(text) - set(self.characters))), self.end)
+
+    def with_end(self) -> "Vocabulary":
+        """Returns this vocabulary with an end symbol, which gets the next id unless there is one already.
+
+        Raises:
+            UserError: it has `END` as a character.
+        """
+        if self.end is not None:
+            return self
+        if END in self.characters:
+            raise UserError("the vocabulary of --init_from has U+FFFF as a character, so it can't get an end symbol")
+        return Vocabulary(self.characters + END, len(self))
 
     @property
     def dtype(self) -> str:
@@ -51,19 +74,44 @@ class Vocabulary:
     def _ids(self) -> np.ndarray:
         table = np.zeros(UNICODE_SIZE, self.dtype)
         table[code_points(self.characters)] = np.arange(len(self))
+        if self.end is not None:
+            table[ord(END)] = 0
         return table
 
     def encode(self, text: str) -> np.ndarray:
         """Returns the ids of a text, `dtype [len(text)]`. Before: `"hex"`; after: `[2, 1, 0]`, x being unknown."""
         return self._ids[code_points(text)]
 
+    def encode_whole(self, text: str) -> np.ndarray:
+        """Returns what a model reads and predicts of a whole text: a document stands between two end symbols.
+
+        Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3, 1]`; without: `[2, 1]`.
+        """
+        return self._framed(self.encode(text), after=1)
+
+    def encode_prompt(self, text: str) -> np.ndarray:
+        """Returns what a model reads before it continues a text; at least one id.
+
+        Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3]`; without: `[2, 1]`, and `START` for `""`.
+        """
+        return self._framed(self.encode(text if text or self.end is not None else START), after=0)
+
+    def _framed(self, ids: np.ndarray, *, after: int) -> np.ndarray:
+        return ids if self.end is None else np.pad(ids, (1, after), constant_values=self.end)
+
     def decode(self, ids: np.ndarray) -> str:
-        """Returns the text of ids; `UNKNOWN` stands for every character that had no id."""
-        return code_points(self.characters)[ids].tobytes().decode("utf-32-le")
+        """Returns the text of ids; `UNKNOWN` stands for every character that had no id, nothing for the end symbol."""
+        text = code_points(self.characters)[ids].tobytes().decode("utf-32-le")
+        return text if self.end is None else text.replace(END, "")
+
+    @property
+    def tokens(self) -> list[str]:
+        """What each id stands for: a character, or "" for the end symbol."""
+        return ["" if number == self.end else character for number, character in enumerate(self.characters)]
 
     def save(self, path: Path) -> None:
-        """Writes JSON: `{"characters": ["\\ufffd", "\\n", " ", …]}`, in the order of their ids."""
-        path.write_text(json.dumps({"characters": list(self.characters)}, indent=0) + "\n", encoding="utf-8")
+        """Writes JSON: `{"characters": ["\\ufffd", "\\n", " ", …]}`, in the order of ids; the end symbol is ""."""
+        path.write_text(json.dumps({"characters": self.tokens}, indent=0) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
@@ -73,10 +121,12 @@ class Vocabulary:
             UserError: the file is missing or isn't a vocabulary.
         """
         try:
-            characters = "".join(json.loads(path.read_text(encoding="utf-8"))["characters"])
+            tokens = json.loads(path.read_text(encoding="utf-8"))["characters"]
+            end = tokens.index("") if "" in tokens else None
+            characters = "".join(token or END for token in tokens)
             characters.encode()  # half a surrogate pair, which JSON allows, is no character
-            return cls(characters)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return cls(characters, end)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{path}: not a vocabulary ({error})") from error
 
 

@@ -13,7 +13,13 @@ from pipelines.vocabulary import Vocabulary
 
 
 def search(
-    step: sampling.Step, ids: tf.Tensor, states: Sequence[tf.Tensor], *, count: int, width: int
+    step: sampling.Step,
+    ids: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    *,
+    count: int,
+    width: int,
+    end: int | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the `width` likeliest texts found, int32 `[width, count]`, and their nats, float32 `[width]`.
 
@@ -26,12 +32,17 @@ def search(
         states: before that character is read, float32 `[1, H]` each.
         count: characters to write, at least 1.
         width: texts to keep.
+        end: id of the end symbol. A document that has ended stays as it is: only end symbols follow, at no cost.
     """
 
     def write(position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor) -> tuple:
         logits, states = step(ids, states)
         size = tf.shape(logits)[1]
-        continued = scores[:, None] + tf.nn.log_softmax(sampling.without_unknown(logits))
+        likelihoods = tf.nn.log_softmax(sampling.without_unknown(logits))
+        if end is not None:
+            nothing_more = tf.where(tf.range(size) == end, 0.0, -np.inf)
+            likelihoods = tf.where(((ids == end) & (position > 0))[:, None], nothing_more, likelihoods)
+        continued = scores[:, None] + likelihoods
         scores, best = tf.math.top_k(tf.reshape(continued, [-1]), width)
         rows, ids = best // size, best % size
         texts = tf.where(tf.range(count) == position, ids[:, None], tf.gather(texts, rows))
@@ -58,8 +69,8 @@ def likeliest_texts(
     Args:
         model: of `models.build`.
         vocabulary: its vocabulary.
-        prompt: what the texts continue; empty: a new line.
-        chars: characters of each, at least 1.
+        prompt: what the texts continue; empty: a new line, or the beginning of a document.
+        chars: characters of each, at least 1; a document may end earlier.
         width: texts to keep.
     """
 
@@ -69,10 +80,10 @@ def likeliest_texts(
     @tf.function
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         states = sampling.absorb(step, ids[:, :-1], tf.shape(ids)[1:] - 1, stepping.zero_states(model, 1))
-        found = [search(step, ids[:, -1], states, count=chars, width=beam) for beam in {width, 1}]
+        found = [search(step, ids[:, -1], states, count=chars, width=beam, end=vocabulary.end) for beam in {width, 1}]
         return tuple(tf.concat(parts, 0) for parts in zip(*found, strict=True))
 
-    ids = vocabulary.encode(prompt or sampling.START).astype(np.int32)
+    ids = vocabulary.encode_prompt(prompt).astype(np.int32)
     texts, nats = run(tf.constant(ids[None]))
     losses: dict[str, float] = {}
     for text, loss in zip(texts.numpy(), nats.numpy().tolist(), strict=True):

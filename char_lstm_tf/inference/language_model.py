@@ -17,6 +17,7 @@ from pipelines.sources import Reader
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 64  # texts written side by side
+LONGEST_DOCUMENT = 100_000  # characters after which a document ends that the model doesn't end
 
 
 class LanguageModel:
@@ -46,11 +47,21 @@ class LanguageModel:
         folder = RunFolder.find(path)
         return cls(*load(folder), folder.config.prompt_reader)
 
+    @property
+    def knows_documents(self) -> bool:
+        """Whether texts have a beginning and an end for this model."""
+        return self.vocabulary.end is not None
+
+    @property
+    def default_chars(self) -> int:
+        """How many characters to write: 500 of running text; a document ends by itself, or after so many."""
+        return LONGEST_DOCUMENT if self.knows_documents else 500
+
     def generate(
         self,
         prompts: Sequence[str],
         *,
-        chars: int = 500,
+        chars: int | None = None,
         temperature: float = 0.8,
         top_k: int = 0,
         top_p: float = 1.0,
@@ -60,8 +71,8 @@ class LanguageModel:
         """Returns what follows each prompt, without the prompt.
 
         Args:
-            prompts: what the texts continue. An empty prompt starts from a new line.
-            chars: characters of each text.
+            prompts: what the texts continue. An empty prompt starts from a new line, or begins a document.
+            chars: characters of each text. A model of documents may end one earlier. None: `default_chars`.
             temperature: below 1: safer; above 1: wilder; 0: the likeliest character every time.
             top_k: choose among this many of the likeliest characters; 0: among all.
             top_p: choose among the likeliest characters that together have this probability; 1: among all.
@@ -72,6 +83,7 @@ class LanguageModel:
         Raises:
             UserError: an argument is out of its range.
         """
+        chars = self.default_chars if chars is None else chars
         texts, seed = [], secrets.randbits(31) if seed is None else seed
         for start in range(0, len(prompts), ROWS):
             rows = prompts[start : start + ROWS]
@@ -118,31 +130,36 @@ class LanguageModel:
     def next_char(self, prompts: Sequence[str], *, k: int = 5) -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
 
-        The unknown character is never among them, so there are at most V - 1.
+        The unknown character is never among them, so there are at most V - 1. The end of a document is "".
         """
         if not prompts:
             return []
+        tokens = self.vocabulary.tokens
         probabilities = self._writer.next_probabilities(list(map(self.reader.prompt, prompts)))
         likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(k, len(self.vocabulary) - 1)]
-        return [
-            [(self.vocabulary.characters[id], float(row[id])) for id in ids]
-            for row, ids in zip(probabilities, likeliest, strict=True)
-        ]
+        return [[(tokens[id], float(row[id])) for id in ids] for row, ids in zip(probabilities, likeliest, strict=True)]
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Returns how well the model predicts each text. The first character has nothing before it and isn't scored."""
+        """Returns how well the model predicts each text, the end included if the model knows documents.
+
+        The first character of a running text has nothing before it and isn't scored.
+        """
         return [score for score, _ in self.losses(list(map(self.reader.prompt, texts)))]
 
     def losses(self, texts: Sequence[str], *, window: int = 0) -> list[tuple[Score, np.ndarray]]:
-        """Returns the score of each text and the loss of each character but the first, in nats, float32 `[N - 1]`.
+        """Returns the score of each text and the losses of its characters, in nats.
+
+        Losses are float32 `[N - 1]`, of all characters of a running text but the first, or `[N + 1]`, of all characters
+        of a document and of its end.
 
         Args:
             texts: each is read as it is, from a fresh state that is carried to its end.
             window: forget everything after this many characters and start again; 0: never.
         """
-        ids = [self.vocabulary.encode(text) for text in texts]
+        ids = [self.vocabulary.encode_whole(text) for text in texts]
+        documents = int(self.knows_documents)
         losses = self._scorer.nats_in_windows(ids, window) if window else self._scorer.nats_of_each(ids)
-        return [(Score.of(*row), row[2]) for row in zip(texts, ids, losses, strict=True)]
+        return [(Score.of(*row, documents=documents), row[2]) for row in zip(texts, ids, losses, strict=True)]
 
 
 def cut_at_stops(pieces: Iterator[list[str]], stops: Sequence[str]) -> Iterator[list[str]]:

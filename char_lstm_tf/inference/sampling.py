@@ -12,7 +12,6 @@ from pipelines.vocabulary import Vocabulary
 
 Step = Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
 
-START = "\n"  # the prompt of a text without one
 CHUNK = 200  # characters in a call of the compiled loop: some 5 ms at 2×128 units, of which 1 ms is the call
 PROMPT_CHUNK = 256  # characters of a prompt that one call reads
 
@@ -101,6 +100,7 @@ def generate(
     count: tf.Tensor,
     first: tf.Tensor,
     size: int | tf.Tensor | None = None,
+    end: int | None = None,
     seeds: tf.Tensor,
     temperature: tf.Tensor,
     top_k: tf.Tensor,
@@ -115,6 +115,7 @@ def generate(
         count: how many characters to write, int32.
         first: how many characters earlier calls have written, int64.
         size: columns of the result, for XLA, which must know it. Those from `count` on are 0. None: `count`.
+        end: id of the end symbol, after which a row has nothing of meaning (more of them, or 0). None: of running text.
         seeds: int64 `[B]`.
         temperature: as for `choose`, likewise `top_k` and `top_p`.
 
@@ -122,14 +123,23 @@ def generate(
         The ids written, int32 `[B, size]`, and the states before the last of them is read.
     """
 
+    def ended(position: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+        """Returns which rows have written their end; the end symbol before the first character begins a document."""
+        return (ids == end) & (first + tf.cast(position, tf.int64) > 0)
+
     def write(position: tf.Tensor, ids: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor) -> tuple:
         logits, states = step(ids, states)
         noise = uniform_noise(seeds, first + tf.cast(position, tf.int64))
-        ids = choose(without_unknown(logits), noise, temperature=temperature, top_k=top_k, top_p=top_p)
-        return position + 1, ids, written.write(position, ids), *states
+        chosen = choose(without_unknown(logits), noise, temperature=temperature, top_k=top_k, top_p=top_p)
+        if end is not None:
+            chosen = tf.where(ended(position, ids), end, chosen)
+        return position + 1, chosen, written.write(position, chosen), *states
+
+    def goes_on(position: tf.Tensor, ids: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+        return position < count if end is None else (position < count) & ~tf.reduce_all(ended(position, ids))
 
     _, _, written, *states = tf.while_loop(
-        lambda position, *_: position < count,
+        goes_on,
         write,
         (0, ids, tf.TensorArray(tf.int32, count if size is None else size, element_shape=ids.shape), *states),
     )
@@ -155,7 +165,7 @@ class Writer:
 
         @tf.function(jit_compile=True)
         def generate_chunk(ids: tf.Tensor, states: list[tf.Tensor], **options: tf.Tensor) -> tuple:
-            return generate(step, ids, states, size=CHUNK, **options)
+            return generate(step, ids, states, size=CHUNK, end=vocabulary.end, **options)
 
         @tf.function(jit_compile=True)
         def probabilities(ids: tf.Tensor, states: list[tf.Tensor]) -> tf.Tensor:
@@ -173,10 +183,10 @@ class Writer:
         top_k: int = 0,
         top_p: float = 1.0,
     ) -> Iterator[list[str]]:
-        """Yields the next characters of each row, some at a time, `chars` in all.
+        """Yields the next characters of each row, some at a time: `chars` in all, or of documents, up to their end.
 
         Args:
-            prompts: what the rows continue; empty: a new line.
+            prompts: what the rows continue; empty: a new line, or the beginning of a document.
             chars: characters to write, without the prompt.
             temperatures: one a row.
             seeds: one a row; the same seed writes the same text.
@@ -190,21 +200,25 @@ class Writer:
             "top_k": tf.fill([len(last)], top_k),
             "top_p": tf.fill([len(last)], float(top_p)),
         }
+        ended = np.zeros(len(prompts), bool)
         for first in range(0, chars, CHUNK):
+            if ended.any() and ended.all():
+                return
             count = min(CHUNK, chars - first)
             position = {"first": tf.constant(first, tf.int64), "count": tf.constant(count)}
             written, states = self._generate(last, states, **position, **options)
             last = written[:, count - 1]
-            rows = written.numpy()[: len(prompts), :count]
-            yield [self._vocabulary.decode(row) for row in rows]
+            rows = [before_end(row, self._vocabulary.end) for row in written.numpy()[: len(prompts), :count]]
+            yield ["" if done else self._vocabulary.decode(row) for row, done in zip(rows, ended, strict=True)]
+            ended |= [len(row) < count for row in rows]
 
     def next_probabilities(self, prompts: Sequence[str]) -> np.ndarray:
-        """Returns the probability of each character after each prompt, float32 `[B, V]`; 0 for the unknown one."""
+        """Returns the probability of each id after each prompt, float32 `[B, V]`; 0 for the unknown character."""
         return self._probabilities(*self._read(prompts)).numpy()[: len(prompts)]
 
     def _read(self, prompts: Sequence[str]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns the last id of each prompt, int32 `[B]`, and the states before it is read; B is filled up."""
-        texts = [self._vocabulary.encode(prompt or START).astype(np.int32) for prompt in prompts]
+        texts = [self._vocabulary.encode_prompt(prompt).astype(np.int32) for prompt in prompts]
         texts += [texts[0][-1:]] * (filled_up(len(texts)) - len(texts))
         states = stepping.zero_states(self._model, len(texts))
         for start in range(0, max(map(len, texts)) - 1, PROMPT_CHUNK):
@@ -212,6 +226,12 @@ class Writer:
             ids = np.stack([np.pad(part, (0, PROMPT_CHUNK - len(part))) for part in parts])
             states = self._absorb(tf.constant(ids), tf.constant(list(map(len, parts))), states)
         return tf.constant([text[-1] for text in texts]), states
+
+
+def before_end(ids: np.ndarray, end: int | None) -> np.ndarray:
+    """Returns the ids before the first end symbol; all, if there is none."""
+    found = np.flatnonzero(ids == end) if end is not None else []
+    return ids[: found[0]] if len(found) else ids
 
 
 def filled_up(count: int) -> int:

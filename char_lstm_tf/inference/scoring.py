@@ -1,5 +1,6 @@
 """How well a model predicts a text: one pass over it, with the state carried from its first to its last character."""
 
+import heapq
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from tqdm import tqdm
 
 from char_lstm_tf.inference.sampling import Step, filled_up
 from char_lstm_tf.models import stepping, windows
-from pipelines.id_range import IdRange
+from pipelines.corpus import DocumentRange, IdRange, Packed
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 units on two cores; 46,000 for one text
+MANY_ROWS, MANY = 64, 1000  # rows for at least so many texts
+READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory
 
 
 def perplexity(nats: float) -> float | None:
@@ -24,12 +27,24 @@ def perplexity(nats: float) -> float | None:
 
 @dataclass(frozen=True)
 class Score:
-    """The loss of a text, in nats. The first character has nothing before it and isn't scored."""
+    """The loss of texts, in nats.
+
+    The first character of a running text has nothing before it and isn't scored. Of a document, all characters are
+    scored, and its end too.
+
+    Attributes:
+        characters: how many predictions were scored. The end of a document counts as one.
+        nats: their sum.
+        words: separated by white space.
+        unknown_characters: characters that the vocabulary lacks.
+        documents: how many; 0 for running text.
+    """
 
     characters: int
     nats: float
     words: int
     unknown_characters: int
+    documents: int = 0
 
     @property
     def nats_per_char(self) -> float:
@@ -42,10 +57,10 @@ class Score:
         return self.nats_per_char / math.log(2)
 
     @classmethod
-    def of(cls, text: str, ids: np.ndarray, losses: np.ndarray) -> "Score":
-        """Returns the score of a text from the losses of its characters. Words are separated by white space."""
+    def of(cls, text: str, ids: np.ndarray, losses: np.ndarray, *, documents: int = 0) -> "Score":
+        """Returns the score of a text from its ids and the losses of all but the first of them."""
         nats = float(losses.sum(dtype=np.float64))
-        return cls(len(losses), nats, len(text.split()), int(np.count_nonzero(ids == 0)))
+        return cls(len(losses), nats, len(text.split()), int(np.count_nonzero(ids == 0)), documents)
 
     def __add__(self, other: "Score") -> "Score":
         """Returns the score of both texts together."""
@@ -54,11 +69,13 @@ class Score:
             self.nats + other.nats,
             self.words + other.words,
             self.unknown_characters + other.unknown_characters,
+            self.documents + other.documents,
         )
 
     def report(self) -> dict[str, float | None]:
         """Returns the measures under the names that `evaluate --json` prints; None for one that is infinite."""
         nats_per_word = self.nats / self.words if self.words else math.inf
+        of_documents = {"documents": self.documents, "nats_per_document": self.nats / max(self.documents, 1)}
         return {
             "characters": self.characters,
             "nats_per_char": self.nats_per_char,
@@ -67,6 +84,7 @@ class Score:
             "words": self.words,
             "perplexity_per_word": perplexity(nats_per_word),
             "unknown_characters": self.unknown_characters,
+            **(of_documents if self.documents else {}),
         }
 
 
@@ -76,6 +94,7 @@ def losses(
     targets: tf.Tensor,
     states: Sequence[tf.Tensor],
     length: tf.Tensor | None = None,
+    fresh: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Returns the loss of each target, in nats, float32 `[B, T]`, and the states after the last id.
 
@@ -85,9 +104,12 @@ def losses(
         targets: the character after each of them, int32 `[B, T]`.
         states: before the first id, float32 `[B, H]` each.
         length: ids of each row to read, int32; None: all T. The losses after them are 0.
+        fresh: where a text begins, so that the state is reset first, bool `[B, T]`; None: nowhere.
     """
 
     def read(position: tf.Tensor, nats: tf.TensorArray, *states: tf.Tensor) -> tuple:
+        if fresh is not None:
+            states = [tf.where(fresh[:, position, None], tf.zeros_like(state), state) for state in states]
         logits, new_states = step(ids[:, position], states)
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[:, position], logits)
         return position + 1, nats.write(position, loss), *new_states
@@ -102,10 +124,26 @@ def losses(
     return tf.transpose(nats.stack()), states
 
 
+def packed(lengths: Sequence[int], *, rows: int) -> list[list[int]]:
+    """Returns which texts to read in each row, one after the other, so that all rows end at about the same time.
+
+    The longest text comes first, and each goes to the row that is shortest so far.
+
+    Before: lengths 3 9 2 4, two rows; after: `[[1], [3, 0, 2]]`.
+    """
+    chosen: list[list[int]] = [[] for _ in range(rows)]
+    filled = [(0, row) for row in range(rows)]
+    for number in np.argsort(-np.asarray(lengths, np.int64), kind="stable").tolist():
+        length, row = heapq.heappop(filled)
+        chosen[row].append(number)
+        heapq.heappush(filled, (length + lengths[number], row))
+    return chosen
+
+
 class Scorer:
     """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it.
 
-    The loop is compiled for 1, 4 and 16 rows. Other numbers of rows are filled up.
+    Texts are packed into 1, 4, 16 or 64 rows, for which the loop is compiled, and each is read from a fresh state.
 
     Args:
         model: of `models.build`.
@@ -115,36 +153,59 @@ class Scorer:
 
     def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
         self._model, self._chunk = model, chunk
-        # The windows of one text fill a batch already. Those of 16 texts would take 500 MB at 40 characters.
-        self._rows = 1 if windows.reads_windows(model) else ROWS
-        self._spaces = np.array([character.isspace() for character in vocabulary.characters])
+        self._windows = windows.reads_windows(model)
+        self._spaces = np.array([token.isspace() for token in vocabulary.tokens])
+        self._end = vocabulary.end
         # XLA makes this loop ten times faster at one row, where nearly all of it is overhead.
         self._nats = tf.function(self._nats_of_chunk, jit_compile=True)
 
     def _nats_of_chunk(
-        self, ids: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor], length: tf.Tensor
+        self, ids: tf.Tensor, targets: tf.Tensor, fresh: tf.Tensor, states: list[tf.Tensor], length: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        if windows.reads_windows(self._model):  # no window waits for another, so they are read all at once
-            logits, state = windows.read(self._model, ids, *states)
+        if self._windows:  # no window waits for another, so they are read all at once
+            logits, state = windows.read(self._model, ids, *states, fresh=fresh)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
-        return losses(lambda ids, states: stepping.step(self._model, ids, states), ids, targets, states, length)
+        return losses(lambda ids, states: stepping.step(self._model, ids, states), ids, targets, states, length, fresh)
 
-    def nats_of_each(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def nats_of_each(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
         """Returns the loss of each character but the first, in nats, float32 `[N - 1]`, of several texts.
 
         Args:
             texts: ids, `[N]` each. Each text is read from a fresh state.
+            quiet: show no progress.
         """
         nats = [np.empty(max(len(ids) - 1, 0), np.float32) for ids in texts]
-        longest_first = sorted(range(len(texts)), key=lambda number: -len(texts[number]))  # they end together
-        with _progress_bar(sum(map(len, nats))) as progress:
-            for first in range(0, len(texts), self._rows):
-                group = longest_first[first : first + self._rows]
-                for start, _, chunk_nats in self._chunks([texts[number] for number in group]):
-                    for number, found in zip(group, chunk_nats, strict=True):
-                        nats[number][start : start + len(found)] = found
-                        progress.update(len(found))
+        # The windows of one row fill a batch already. Those of 16 rows would take 500 MB at 40 characters.
+        rows = 1 if self._windows else MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
+        groups = packed(list(map(len, nats)), rows=rows)
+        with _progress_bar(sum(map(len, nats)), disable=True if quiet else None) as progress:
+            found = self._nats_of_rows([[texts[number] for number in group] for group in groups], progress)
+        for group, row in zip(groups, found, strict=True):
+            edges = np.cumsum([0, *(len(nats[number]) for number in group)])
+            for number, start, end in zip(group, edges[:-1], edges[1:], strict=True):
+                nats[number][:] = row[start:end]
         return nats
+
+    def _nats_of_rows(self, rows: list[list[np.ndarray]], progress: tqdm) -> list[np.ndarray]:
+        """Returns the losses of the texts in each row, one after the other."""
+        texts = [[ids for ids in row if len(ids) > 1] for row in rows]
+        inputs = [_joined([ids[:-1] for ids in row]) for row in texts]
+        targets = [_joined([ids[1:] for ids in row]) for row in texts]
+        begins = [np.concatenate([np.arange(len(ids) - 1) == 0 for ids in row] or [np.zeros(0, bool)]) for row in texts]
+        found = [np.empty(len(row), np.float32) for row in inputs]
+        states = stepping.zero_states(self._model, len(rows))
+        longest = max(map(len, inputs))
+        # A loop may end early, but windows are read all at once.
+        size = min(self._chunk, filled_up(max(longest, 1))) if self._windows else self._chunk
+        for start in range(0, longest, size):
+            end = min(start + size, longest)
+            padded = [_rectangle(rows, start, size) for rows in (inputs, targets, begins)]
+            nats, states = self._nats(*map(tf.constant, padded), states, tf.constant(end - start))
+            for row, values in zip(found, nats.numpy(), strict=True):
+                part = row[start:end]
+                part[:] = values[: len(part)]
+                progress.update(len(part))
+        return found
 
     def nats_in_windows(self, texts: Sequence[np.ndarray], window: int) -> list[np.ndarray]:
         """Returns the losses of several texts as `nats_of_each` does, with the state reset after every `window`."""
@@ -155,43 +216,55 @@ class Scorer:
         nats = iter(self.nats_of_each(pieces))
         return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]
 
-    def score(self, ids: np.ndarray | IdRange) -> Score:
-        """Returns the sum over a text of at least two characters. A chunk of it is held in memory at a time."""
-        first = ids[:1]
-        nats, words, unknown = 0.0, int(~self._spaces[first[0]]), int(first[0] == 0)
-        with _progress_bar(len(ids) - 1, leave=False) as progress:
-            for _, (chunk,), (chunk_nats,) in self._chunks([ids]):
+    def score(self, ids: np.ndarray | IdRange | DocumentRange) -> Score:
+        """Returns the sum over a text of at least two characters, or over documents. Memory doesn't grow with either.
+
+        A running text is read in one pass from a fresh state; so is each document.
+        """
+        parts = ids.packed(size=READ_AT_ONCE) if isinstance(ids, DocumentRange) else None
+        return self._score_text(ids) if parts is None else self._score_documents(parts, len(ids.ids) - 1)
+
+    def _score_text(self, ids: np.ndarray | IdRange) -> Score:
+        nats, words, unknown = 0.0, int(~self._spaces[ids[:1][0]]), int(ids[:1][0] == 0)
+        states = stepping.zero_states(self._model, 1)
+        longest = len(ids) - 1
+        size = min(self._chunk, filled_up(max(longest, 1))) if self._windows else self._chunk
+        with _progress_bar(longest, leave=False) as progress:
+            for start in range(0, longest, size):
+                chunk = ids[start : start + size + 1]
+                read = [_rectangle([part], 0, size) for part in (chunk[:-1], chunk[1:], np.zeros(size, bool))]
+                losses, states = self._nats(*map(tf.constant, read), states, tf.constant(len(chunk) - 1))
                 spaces = self._spaces[chunk]
-                nats += chunk_nats.sum(dtype=np.float64)
+                nats += losses.numpy()[0, : len(chunk) - 1].sum(dtype=np.float64)
                 words += np.count_nonzero(spaces[:-1] & ~spaces[1:])
                 unknown += np.count_nonzero(chunk[1:] == 0)
-                progress.update(len(chunk_nats))
-        return Score(len(ids) - 1, float(nats), int(words), int(unknown))
+                progress.update(len(chunk) - 1)
+        return Score(longest, float(nats), int(words), int(unknown))
 
-    def _chunks(
-        self, texts: Sequence[np.ndarray | IdRange]
-    ) -> Iterator[tuple[int, list[np.ndarray], list[np.ndarray]]]:
-        """Reads texts side by side, each from a fresh state, a chunk at a time.
-
-        Yields:
-            Where the chunk starts, the ids of each text in it, the one after it included, and the losses of those
-            after the first.
-        """
-        longest = max(len(ids) - 1 for ids in texts)
-        rows = filled_up(len(texts))
-        # A loop may end early, but windows are read all at once.
-        size = min(self._chunk, filled_up(max(longest, 1))) if self._rows == 1 else self._chunk
-        states = stepping.zero_states(self._model, rows)
-        for start in range(0, longest, size):
-            parts = [ids[start : start + size + 1] for ids in texts]
-            padded = np.zeros([rows, size + 1], np.int32)
-            for row, part in enumerate(parts):
-                padded[row, : len(part)] = part
-            lengths = [max(len(part) - 1, 0) for part in parts]
-            read = tf.constant(padded[:, :-1]), tf.constant(padded[:, 1:])
-            nats, states = self._nats(*read, states, tf.constant(max(lengths)))
-            yield start, parts, [row[:length] for row, length in zip(nats.numpy(), lengths, strict=False)]
+    def _score_documents(self, parts: Iterator[Packed], characters: int) -> Score:
+        total = Score(0, 0.0, 0, 0)
+        with _progress_bar(characters, leave=False) as progress:
+            for part in parts:
+                documents = part.each()
+                nats = self.nats_of_each(documents, quiet=True)
+                gaps = self._spaces[part.ids] | (part.ids == self._end)
+                words, unknown = np.count_nonzero(gaps[:-1] & ~gaps[1:]), np.count_nonzero(part.ids == 0)
+                loss = sum(float(values.sum(dtype=np.float64)) for values in nats)
+                total += Score(len(part.ids) - 1, loss, int(words), int(unknown), len(documents))
+                progress.update(len(part.ids) - 1)
+        return total
 
 
-def _progress_bar(characters: int, **options: bool) -> tqdm:
-    return tqdm(total=characters, desc="scoring", unit=" chars", delay=2, disable=None, **options)
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
+
+
+def _rectangle(rows: Sequence[np.ndarray], start: int, size: int) -> np.ndarray:
+    """Returns `size` values of each row from `start` on, `[len(rows), size]`; 0 where a row has ended."""
+    parts = [row[start : start + size] for row in rows]
+    kind = bool if parts[0].dtype == bool else np.int32
+    return np.stack([np.pad(part.astype(kind), (0, size - len(part))) for part in parts])
+
+
+def _progress_bar(characters: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
+    return tqdm(total=characters, desc="scoring", unit=" chars", delay=2, disable=disable, leave=leave)

@@ -13,17 +13,25 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A text and the loss of each of its characters but the first.
+    """A text and the losses of its characters.
 
     Attributes:
-        name: of the file.
+        name: of the file or the document.
         text: N characters.
-        nats: float32 `[N - 1]`.
+        nats: float32 `[N - 1]`, of all characters but the first; or if `whole`, `[N + 1]`, of all and of the end.
+        whole: whether the text is a document, whose end is scored too.
     """
 
     name: str
     text: str
     nats: np.ndarray
+    whole: bool = False
+
+    def pairs(self) -> list[tuple[int, str, float]]:
+        """Returns position, character and loss of each that is scored; the character is "" for the end."""
+        first = 0 if self.whole else 1
+        characters = [*self.text[first:], ""] if self.whole else self.text[first:]
+        return list(zip(range(first, first + len(self.nats)), characters, self.nats.tolist(), strict=True))
 
 
 # Lower bounds in bits, and the colour of a character that costs at least that much, so that the model gave it a
@@ -33,16 +41,15 @@ COLOURS = ("#ffffff", "#fff6cf", "#ffe69a", "#ffcf70", "#ffb05e", "#ff9468", "#f
 
 
 def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
-    """Writes a line for each scored character: file, position from 0, the character as JSON, nats.
+    """Writes a line for each scored character: file, position from 0, the character as JSON, nats. An end is "".
 
     Before: `"the"`, `[2.5, 0.125]`; after: `f.txt\\t1\\t"h"\\t2.500000\\nf.txt\\t2\\t"e"\\t0.125000`.
     """
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write("file\tposition\tcharacter\tnats\n")
         for scored in texts:
-            for position, nats in enumerate(scored.nats.tolist(), start=1):
-                character = json.dumps(scored.text[position], ensure_ascii=False)
-                file.write(f"{scored.name}\t{position}\t{character}\t{nats:.6f}\n")
+            for position, character, nats in scored.pairs():
+                file.write(f"{scored.name}\t{position}\t{json.dumps(character, ensure_ascii=False)}\t{nats:.6f}\n")
 
 
 def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
@@ -68,13 +75,14 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
 
 
 def _spans(scored: ScoredText) -> Iterable[str]:
-    """Yields the text as HTML, with neighbours of the same colour in one element."""
+    """Yields the text as HTML, with neighbours of the same colour in one element; ■ is the end of a document."""
     levels = np.searchsorted(BITS, scored.nats / math.log(2), side="right") - 1
-    yield html.escape("\n" * (scored.text[0] == "\n") + scored.text[0])  # HTML ignores a line end after <pre>
-    position = 1
+    first = 0 if scored.whole else 1
+    yield html.escape("\n" * (scored.text[0] == "\n") + scored.text[:first])  # HTML ignores a line end after <pre>
+    text, position = scored.text + "■" * scored.whole, first
     for level, run in groupby(levels.tolist()):
         length = len(list(run))
-        part = html.escape(scored.text[position : position + length])
+        part = html.escape(text[position : position + length])
         # A line end has no width that could be coloured.
         yield f'<i class="c{level}">{part.replace(chr(10), "↵" + chr(10)) if level > 1 else part}</i>'
         position += length

@@ -12,8 +12,21 @@ from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
 
-def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False) -> keras.Model:
-    """Returns the model of a configuration, uncompiled; with `stream`, the one that carries state between batches."""
+def build(
+    config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False, end: int | None = None
+) -> keras.Model:
+    """Returns the model of a configuration, uncompiled.
+
+    Args:
+        config: sizes.
+        vocabulary_size: V.
+        stream: whether it carries state between batches.
+        trains: whether it will be trained for long, see `networks.stack`.
+        end: id of the end symbol, for a model to train on packed documents. Models that read windows need no reset:
+            their batches have nothing of earlier documents.
+    """
+    recurrent = config.architecture != "ngram" and not config.bidirectional
+    of_documents = {"end": end} if recurrent and end is not None else {}
     return networks.BUILD[config.architecture](
         config,
         vocabulary_size=vocabulary_size,
@@ -22,6 +35,7 @@ def build(config: Config, vocabulary_size: int, *, stream: bool = False, trains:
         window=config.window,
         stream_batch_size=config.batch_size if stream else None,
         trains=trains,
+        **of_documents,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import UserError
-from pipelines.id_range import IdRange
+from pipelines.corpus import IdRange
 
 CHUNK = 1 << 20  # characters in memory at a time
 MAX_NGRAMS = 10_000_000  # different n-grams of the highest order; counting them takes up to 1.2 GB
@@ -44,7 +44,9 @@ class Tables:
     share: np.ndarray
 
 
-def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tuple[np.ndarray, np.ndarray]:
+def count(
+    ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int, end: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the different n-grams of a text, int64, sorted, and how often each occurs, int64.
 
     It reads a chunk at a time and keeps the n-grams found so far in memory.
@@ -53,6 +55,7 @@ def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tup
         ids: the text.
         order: n.
         vocabulary_size: V.
+        end: id of the end symbol, of documents. What stands before it counts as id 0, in the contexts after it.
 
     Raises:
         UserError: the text is shorter than n, there are too many n-grams, or their numbers exceed 63 bits.
@@ -66,7 +69,9 @@ def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tup
     starts = range(0, len(ids) - order + 1, CHUNK)
     for start in tqdm(starts, "counting", unit=" MB", delay=2, leave=False, disable=None):
         chunk = ids[start : start + CHUNK + order - 1].astype(np.int64)
-        fresh.append(np.unique(_numbers(chunk, order, vocabulary_size), return_counts=True))
+        if end is not None and start == 0:
+            chunk = np.pad(chunk, (order - 2, 0))  # so that the beginning of the first document counts too
+        fresh.append(np.unique(_numbers(chunk, order, vocabulary_size, end), return_counts=True))
         if start == starts[-1] or sum(len(numbers) for numbers, _ in fresh) > len(found[0]):
             found, fresh = _merged([found, *fresh]), []  # twice as many each time, so there are few merges
             if len(found[0]) > MAX_NGRAMS:
@@ -76,12 +81,15 @@ def count(ids: IdRange | np.ndarray, *, order: int, vocabulary_size: int) -> tup
     return found
 
 
-def _numbers(ids: np.ndarray, order: int, vocabulary_size: int) -> np.ndarray:
-    """Before: ids 1 2 3 of n = 3, V = 10; after: 213, which is 3 after the context 1 2."""
+def _numbers(ids: np.ndarray, order: int, vocabulary_size: int, end: int | None) -> np.ndarray:
+    """Before: ids 1 2 3 of n = 3, V = 10; after: 213, which is 3 after the context 1 2. With end = 2: 203."""
     numbers = np.zeros(len(ids) - order + 1, np.int64)
-    for place in [*range(order - 2, -1, -1), order - 1]:
-        numbers = numbers * vocabulary_size + ids[place : place + len(numbers)]
-    return numbers
+    inside = np.ones(len(numbers), bool)  # whether the context so far belongs to the document of its last character
+    for place in range(order - 2, -1, -1):
+        context = ids[place : place + len(numbers)]
+        numbers = numbers * vocabulary_size + context * inside
+        inside &= context != end
+    return numbers * vocabulary_size + ids[order - 1 :]
 
 
 def _merged(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

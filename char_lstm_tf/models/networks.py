@@ -4,26 +4,18 @@ Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer
 """
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import encodings, recurrent
+from char_lstm_tf.models import documents, encodings, recurrent
 from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.models.ngram import build_ngram
 
-RECURRENT = {
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
-    "rnn": keras.layers.SimpleRNN,
-    "peephole": lambda units, *, kernel_initializer, **options: keras.layers.RNN(
-        PeepholeLSTMCell(units, kernel_initializer), **options
-    ),
-    "coupled": lambda units, *, kernel_initializer, **options: keras.layers.RNN(
-        CoupledLSTMCell(units, kernel_initializer), **options
-    ),
-}
+LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+CELLS = {"peephole": PeepholeLSTMCell, "coupled": CoupledLSTMCell}  # those without a layer of their own
 
 # Keras' Glorot initializer assumes that all V inputs of a one-hot vector are non-zero, when only one is, and that the
 # outputs of a layer have unit variance, which is far from true for an LSTM. Signals then start so small that a run of
@@ -46,6 +38,9 @@ def build_sequential(config: ModelConfig, **interface: Any) -> keras.Model:
     "Bidirectional Recurrent Neural Networks" (1997). Arguments as for `stack`.
     """
     inputs, layers = stack(config, **interface)
+    if interface.get("end") is not None:  # keras.Sequential can't tell its layers where documents begin
+        *_, logits = _outputs(inputs, layers, **interface)
+        return keras.Model(inputs, logits, name="sequential")
     model = keras.Sequential([inputs, *layers], name="sequential")
     if config.bidirectional:
         encodings.silence_unknown(layers[0], interface["vocabulary_size"])
@@ -59,17 +54,28 @@ def build_functional(config: ModelConfig, **interface: Any) -> keras.Model:
     from the input. Arguments as for `stack`.
     """
     inputs, (*below, logits) = stack(config, **interface)
-    hidden, outputs = inputs, []
-    for layer in below:
-        hidden = layer(hidden)
+    outputs = []
+    for layer, hidden in zip(below, _outputs(inputs, below, **interface), strict=True):
         if isinstance(layer, keras.layers.RNN):
             outputs.append(hidden)
         elif isinstance(layer, keras.layers.Dropout):
             outputs[-1] = hidden
-    if len(hidden.shape) == 2:  # for next_char, the last recurrent layer returns only its last output
+    if len(outputs[-1].shape) == 2:  # for next_char, the last recurrent layer returns only its last output
         outputs[:-1] = [output[:, -1] for output in outputs[:-1]]
     joined = keras.layers.Concatenate(name="skips")(outputs) if len(outputs) > 1 else outputs[0]
     return keras.Model(inputs, logits(joined), name="functional")
+
+
+def _outputs(
+    inputs: keras.KerasTensor, layers: Sequence[keras.Layer], *, end: int | None = None, **_: Any
+) -> Iterator[keras.KerasTensor]:
+    """Yields the output of each layer of a stack, on top of the one before."""
+    continues = None if end is None else documents.Continues(end, name="continues")(inputs)
+    hidden = inputs
+    for layer in layers:
+        told = continues is not None and isinstance(layer, keras.layers.RNN)
+        hidden = layer(hidden, mask=continues) if told else layer(hidden)
+        yield hidden
 
 
 BUILD = {"sequential": build_sequential, "functional": build_functional, "ngram": build_ngram}
@@ -84,6 +90,7 @@ def stack(
     window: int | None = None,
     stream_batch_size: int | None = None,
     trains: bool = False,
+    end: int | None = None,
 ) -> tuple[keras.KerasTensor, list[keras.Layer]]:
     """Returns the input and the layers in order. The last layer gives the logits.
 
@@ -97,8 +104,8 @@ def stack(
             None: any B, each window from a zero state.
         trains: whether it will be trained for long. Then `lstm` is `recurrent.LSTM`. Its weights fit Keras' own layer,
             which models that are kept and exported have.
+        end: id of the end symbol, for a model to train on packed documents: its layers start anew at each.
     """
-    fast = trains and config.cell == "lstm"
     inputs = encodings.character_input(
         vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
     )
@@ -107,7 +114,7 @@ def stack(
     for number, units in enumerate(config.units, start=1):
         last, both = number == len(config.units), config.bidirectional and number == 1
         # Bidirectional builds its layers again from their configuration, by names that Keras knows.
-        layer = (recurrent.LSTM if fast and not both else RECURRENT[config.cell])(
+        layer = _recurrent(config.cell, fast=trains and not both, in_documents=end is not None)(
             units,
             kernel_initializer=keras.initializers.RandomNormal(stddev=GATE_STDDEV / math.sqrt(variance)),
             return_sequences=target == "sequence" or not last,
@@ -123,3 +130,15 @@ def stack(
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
     layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
     return inputs, layers
+
+
+def _recurrent(cell: str, *, fast: bool, in_documents: bool) -> Callable[..., keras.layers.RNN]:
+    """Returns what makes a recurrent layer from its units and its options."""
+    layer = LAYERS.get(cell, keras.layers.RNN)
+    if fast and cell == "lstm":
+        layer = recurrent.LSTM
+    if in_documents:
+        layer = documents.starting_anew(layer)
+    if cell not in CELLS:
+        return layer
+    return lambda units, *, kernel_initializer, **options: layer(CELLS[cell](units, kernel_initializer), **options)

@@ -37,6 +37,9 @@ MIN_LOOP_STEPS = 4_000
 # fast and 2×256 units 1.05 to 1.1 times; 2×512 units were not faster.
 MAX_ONE_THREAD_UNITS = 256
 
+# What is taken off the input of a forget gate to make it exactly 0: tanh(x / 2) is -1 in float32 far before that.
+SHUT = 1e4
+
 compiled = partial(tf.function, jit_compile=True, autograph=False)
 
 
@@ -56,18 +59,34 @@ class LSTM(keras.layers.LSTM):
         training: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         """Returns the last output `[B, H]`, all outputs `[B, T, H]` and the states h and c after the window."""
-        if not (training and mask is None and self._is_plain() and has_only_cpus()):
-            return super().inner_loop(sequences, initial_state, mask=mask, training=training)
+        if training and mask is None and self.is_fast():
+            return self.read_window(sequences, initial_state)
+        return super().inner_loop(sequences, initial_state, mask=mask, training=training)
+
+    def read_window(
+        self, sequences: tf.Tensor, initial_state: list[tf.Tensor], *, continues: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Returns what `inner_loop` does, by the fast code.
+
+        Args:
+            sequences: `[B, T, I]`.
+            initial_state: h and c, `[B, H]` each.
+            continues: where the state is kept, bool `[B, T]`; elsewhere it is reset first. None: everywhere.
+        """
         values = sequences, *initial_state, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
         x, h, c, *weights = map(tf.convert_to_tensor, values)
         split = partial(split_rows, parts=group_count(x.shape[0]))
-        results = [lstm(*rows, *weights) for rows in zip(split(x), split(h), split(c), strict=True)]
+        rows = zip(split(x), split(h), split(c), strict=True)
+        kept = itertools.repeat(None) if continues is None else split(tf.cast(continues, x.dtype))
+        results = [lstm(*group, *weights, continues=part) for group, part in zip(rows, kept, strict=False)]
         outputs, h, c = (tf.concat(parts, axis=0) for parts in zip(*results, strict=True))
         return h, outputs, [h, c]
 
-    def _is_plain(self) -> bool:
+    def is_fast(self) -> bool:
+        """Returns whether the fast code can take a training step of this layer."""
         return (
-            self.activation is keras.activations.tanh
+            has_only_cpus()
+            and self.activation is keras.activations.tanh
             and self.recurrent_activation is keras.activations.sigmoid
             and self.use_bias
             and not (self.dropout or self.recurrent_dropout or self.go_backwards or self.unroll)
@@ -128,9 +147,15 @@ def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
     return tf.split(values, sizes)
 
 
-@tf.custom_gradient
 def lstm(
-    x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+    x: tf.Tensor,
+    h: tf.Tensor,
+    c: tf.Tensor,
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor,
+    *,
+    continues: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the outputs of an LSTM over a window, and its states after it.
 
@@ -141,23 +166,36 @@ def lstm(
         kernel: `[I, 4H]`.
         recurrent_kernel: `[H, 4H]`.
         bias: `[4H]`.
+        continues: 0 where h and c are reset before the input is read, and 1 elsewhere, `[B, T]`. None: 1 everywhere.
 
     Returns:
         Outputs `[B, T, H]`, and h and c after the window, `[B, H]` each.
     """
-    outputs, last_h, last_c, *kept = forward(x, h, c, kernel, recurrent_kernel, bias)
 
-    def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
-        grad_gates, *found = backward(x, h, c, recurrent_kernel, outputs, *kept, *upstream)
-        # A function of its own, so that it isn't computed for a one-hot input, whose gradient nothing needs.
-        return [input_gradient(grad_gates, kernel), *found]
+    @tf.custom_gradient
+    def read(x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *weights: tf.Tensor) -> tuple:
+        outputs, last_h, last_c, *kept = forward(x, h, c, *weights, continues)
 
-    return (outputs, last_h, last_c), gradient
+        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
+            kernel, recurrent_kernel, _ = weights
+            grad_gates, *found = backward(x, h, c, recurrent_kernel, outputs, *kept, *upstream, continues)
+            # A function of its own, so that it isn't computed for a one-hot input, whose gradient nothing needs.
+            return [input_gradient(grad_gates, kernel), *found]
+
+        return (outputs, last_h, last_c), gradient
+
+    return read(x, h, c, kernel, recurrent_kernel, bias)
 
 
 @compiled
 def forward(
-    x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+    x: tf.Tensor,
+    h: tf.Tensor,
+    c: tf.Tensor,
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor,
+    continues: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, ...]:
     """Returns outputs `[B, T, H]`, h and c after the window, and the gates and cell states for `backward`.
 
@@ -168,12 +206,19 @@ def forward(
     scale = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), units)
     projected = tf.einsum("bti,in->tbn", x, kernel * scale)
     recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
+    if continues is not None:
+        # A reset of c is a forget gate of 0, which the loop needn't know of; that of h is one more factor in it.
+        first, later = kept_by_step(continues)
+        shut = np.repeat(np.float32([0, SHUT, 0, 0]), units)
+        projected -= (1 - tf.concat([first[None], later[:-1]], axis=0)) * shut
+        h *= first
 
     def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, gates: tf.TensorArray, cells: tf.TensorArray) -> tuple:
         gate = tf.tanh(gates.read(t) + tf.matmul(h, recurrent_kernel) + bias) * scale + (1 - scale)
         i, f, g, o = tf.split(gate, 4, axis=1)
         c = f * c + i * g
-        return t + 1, o * tf.tanh(c), c, gates.write(t, gate), cells.write(t, c)
+        h = o * tf.tanh(c) if continues is None else o * tf.tanh(c) * later[t]
+        return t + 1, h, c, gates.write(t, gate), cells.write(t, c)
 
     cells = tf.TensorArray(tf.float32, steps, element_shape=[rows, units])
     start = [0, h, c, in_place_array(projected), cells]
@@ -194,6 +239,7 @@ def backward(
     grad_outputs: tf.Tensor,
     grad_h: tf.Tensor,
     grad_c: tf.Tensor,
+    continues: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, ...]:
     """Returns the gradients of: the gates before activation `[T, B, 4H]`, h, c, kernel, recurrent kernel, bias.
 
@@ -211,6 +257,7 @@ def backward(
         grad_outputs: gradient of the outputs.
         grad_h: gradient of h after the window.
         grad_c: gradient of c after the window.
+        continues: as for `lstm`. Where c is reset, f is 0, so nothing flows back through it.
     """
     steps, grad_outputs = tf.shape(x)[1], time_first(grad_outputs)
     i, f, g, o = tf.split(gates, 4, axis=2)
@@ -221,9 +268,11 @@ def backward(
     through_output = o * (1 - squashed * squashed)
     to_later = tf.concat([f[1:], tf.ones_like(f[:1])], axis=0)
     back = tf.transpose(recurrent_kernel)
+    if continues is not None:
+        first, later = kept_by_step(continues)
 
     def step(t: tf.Tensor, grad_h: tf.Tensor, grad_c: tf.Tensor, slopes: tf.TensorArray) -> tuple:
-        grad_h += grad_outputs[t]
+        grad_h = (grad_h if continues is None else grad_h * later[t]) + grad_outputs[t]
         grad_c = grad_c * to_later[t] + grad_h * through_output[t]
         grad_gates = tf.concat([grad_c, grad_c, grad_c, grad_h], axis=1) * slopes.read(t)
         return t - 1, tf.matmul(grad_gates, back), grad_c, slopes.write(t, grad_gates)
@@ -232,6 +281,9 @@ def backward(
     _, grad_h, grad_c, grad_gates = tf.while_loop(lambda t, *_: t >= 0, step, start, maximum_iterations=steps)
     grad_c, grad_gates = grad_c * f[0], grad_gates.stack()
     before = tf.concat([h[None], time_first(outputs)[:-1]], axis=0)
+    if continues is not None:
+        before *= tf.concat([first[None], later[:-1]], axis=0)
+        grad_h *= first
     # einsum, because XLA takes 1.2 to 1.7 times as long for a matrix product that reads the first matrix transposed.
     return (
         grad_gates,
@@ -247,6 +299,15 @@ def backward(
 def input_gradient(grad_gates: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Returns the gradient of the inputs, `[B, T, I]`, from that of the gates before activation, `[T, B, 4H]`."""
     return tf.einsum("tbn,in->bti", grad_gates, kernel)
+
+
+def kept_by_step(continues: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns which rows keep their state before the first step, `[B, 1]`, and after each step, `[T, B, 1]`.
+
+    After the last step of a window, all do: the next window resets them first if it has to.
+    """
+    kept = tf.transpose(continues)[..., None]
+    return kept[0], tf.concat([kept[1:], tf.ones_like(kept[:1])], axis=0)
 
 
 def in_place_array(values: tf.Tensor) -> tf.TensorArray:

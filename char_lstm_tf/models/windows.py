@@ -19,7 +19,9 @@ def reads_windows(model: keras.Model) -> bool:
     )
 
 
-def read(model: keras.Model, ids: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def read(
+    model: keras.Model, ids: tf.Tensor, state: tf.Tensor, *, fresh: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Reads `ids` from a state on, all their windows at once.
 
     Before: state `"the"`, ids `"re"` of a model of T = 3; the windows it reads: `"her"`, `"ere"`; after: state `"ere"`.
@@ -28,6 +30,7 @@ def read(model: keras.Model, ids: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tenso
         model: for which `reads_windows` holds.
         ids: int32 `[B, N]`, N at least 1.
         state: the T ids before them, float32 `[B, T]`.
+        fresh: where a text begins that must not see what is before it, bool `[B, N]`; None: nowhere.
 
     Returns:
         Logits of the character after each id, float32 `[B, N, V]`, and the new state.
@@ -35,7 +38,14 @@ def read(model: keras.Model, ids: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tenso
     size = state.shape[1]
     text = tf.concat([tf.cast(state[:, 1:], tf.int32), ids], axis=1)
     count = tf.shape(ids)[1]
-    windows = tf.gather(text, tf.range(count)[:, None] + tf.range(size), axis=1)
+    places = tf.range(count)[:, None] + tf.range(size)
+    windows = tf.gather(text, places, axis=1)
+    if fresh is not None:
+        # Where the text of each window begins; before the first beginning, somewhere before the state.
+        begins = tf.where(fresh, tf.range(count) + size - 1, -1)
+        begins = tf.scan(tf.maximum, tf.transpose(begins))
+        windows = tf.where(places >= tf.transpose(begins)[..., None], windows, 0)
+        text = tf.where(tf.range(tf.shape(text)[1]) >= begins[-1][:, None], text, 0)
     logits = predict(model, tf.reshape(windows, [-1, size]))
     new_state = tf.cast(text[:, -size:], tf.float32)
     return tf.reshape(logits, [-1, count, logits.shape[-1]]), tf.ensure_shape(new_state, state.shape)

@@ -34,6 +34,7 @@ class RunFolder:
         self.diverged = path / "diverged.txt"
         self.logs = path / "logs"
         self.checkpoints = path / "checkpoints"
+        self.shuffled = path / ".aside-epochs"  # documents in the order of an epoch, while a run trains
         self.appended = (self.training_log, self.speed_log, self.samples)  # files that grow epoch by epoch
 
     @classmethod
@@ -127,7 +128,10 @@ class RunFolder:
                     self._clean_up()
                 else:
                     self._start(config, vocabulary)
-                yield
+                try:
+                    yield
+                finally:
+                    remove(self.shuffled)
         except OSError as error:
             if self.started and error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

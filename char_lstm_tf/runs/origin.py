@@ -32,8 +32,11 @@ class Origin:
         return cls(folder, folder.config, Vocabulary.load(folder.vocabulary))
 
     def defaults(self) -> dict[str, Any]:
-        """Returns the flags that a new run takes over unless they are given: all sizes, the target and the window."""
-        return {name: getattr(self.config, name) for name in (*SIZES, "target", "window")}
+        """Returns the flags that a new run takes over unless they are given.
+
+        They are all sizes, the target, the window, and what a document is.
+        """
+        return {name: getattr(self.config, name) for name in (*SIZES, "target", "window", "documents")}
 
     def require_sizes(self, config: Config) -> None:
         """Checks that its weights fit another configuration.
@@ -45,3 +48,8 @@ class Origin:
             given, own = format_flag(getattr(config, name)), format_flag(getattr(self.config, name))
             if given != own:
                 raise UserError(f"--{name}={given}: {self.folder.path} has {own}; leave the flag out")
+        if config.documents == "text" != self.config.documents:
+            raise UserError(
+                f"--documents=text: {self.folder.path} was trained on documents (--documents={self.config.documents}) "
+                "and writes their ends; leave the flag out, or give files, lines or rows"
+            )

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from char_lstm_tf.models import stepping
 from char_lstm_tf.serving import warmup
-from char_lstm_tf.serving.signatures import Signatures
+from char_lstm_tf.serving.signatures import Signatures, code_points
 from pipelines.vocabulary import Vocabulary
 
 
@@ -35,9 +35,11 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
-    """Writes a line for each id, in order: the character's code point, and the character as JSON."""
+    """Writes a line for each id, in order: the character's code point, and the character as JSON; -1 and "" for the end
+    symbol."""
     path = folder / "vocabulary.tsv"
-    path.write_text("".join(f"{ord(character)}\t{json.dumps(character)}\n" for character in vocabulary.characters))
+    lines = zip(code_points(vocabulary), vocabulary.tokens, strict=True)
+    path.write_text("".join(f"{code_point}\t{json.dumps(token)}\n" for code_point, token in lines))
     return path
 
 

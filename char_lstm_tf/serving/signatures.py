@@ -11,27 +11,32 @@ import tensorflow as tf
 
 from char_lstm_tf.inference import sampling, scoring
 from char_lstm_tf.models import stepping
-from pipelines.vocabulary import Vocabulary
+from pipelines.vocabulary import START, Vocabulary
 
 Signature = tf.types.experimental.PolymorphicFunction
 
 SERVING_CHARS = 200  # characters that serving_default writes
 SERVING_TEMPERATURE = 0.8
+NO_CHARACTER = -1
 MAX_READ = 1_000_000  # rows × characters of the longest one; with 2×128 units a minute for one row
 MAX_CHARS = 100_000  # of one `generate`; with 2×128 units that takes 40 seconds for one row, two minutes for 64
+
+
+def code_points(vocabulary: Vocabulary) -> list[int]:
+    """Returns the code point of each id; `NO_CHARACTER` for the end symbol, which no text can contain."""
+    return [ord(token) if token else NO_CHARACTER for token in vocabulary.tokens]
 
 
 def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the ids of UTF-8 strings in the graph, int32 `[B, T]` padded with 0, and their lengths, int32 `[B]`.
 
-    Bytes that aren't UTF-8 become the unknown character, and an empty string a newline. More than `MAX_READ`
-    characters, padding included, are an error.
+    Bytes that aren't UTF-8 become the unknown character. More than `MAX_READ` characters, padding included, are an
+    error.
 
     Args:
         text: string `[B]`.
         table: from code points to ids, both int64.
     """
-    text = tf.where(text == "", sampling.START, text)
     code_points = tf.strings.unicode_decode(text, "UTF-8")
     padded = tf.reduce_prod(code_points.bounding_shape(out_type=tf.int64))
     few = require(padded <= MAX_READ, f"rows x characters must be at most {MAX_READ}", padded)
@@ -65,15 +70,30 @@ class Signatures:
 
     def __init__(self, model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable) -> None:
         self._model, self._table, self._size = model, table, len(vocabulary)
-        self._code_points = tf.constant([ord(character) for character in vocabulary.characters])
-        self._characters = tf.constant([character.encode() for character in vocabulary.characters])
+        self._end = vocabulary.end
+        self._code_points = tf.constant(code_points(vocabulary))
+        self._characters = tf.constant([token.encode() for token in vocabulary.tokens])
 
-    def _encode(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what `encode` does, unless the asset isn't the vocabulary that the weights were trained with."""
+    def _encode(self, text: tf.Tensor, *, whole: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what `encode` does, at least one id a row: of documents, the end symbol stands before each text.
+
+        An asset that isn't the vocabulary that the weights were trained with is an error.
+
+        Args:
+            text: string `[B]`; "" of a running text is a newline.
+            whole: whether the texts are complete, so that an end symbol follows each document.
+        """
         ids = self._table.lookup(tf.cast(self._code_points, tf.int64))
         same = ids == tf.range(self._size, dtype=tf.int64)
         with tf.control_dependencies([require(same, "assets/vocabulary.tsv must be that of this model", ids)]):
-            return encode(tf.identity(text), self._table)
+            if self._end is None:
+                return encode(tf.where(text == "", START, text), self._table)
+            ids, lengths = encode(tf.identity(text), self._table)
+        ids, lengths = tf.pad(ids, [[0, 0], [1, 1]], constant_values=self._end), lengths + 1
+        if whole:
+            places = tf.range(tf.shape(ids)[1])
+            ids, lengths = tf.where(places == lengths[:, None], self._end, ids), lengths + 1
+        return ids, lengths
 
     def all(self) -> dict[str, Signature]:
         """Returns every signature by its name."""
@@ -96,13 +116,19 @@ class Signatures:
         return tf.gather(ids, lengths - 1, batch_dims=1), states
 
     def _write(self, prompt: tf.Tensor, num_chars: tf.Tensor, **options: tf.Tensor) -> tf.Tensor:
-        """Returns `num_chars` characters that follow each prompt, string `[B]`; options as for `sampling.generate`."""
+        """Returns `num_chars` characters that follow each prompt, or those up to the end of the document, string `[B]`.
+
+        Options as for `sampling.generate`.
+        """
         ids, states = self._read(prompt)
         count = tf.reduce_max(
             tf.concat([num_chars, [1]], axis=0)
         )  # TensorFlow can't stack the result of a loop without steps
         first = tf.constant(0, tf.int64)
-        written, _ = sampling.generate(self._step, ids, states, count=count, first=first, **options)
+        written, _ = sampling.generate(self._step, ids, states, count=count, first=first, end=self._end, **options)
+        if self._end is not None:
+            before_end = tf.cumsum(tf.cast(written == self._end, tf.int32), axis=1) == 0
+            num_chars = tf.minimum(num_chars, tf.reduce_sum(tf.cast(before_end, tf.int32), axis=1))
         rows = tf.RaggedTensor.from_tensor(tf.gather(self._code_points, written), lengths=num_chars)
         return tf.strings.unicode_encode(rows, "UTF-8")
 
@@ -188,7 +214,7 @@ class Signatures:
             """Returns the k likeliest next characters, likeliest first, of the distribution `generate` draws from.
 
             K is the largest k of the batch. A row that asked for fewer is filled up with "" and 0. The unknown
-            character is never among them, so a row has at most V - 1.
+            character is never among them, so a row has at most V - 1. The end of a document is "", with a probability.
             """
             checks = [*require_rows(prompt, k=k), self._require_candidates("k", k)]
             with tf.control_dependencies(checks):
@@ -208,8 +234,11 @@ class Signatures:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
         def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
-            """Returns the mean loss of all characters but the first, and their number; 0 if there is none."""
-            ids, lengths = self._encode(text)
+            """Returns the mean loss and the number of characters that are scored; 0 if there is none.
+
+            They are all characters of a running text but the first, and all of a document and its end.
+            """
+            ids, lengths = self._encode(text, whole=True)
             ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack the result of a loop without steps
             states = stepping.zero_states(self._model, tf.shape(text)[0])
             losses, _ = scoring.losses(self._step, ids[:, :-1], ids[:, 1:], states)

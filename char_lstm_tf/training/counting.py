@@ -31,7 +31,8 @@ class CountingRun:
         self._config, self._folder, self._text = plan.config, plan.folder, text
         self._held_out, self._ids = text.held_out(), text.split("train")
         sizes = {"order": plan.config.order, "vocabulary_size": len(text.vocabulary)}
-        self._tables = kneser_ney.smooth(*kneser_ney.count(self._ids, **sizes), **sizes)
+        counted_ngrams = kneser_ney.count(self._ids, **sizes, end=text.vocabulary.end)
+        self._tables = kneser_ney.smooth(*counted_ngrams, **sizes)
         self._counted_in = time.monotonic() - self._started
         self.best = counted.counted_model(self._tables, **sizes)
 

@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -26,10 +27,16 @@ from char_lstm_tf.training.gradients import LogGradients
 from pipelines.batches import Batching, training_batch, training_batches
 from pipelines.corpus import Corpus
 from pipelines.files import written_aside
+from pipelines.shuffling import ShuffledDocuments
 
 
 class TrainingText:
     """A text as a run reads it.
+
+    Args:
+        config: the sizes.
+        text: the text.
+        shuffled: folder for the documents of an epoch in their order.
 
     Attributes:
         held_out: the parts to measure on, by name.
@@ -40,8 +47,10 @@ class TrainingText:
         UserError: the text is too short for the sizes.
     """
 
-    def __init__(self, config: Config, text: Corpus) -> None:
-        self._ids = text.split("train")
+    def __init__(self, config: Config, text: Corpus, *, shuffled: Path) -> None:
+        end, self._ids = text.vocabulary.end, text.split("train")
+        if end is not None and config.batch_order == "stream":  # shuffled windows have an order of their own
+            self._ids = ShuffledDocuments(text.document_split("train"), seed=config.seed, folder=shuffled)
         self._batching = Batching(
             config.batch_order,
             config.batch_size,
@@ -49,7 +58,12 @@ class TrainingText:
             stride=max(config.window_stride, 1),
             seed=config.seed,
         )
-        form = {"encoding": config.encoding, "target": config.target, "vocabulary_size": len(text.vocabulary)}
+        form = {
+            "encoding": config.encoding,
+            "target": config.target,
+            "vocabulary_size": len(text.vocabulary),
+            "end": end,
+        }
         self.batches = partial(training_batches, self._ids, self._batching, **form)
         self._batch = partial(training_batch, self._ids, self._batching, **form)
         self.steps_per_epoch = self._batching.steps_per_epoch(self._ids)
@@ -87,7 +101,7 @@ class Run:
         keras.utils.set_random_seed(config.seed)
         self._config, self._folder = config, plan.folder
         self._log = None if config.quiet else sys.stderr
-        self.text = TrainingText(config, text)
+        self.text = TrainingText(config, text, shuffled=plan.folder.shuffled)
         steps = min(self.text.steps_per_epoch * config.epochs, config.max_steps or math.inf)
         self.progress = Progress(text.folder.name, steps, self.text.steps_per_epoch)
         self.model = self._build(plan, text)
@@ -117,6 +131,7 @@ class Run:
             len(text.vocabulary),
             stream=config.batch_order == "stream",
             trains=recurrent.worth_compiling(self.progress.steps, config.window),
+            end=text.vocabulary.end,
         )
         if plan.origin and not (config.resume and plan.folder.newest_progress()):
             fine_tuning.give_weights(plan.origin, model, text.vocabulary)

@@ -39,6 +39,7 @@ def train(plan: Plan) -> dict:
             *text.sources,
             f"{text.characters:,} characters, {len(text.split('train')):,} of them for training, "
             f"{len(text.vocabulary) - 1} different ones",
+            *_document_lines(text, config),
             sep="\n",
             file=sys.stderr,
         )
@@ -64,6 +65,25 @@ def train(plan: Plan) -> dict:
     return metrics
 
 
+def _document_lines(text: corpus.Corpus, config: Config) -> list[str]:
+    """Returns what to say of documents: how many there are, and what was done to some of them."""
+    if text.vocabulary.end is None:
+        return []
+    parts = [f"{count:,} for {part}" for part, count in zip(corpus.SPLITS, text.documents, strict=True)]
+    lines = [f"{sum(text.documents):,} documents: {', '.join(parts)}; the end of each counts as a character"]
+    if text.duplicates:
+        done = "dropped" if config.deduplicate else "kept; --deduplicate drops them"
+        lines.append(f"{text.duplicates:,} documents repeat an earlier one ({done})")
+    if text.empty:
+        lines.append(f"{text.empty:,} empty documents were left out")
+    for part, count, share in zip(corpus.SPLITS, text.documents, config.split, strict=True):
+        if share and not count:
+            lines.append(
+                f"warning: no document fell into the {part} part (--split={share:g}); nothing is measured on it"
+            )
+    return lines
+
+
 def prepare_text(plan: Plan) -> corpus.Corpus:
     """Returns the text of a run as ids. Ids of the run it starts from stay the same.
 
@@ -77,6 +97,8 @@ def prepare_text(plan: Plan) -> corpus.Corpus:
     return corpus.prepare(
         find_sources(config),
         split=config.split,
+        documents=config.documents != "text",
+        deduplicate=config.deduplicate,
         max_vocabulary=config.max_vocabulary,
         folder=folder,
         known=plan.origin.vocabulary if plan.origin else None,
@@ -104,13 +126,15 @@ def find_sources(config: Config) -> list[sources.Source]:
     """Returns the sources of a configuration: files, books, a dataset, or else the language reference."""
     data_dir, mirror = _data_dir(config), config.mirror
     if config.text:
-        return [*sources.text_files(config.text, config.reader)]
+        form = {"documents": config.documents, "text_field": config.text_field}
+        return sources.text_documents(config.text, config.reader, **form)
+    source: sources.Source = sources.LanguageReference()
     if config.books:
-        return [datasets.books(config.books, data_dir=data_dir, mirror=mirror, max_books=config.max_books)]
+        source = datasets.books(config.books, data_dir=data_dir, mirror=mirror, max_books=config.max_books)
     if config.tfds:
         text_key = config.tfds_text_key
-        return [datasets.dataset(config.tfds, text_key=text_key, data_dir=data_dir, mirror=mirror)]
-    return [sources.LanguageReference()]
+        source = datasets.dataset(config.tfds, text_key=text_key, data_dir=data_dir, mirror=mirror)
+    return [sources.Lines(source) if config.documents == "lines" else source]
 
 
 def _data_dir(config: Config) -> Path:

@@ -18,6 +18,7 @@ class Document:
         replaced: bytes that the encoding lacks, each now U+FFFD.
         rules: rules of the cleaner that fired.
         removed: characters that they removed.
+        name: where it stands, such as `names.txt:3`; empty where it is all of its source.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Document:
     replaced: int = 0
     rules: tuple[str, ...] = ()
     removed: int = 0
+    name: str = ""
 
 
 class Source(Protocol):
@@ -51,9 +53,16 @@ def joined(documents: Iterable[Document]) -> Iterator[str]:
 
 @dataclass
 class SourceLine:
-    """What a source turned out to be, as a line for the user. It counts the documents that pass through `watch`."""
+    """What a source turned out to be, as a line for the user. It counts the documents that pass through `watch`.
+
+    Attributes:
+        name: of the source.
+        documents: whether each text is a document of its own, so that their number says something.
+    """
 
     name: str
+    documents: bool = False
+    count: int = 0
     characters: int = 0
     removed: int = 0
     replaced: int = 0
@@ -64,6 +73,7 @@ class SourceLine:
     def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
         """Yields the documents, and counts them."""
         for document in documents:
+            self.count += 1
             self.characters += len(document.text)
             self.removed += document.removed
             self.replaced += document.replaced
@@ -75,7 +85,8 @@ class SourceLine:
     def __str__(self) -> str:
         """Returns such as `a.txt: utf-8, 1,234 characters, "Chapter I"; cleaned: 56 removed (header, footer)`."""
         encodings = "".join(f"{encoding}, " for encoding in self.encodings)
-        line = f'{self.name}: {encodings}{self.characters:,} characters, "{self.first}"'
+        count = f"{self.count:,} documents, " if self.documents else ""
+        line = f'{self.name}: {encodings}{count}{self.characters:,} characters, "{self.first}"'
         if self.rules:
             line += f"; cleaned: {self.removed:,} characters removed ({', '.join(self.rules)})"
         if self.replaced:

@@ -10,7 +10,7 @@ from pipelines.gutenberg import cleaning
 from pipelines.options import has_raw_bytes
 from pipelines.sources.documents import Document
 
-_HTML = re.compile(r"(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+HTML = re.compile(r"(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Reader:
         text, encoding, replaced = decode(data, encoding=self.encoding, expected=self.expected, name=name)
         if not self.clean:
             return Document(_with_plain_newlines(text), encoding, replaced)
-        if _HTML.match(text):
+        if HTML.match(text):
             raise UserError(f"{name}: an HTML page, not plain text; convert it, or read its tags too with --noclean")
         cleaned = cleaning.clean(text)
         return Document(cleaned.text, encoding, replaced, cleaned.rules, cleaned.dropped)

@@ -1,9 +1,9 @@
 """Files, folders and globs → text files."""
 
+import dataclasses
 import glob
 import hashlib
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,10 @@ from pathlib import Path
 from pipelines import UserError
 from pipelines.files import path_of
 from pipelines.gutenberg import cleaning
-from pipelines.sources.documents import Document
+from pipelines.sources import large_files, rows
+from pipelines.sources.documents import Document, Source
+from pipelines.sources.lines import Lines
 from pipelines.sources.reading import Reader
-
-# Bytes without which the cleaner changes line ends and accents alone, so that its version doesn't matter
-_CLEANED = re.compile(rb"utenberg|\[illustra|\[picture|transcri|e-?text", re.IGNORECASE)
-
 
 _AS_USUAL = Reader()
 
@@ -44,22 +42,37 @@ class TextFile:
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the bytes, and how they are read."""
-        data = self._bytes()
         how = f"{self.reader.encoding} {self.reader.clean}"
-        if self.reader.clean and _CLEANED.search(data):
+        if self._is_large:
+            with self.path.open("rb") as file:
+                digest, traces = (
+                    hashlib.file_digest(file, "sha256"),
+                    large_files.found_in(self.path, large_files.TRACES),
+                )
+        else:
+            data = self._bytes()
+            digest, traces = hashlib.sha256(data), large_files.TRACES.search(data) is not None
+        if self.reader.clean and traces:
             how += f" cleaner {cleaning.VERSION}"
-        return f"{hashlib.sha256(data).hexdigest()} {how}"
+        return f"{digest.hexdigest()} {how}"
 
     def documents(self) -> Iterator[Document]:
-        """Yields the text.
+        """Yields the text, a large one in pieces that end where a line ends.
 
         Raises:
             UserError: the file can't be read, is empty, or isn't text in its encoding.
         """
+        if self._is_large and large_files.is_plain(self.path, self.reader):
+            yield from large_files.pieces(self.path, self.reader)
+            return
         data = self._bytes()
         if not data.strip():
             raise UserError(f"--text={self.path}: the file is empty")
         yield self.reader.read(data, name=self.name)
+
+    @property
+    def _is_large(self) -> bool:
+        return self.piped is None and self.path.is_file() and self.path.stat().st_size > large_files.LARGE
 
     def _bytes(self) -> bytes:
         try:
@@ -68,13 +81,37 @@ class TextFile:
             raise UserError(f"--text={self.path}: {error.strerror}") from error
 
 
-def text_files(patterns: Sequence[str], reader: Reader = _AS_USUAL) -> list[TextFile]:
+def text_documents(
+    patterns: Sequence[str], reader: Reader = _AS_USUAL, *, documents: str = "text", text_field: str = "text"
+) -> list[Source]:
+    """Returns the sources that `--text` means, each with its documents.
+
+    Args:
+        patterns: as for `text_files`. A folder stands for its tables if rows are asked for.
+        reader: how to read them. Tables are not cleaned, but accents are composed.
+        documents: `lines` or `rows`: each of these is a document. `text`, `files`: each file.
+        text_field: the column of rows with the text, see `Rows`.
+
+    Raises:
+        UserError: as for `text_files`.
+    """
+    if documents == "rows":
+        tables = text_files(patterns, dataclasses.replace(reader, clean=False), suffixes=rows.SUFFIXES)
+        return [rows.Rows(table, text_field, compose=reader.clean) for table in tables]
+    files = text_files(patterns, reader)
+    return [Lines(file) for file in files] if documents == "lines" else [*files]
+
+
+def text_files(
+    patterns: Sequence[str], reader: Reader = _AS_USUAL, *, suffixes: tuple[str, ...] = (".txt",)
+) -> list[TextFile]:
     """Returns the files that `--text` means, in the given order and each once. Empty files of a folder are left out.
 
     Args:
-        patterns: each is a file, a pipe, a folder (all its `*.txt` files, at any depth, sorted; hidden folders are left
-            out) or a glob, or several of them separated by commas.
+        patterns: each is a file, a pipe, a folder (all its files of these suffixes, at any depth, sorted; hidden
+            folders are left out) or a glob, or several of them separated by commas.
         reader: how to read them.
+        suffixes: of the files of a folder.
 
     Raises:
         UserError: one of them matches no file, or files can't be read. The message names all of these.
@@ -82,7 +119,7 @@ def text_files(patterns: Sequence[str], reader: Reader = _AS_USUAL) -> list[Text
     paths: dict[Path, None] = {}
     for pattern in patterns:
         for part in [pattern] if Path(pattern).exists() else filter(None, pattern.split(",")):
-            paths |= dict.fromkeys(_matches(part))
+            paths |= dict.fromkeys(_matches(part, suffixes))
     if len(paths) == 1:
         return [_text_file(path, reader) for path in paths]
     problems, empty = [], []
@@ -108,12 +145,13 @@ def _text_file(path: Path, reader: Reader) -> TextFile:
     return TextFile(path, reader, path.read_bytes() if piped else None)
 
 
-def _matches(pattern: str) -> list[Path]:
+def _matches(pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
     path = path_of(pattern)
     if path.is_dir():
-        found = sorted(_files_below(path))
+        found = sorted(_files_below(path, suffixes))
         if not found:
-            raise UserError(f"--text={pattern}: no *.txt file in this folder; name the files, or give a glob")
+            kinds = ", ".join(f"*{suffix}" for suffix in suffixes)
+            raise UserError(f"--text={pattern}: no {kinds} file in this folder; name the files, or give a glob")
         return found
     if path.exists():
         return [path]
@@ -123,12 +161,15 @@ def _matches(pattern: str) -> list[Path]:
     return found
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Yields the *.txt files below a folder, by way of links too, but not of hidden folders such as checkpoints."""
+def _files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Yields the files of these suffixes below a folder, by way of links too.
+
+    Hidden folders, such as those of checkpoints, are left out.
+    """
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]  # links may circle
         if real not in seen:
-            yield from (Path(place, name) for name in names if name.lower().endswith(".txt"))
+            yield from (Path(place, name) for name in names if name.lower().endswith(suffixes))
         seen.add(real)

@@ -7,8 +7,9 @@ import tensorflow as tf
 from conftest import command, verse
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.evaluate import EvaluateConfig, check_outputs, read_texts
+from char_lstm_tf.evaluate import EvaluateConfig, check_outputs, reader_for
 from pipelines import UserError
+from pipelines.sources import TextFile
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +84,17 @@ def test_texts_are_read_as_the_training_text_was_unless_told_otherwise(tmp_path)
     file = tmp_path / "x.txt"
     content = unicodedata.normalize("NFD", "*** START OF THE PROJECT GUTENBERG EBOOK X ***\nÉté à Évian\n" * 9)
     file.write_text(content, encoding="utf-8")
-    asked = EvaluateConfig(text=(str(file),))
-    assert read_texts(asked, Config(name="x", clean=False))[1] == [content]
-    assert read_texts(asked, Config(name="x"))[1] != [content]
-    assert read_texts(EvaluateConfig(text=(str(file),), clean=True), Config(name="x", clean=False))[1] != [content]
+
+    def read(run, **options):
+        (document,) = TextFile(file, reader_for(EvaluateConfig(**options), run)).documents()
+        return document.text
+
+    assert read(Config(name="x", clean=False)) == content
+    assert read(Config(name="x")) != content
+    assert read(Config(name="x", clean=False), clean=True) != content
     greek = "Καλημέρα κόσμε\n"
     file.write_bytes(greek.encode("cp1253"))
-    assert read_texts(asked, Config(name="x", text_encoding="cp1253"))[1] == [greek]
+    assert read(Config(name="x", text_encoding="cp1253")) == greek
 
 
 def test_unknown_characters_are_warned_of(evaluated, trained, tmp_path):

@@ -11,7 +11,7 @@ from char_lstm_tf.models import networks, stepping
 V = 11
 SMALL = {"units": (8, 6, 4), "embedding_size": 5, "dropout": 0.5}
 STACKS = ["sequential", "functional"]
-KINDS = list(itertools.product(STACKS, networks.RECURRENT, ["one_hot", "embedding"]))
+KINDS = list(itertools.product(STACKS, networks.OUTPUT_VARIANCE, ["one_hot", "embedding"]))
 
 
 def build(architecture, cell="lstm", encoding="one_hot", **options):
@@ -53,7 +53,7 @@ def test_steps_give_the_logits_of_one_full_pass(ids, architecture, cell, encodin
     np.testing.assert_allclose(logits if target == "sequence" else logits[:, -1], full_pass(model, ids), atol=1e-5)
 
 
-@pytest.mark.parametrize(("architecture", "cell"), list(itertools.product(STACKS, networks.RECURRENT)))
+@pytest.mark.parametrize(("architecture", "cell"), list(itertools.product(STACKS, networks.OUTPUT_VARIANCE)))
 def test_a_stream_equals_one_long_pass_and_steps_leave_it_alone(ids, architecture, cell):
     model = build(architecture, cell, stream_batch_size=3, window=5)
     plain = build(architecture, cell)
@@ -73,7 +73,7 @@ def test_dropout_is_between_layers_and_off_outside_training(ids, architecture):
     assert np.abs(model(inputs, training=True) - model(inputs, training=True)).max() > 0.01
 
 
-@pytest.mark.parametrize("cell", networks.RECURRENT)
+@pytest.mark.parametrize("cell", networks.OUTPUT_VARIANCE)
 @pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
 def test_gates_of_every_layer_start_with_sums_of_the_same_size(cell, encoding):
     keras.utils.set_random_seed(0)

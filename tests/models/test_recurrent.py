@@ -25,9 +25,9 @@ def passes(monkeypatch):
     """How often the fast way was taken, whatever the answer."""
     calls, lstm = [], recurrent.lstm
 
-    def counted(*arguments):
+    def counted(*arguments, **options):
         calls.append(arguments)
-        return lstm(*arguments)
+        return lstm(*arguments, **options)
 
     monkeypatch.setattr(recurrent, "lstm", counted)
     return calls
@@ -310,13 +310,14 @@ def kernels_of_loops(function, *arguments):
         ]
 
 
-def test_a_step_of_a_loop_is_eight_kernels_at_most_which_xla_runs_one_after_the_other():
+@pytest.mark.parametrize("continues", [None, tf.ones([8, 16])], ids=["running text", "documents"])
+def test_a_step_of_a_loop_is_eight_kernels_at_most_which_xla_runs_one_after_the_other(continues):
     rows, steps, inputs, units = 8, 16, 66, 128
     x, outputs = tf.zeros([rows, steps, inputs]), tf.zeros([rows, steps, units])
     h, cells = tf.zeros([rows, units]), tf.zeros([steps, rows, units])
     gates, kernel = tf.zeros([steps, rows, 4 * units]), tf.zeros([units, 4 * units])
-    forward = recurrent.forward, x, h, h, tf.zeros([inputs, 4 * units]), kernel, tf.zeros([4 * units])
-    backward = recurrent.backward, x, h, h, kernel, outputs, gates, cells, outputs, h, h
+    forward = recurrent.forward, x, h, h, tf.zeros([inputs, 4 * units]), kernel, tf.zeros([4 * units]), continues
+    backward = recurrent.backward, x, h, h, kernel, outputs, gates, cells, outputs, h, h, continues
     for kernels in (*kernels_of_loops(*forward), *kernels_of_loops(*backward)):
         assert len(kernels) <= 8, kernels
 

@@ -3,6 +3,7 @@
 Later callbacks read what earlier ones add to the logs.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,10 @@ from char_lstm_tf.inference.scoring import Scorer, perplexity
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training import pictures
 from pipelines import UserError
+from pipelines.corpus import DocumentRange, IdRange
 from pipelines.files import written_aside
-from pipelines.id_range import IdRange
+
+SAMPLE_DOCUMENTS = 8  # of a sample; at two temperatures, 16 rows
 
 
 class ResetStates(keras.callbacks.Callback):
@@ -83,7 +86,7 @@ class Measure(keras.callbacks.Callback):
     `learning_rate` is that of the next batch.
     """
 
-    def __init__(self, scorer: Scorer, ids: np.ndarray | IdRange | None) -> None:
+    def __init__(self, scorer: Scorer, ids: np.ndarray | IdRange | DocumentRange | None) -> None:
         super().__init__()
         self._scorer, self._ids = scorer, ids
 
@@ -182,19 +185,28 @@ class SampleText(keras.callbacks.Callback):
 
 
 def write_samples(writer: Writer, config: Config, epoch: int, losses: dict[str, float], *, path: Path) -> None:
-    """Writes samples under a heading with the epoch, counted from 0, and its losses. Arguments as for `SampleText`."""
-    rows, prompt = len(config.sample_temperatures), config.prompt_reader.prompt(config.prompt)
+    """Writes samples under a heading with the epoch, counted from 0, and its losses. Arguments as for `SampleText`.
+
+    Of documents, a sample is as many of them as there are in `sample_chars` characters, but at least one and at most
+    `SAMPLE_DOCUMENTS`.
+    """
+    temperatures, prompt = config.sample_temperatures, config.prompt_reader.prompt(config.prompt)
+    count = 1 if config.documents == "text" else SAMPLE_DOCUMENTS
+    rows = [(temperature, config.seed + number) for temperature in temperatures for number in range(count)]
     pieces = writer.write(
-        [prompt] * rows,
+        [prompt] * len(rows),
         chars=config.sample_chars,
-        temperatures=config.sample_temperatures,
-        seeds=[config.seed] * rows,
+        temperatures=[temperature for temperature, _ in rows],
+        seeds=[seed for _, seed in rows],
     )
-    shown = ", ".join(f"{name} {losses[name]:.4f}" for name in ("loss", "val_loss") if name in losses)
-    report = f"\n━━ epoch {epoch + 1}: {shown} (nats a character), prompt {prompt!r}\n"
-    texts = map("".join, zip(*pieces, strict=True))
-    for temperature, text in zip(config.sample_temperatures, texts, strict=True):
-        report += f"── temperature {temperature}\n{prompt}{text}\n"
+    measured = ", ".join(f"{name} {losses[name]:.4f}" for name in ("loss", "val_loss") if name in losses)
+    report = f"\n━━ epoch {epoch + 1}: {measured} (nats a character), prompt {prompt!r}\n"
+    texts = list(map("".join, zip(*pieces, strict=True)))
+    for temperature, first in zip(temperatures, range(0, len(rows), count), strict=True):
+        own = texts[first : first + count]
+        written = itertools.accumulate((len(text) for text in own), initial=0)
+        shown = [text for text, before in zip(own, written, strict=False) if before < config.sample_chars]
+        report += f"── temperature {temperature}\n" + "".join(f"{prompt}{text}\n" for text in shown)
     if not config.quiet:
         print(report, flush=True)
     with path.open("a", encoding="utf-8") as file:

@@ -27,8 +27,12 @@ class IdRange:
         start, stop, _ = part.indices(len(self))
         count, offset = max(stop - start, 0), (self.begin + start) * np.dtype(self.dtype).itemsize
         ids = np.fromfile(self.path, self.dtype, count, offset=offset)
-        self._require(len(ids) == count)
+        self.require(len(ids) == count)
         return ids
+
+    def of_epoch(self, epoch: int) -> "IdRange":
+        """Returns what an epoch of training reads: the same each time, as running text has its order."""
+        return self
 
     def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
         """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64.
@@ -38,9 +42,10 @@ class IdRange:
         size = np.dtype(self.dtype).itemsize
         with self.path.open("rb", buffering=0) as file:
             read = [os.pread(file.fileno(), length * size, (self.begin + start) * size) for start in starts.tolist()]
-        self._require(all(len(window) == length * size for window in read))
+        self.require(all(len(window) == length * size for window in read))
         return np.frombuffer(b"".join(read), self.dtype).reshape(len(starts), length)
 
-    def _require(self, is_whole: bool) -> None:
+    def require(self, is_whole: bool) -> None:
+        """Raises OSError unless all that was asked for could be read."""
         if not is_whole:
             raise OSError(errno.EIO, "shorter than when the run started", str(self.path))

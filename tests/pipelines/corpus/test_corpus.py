@@ -5,6 +5,7 @@ import pytest
 from conftest import FakeSource
 
 from pipelines import UserError, corpus
+from pipelines.corpus import spool
 from pipelines.sources import Document
 
 
@@ -58,7 +59,7 @@ def test_a_limited_vocabulary_keeps_the_most_frequent_characters_of_training(tmp
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
 def test_the_size_of_chunks_changes_nothing(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(corpus, "CHUNK", chunk)
+    monkeypatch.setattr(spool, "CHUNK", chunk)
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 300))) + "zyx" * 50
     prepared = prepare(tmp_path, text, split=(1, 0, 0))
     assert prepared.vocabulary.characters == "\ufffd" + "".join(sorted(set(text)))

@@ -1,0 +1,138 @@
+"""How much of what a model wrote is its own, and how much it copied from its training text."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipelines.corpus import Corpus, Packed
+
+CHUNK = 1 << 20  # characters of the training text in memory at a time
+_BASE = np.uint64(0x9E3779B97F4A7C15 | 1)  # odd; of the polynomial that hashes a run of characters, modulo 2^64
+
+
+def originality(texts: Sequence[str], corpus: Corpus) -> dict:
+    """Returns what is new in texts, beside the training split of a corpus.
+
+    Returns:
+        `samples`; `distinct`: how many differ; `new`: how many of all are no training document, or of running text, do
+        not occur in it; `share_distinct` and `share_new`; `longest_copied_run`: the length of the longest part of a
+        sample that occurs in the training text, and `copied`, that part; `mean_length`, `shortest` and `longest` of the
+        samples, and the same of the training documents.
+    """
+    count, distinct = len(texts), set(texts)
+    run = longest_copied_run(sorted(distinct), corpus)
+    documents = _Documents(corpus, distinct)
+    known = documents.known
+    if corpus.vocabulary.end is None:
+        encoded = {text: corpus.vocabulary.encode(text) for text in distinct if len(text) <= len(run)}
+        known = {text for text, ids in encoded.items() if _common([ids], corpus, len(ids)) is not None}
+    new = sum(text not in known for text in texts)
+    lengths = list(map(len, texts))
+    found = {
+        "samples": count,
+        "distinct": len(distinct),
+        "share_distinct": len(distinct) / count,
+        "new": new,
+        "share_new": new / count,
+        "longest_copied_run": len(run),
+        "copied": run,
+        "mean_length": sum(lengths) / count,
+        "shortest": min(lengths),
+        "longest": max(lengths),
+    }
+    return found | documents.lengths()
+
+
+class _Documents:
+    """The training documents, read once.
+
+    Attributes:
+        known: which of the texts are training documents.
+    """
+
+    def __init__(self, corpus: Corpus, texts: set[str]) -> None:
+        self.known: set[str] = set()
+        self._count, self._sum, self._shortest, self._longest = 0, 0, 0, 0
+        if corpus.vocabulary.end is None:
+            return
+        encoded = {corpus.vocabulary.encode(text).tobytes(): text for text in texts}
+        sizes = {len(key) for key in encoded}
+        for part in corpus.document_split("train").packed(size=CHUNK):
+            self._measure(part)
+            for ids in part.each():
+                inside = ids[1:-1]
+                if inside.nbytes in sizes and (key := inside.tobytes()) in encoded:
+                    self.known.add(encoded[key])
+
+    def _measure(self, part: Packed) -> None:
+        lengths = np.diff(part.places) - 1
+        shortest = int(lengths.min())
+        self._shortest = min(self._shortest, shortest) if self._count else shortest
+        self._longest = max(self._longest, int(lengths.max()))
+        self._count += len(lengths)
+        self._sum += int(lengths.sum())
+
+    def lengths(self) -> dict:
+        """Returns the lengths of the training documents; {} of running text."""
+        if not self._count:
+            return {}
+        return {
+            "training_documents": self._count,
+            "training_mean_length": self._sum / self._count,
+            "training_shortest": self._shortest,
+            "training_longest": self._longest,
+        }
+
+
+def longest_copied_run(texts: Sequence[str], corpus: Corpus) -> str:
+    """Returns the longest part of any of the texts that occurs in the training split, "" if no character does.
+
+    If a part of some length occurs, shorter ones do. So the length is doubled until no part of it occurs, and then
+    found by bisection. Runs of a length are compared by a hash of 64 bits, and a hash that occurs is checked.
+    """
+    ids = [corpus.vocabulary.encode(text) for text in texts]
+    longest = max(map(len, ids), default=0)
+    best = np.zeros(0, corpus.vocabulary.dtype)
+    while len(best) < longest and (found := _common(ids, corpus, min(2 * len(best) or 1, longest))) is not None:
+        best = found
+    low, high = len(best), min(2 * len(best), longest)
+    while low + 1 < high:
+        length = (low + high) // 2
+        found = _common(ids, corpus, length)
+        if found is None:
+            high = length
+        else:
+            best, low = found, length
+    return corpus.vocabulary.decode(best)
+
+
+def _common(texts: Sequence[np.ndarray], corpus: Corpus, length: int) -> np.ndarray | None:
+    """Returns a part of so many ids that texts and training split have in common; None if there is none."""
+    long_enough = [ids for ids in texts if len(ids) >= length]
+    own: dict[int, np.ndarray] = {}
+    for ids in long_enough:
+        for place, hashed in enumerate(_hashes(ids, length).tolist()):
+            if ids[place : place + length].all():  # the unknown character is no copy
+                own.setdefault(hashed, ids[place : place + length])
+    wanted = np.array(sorted(own), np.uint64)
+    for chunk in _chunks(corpus, length):
+        hashes = _hashes(chunk, length)
+        for place in np.flatnonzero(np.isin(hashes, wanted)).tolist():
+            part = chunk[place : place + length]
+            if np.array_equal(part, own[int(hashes[place])]):
+                return part
+    return None
+
+
+def _chunks(corpus: Corpus, length: int) -> Iterator[np.ndarray]:
+    ids = corpus.split("train")
+    for start in range(0, max(len(ids) - length + 1, 0), CHUNK):
+        yield ids[start : start + CHUNK + length - 1]
+
+
+def _hashes(ids: np.ndarray, length: int) -> np.ndarray:
+    """Returns a hash of each run of `length` ids, uint64 `[len(ids) - length + 1]`: a polynomial modulo 2^64."""
+    sums = np.zeros(len(ids) - length + 1, np.uint64)
+    for place in range(length):
+        sums = sums * _BASE + ids[place : place + len(sums)].astype(np.uint64) + np.uint64(1)
+    return sums

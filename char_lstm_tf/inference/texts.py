@@ -1,0 +1,93 @@
+"""The texts to measure a model on: files as a whole, documents of files in groups, or lines as they come."""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from pipelines import UserError, sources
+
+AT_ONCE = 1 << 20  # characters of documents in memory at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A text to score, and what its row calls it."""
+
+    name: str
+    text: str
+
+
+def read_texts(found: Sequence[sources.Source]) -> list[Text]:
+    """Returns the text of each file, and says on stderr how it was read.
+
+    Raises:
+        UserError: a file can't be read, or has nothing to score.
+    """
+    texts = []
+    for source in found:
+        line = sources.SourceLine(source.name)
+        texts.append(Text(source.name, "".join(sources.joined(line.watch(source.documents())))))
+        print(line, file=sys.stderr)
+        if len(texts[-1].text) < 2:
+            raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
+    return texts
+
+
+def read_documents(found: Sequence[sources.Source]) -> Iterator[Text]:
+    """Yields the documents of all files, and says on stderr how each file was read. Empty ones are left out.
+
+    Raises:
+        UserError: a file can't be read, or there is no document.
+    """
+    count = 0
+    for source in found:
+        line, empty = sources.SourceLine(source.name, documents=True), 0
+        for document in line.watch(source.documents()):
+            if document.text.strip():
+                yield Text(document.name or source.name, document.text)
+                count += 1
+            else:
+                empty += 1
+        print(line, file=sys.stderr)
+        if empty:
+            print(f"{source.name}: {empty:,} empty documents were left out", file=sys.stderr)
+    if not count:
+        raise UserError(f"no document in {', '.join(source.name for source in found)}")
+
+
+def in_groups(texts: Iterable[Text]) -> Iterator[list[Text]]:
+    """Yields texts in groups of some million characters, so that memory doesn't grow with a file."""
+    group: list[Text] = []
+    size = 0
+    for text in texts:
+        group.append(text)
+        size += len(text.text) + 1
+        if size >= AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def lines_as_they_come(stream: BinaryIO, reader: sources.Reader) -> Iterator[list[Text]]:
+    """Yields the lines of a stream, as many as there are at the time; empty ones are left out."""
+    number, waiting = 0, b""
+    encoding = reader.encoding or reader.expected or "utf-8"
+    while True:
+        read = os.read(stream.fileno(), 1 << 16)
+        *lines, waiting = (waiting + read).split(b"\n") if read else [waiting, b""]
+        texts = []
+        for line in lines:
+            number += 1
+            try:
+                text = reader.prompt(line.decode(encoding, "replace")).rstrip("\n")
+            except LookupError:
+                raise UserError(f"--text_encoding={encoding}: Python doesn't know this encoding; try utf-8") from None
+            if text.strip():
+                texts.append(Text(f"-:{number}", text))
+        if texts:
+            yield texts
+        if not read:
+            return

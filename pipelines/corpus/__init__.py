@@ -1,0 +1,8 @@
+"""A text as ids on disk, split into training, validation and test."""
+
+from pipelines.corpus.documents import DocumentRange, Packed
+from pipelines.corpus.id_range import IdRange
+from pipelines.corpus.preparing import prepare
+from pipelines.corpus.stored import SPLITS, Corpus
+
+__all__ = ["SPLITS", "Corpus", "DocumentRange", "IdRange", "Packed", "prepare"]

@@ -1,0 +1,56 @@
+"""The documents of one part of a text, on disk."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pipelines.corpus.id_range import IdRange
+
+CHUNK = 1 << 16  # documents whose places are in memory at a time
+
+
+class Packed(NamedTuple):
+    """Documents side by side: `end, document, end, document, … end`.
+
+    Attributes:
+        ids: `[N]`.
+        places: where the end symbols are, int64 `[documents + 1]`.
+    """
+
+    ids: np.ndarray
+    places: np.ndarray
+
+    def each(self) -> list[np.ndarray]:
+        """Returns the ids of each document with the end symbols around it."""
+        return [self.ids[start : end + 1] for start, end in zip(self.places[:-1], self.places[1:], strict=True)]
+
+
+@dataclass(frozen=True)
+class DocumentRange:
+    """Documents in a row, each between end symbols. Two neighbours share the one between them.
+
+    Attributes:
+        ids: of all of them, the first end symbol included.
+        ends: the places of the end symbols in `ids`, int64; one more than there are documents.
+    """
+
+    ids: IdRange
+    ends: IdRange
+
+    def __len__(self) -> int:
+        """The number of documents."""
+        return max(len(self.ends) - 1, 0)
+
+    def packed(self, *, size: int) -> Iterator[Packed]:
+        """Yields some documents at a time: about `size` ids, or a single document that is longer."""
+        for first in range(0, len(self), CHUNK):
+            places = self.ends[first : first + CHUNK + 1]
+            start = 0
+            while start < len(places) - 1:
+                stop = int(np.searchsorted(places, places[start] + size, side="right")) - 1
+                stop = max(stop, start + 1)
+                ids = self.ids[places[start] : places[stop] + 1]
+                yield Packed(ids, places[start : stop + 1] - places[start])
+                start = stop

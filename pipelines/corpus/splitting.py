@@ -1,0 +1,111 @@
+"""Documents → training, validation and test, by a hash of each text.
+
+So the same text never stands in two parts, and neither the order of the documents nor other documents matter.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.corpus import spool
+from pipelines.corpus.id_range import IdRange
+from pipelines.corpus.spool import ProvisionalIds
+from pipelines.sources import Document
+from pipelines.vocabulary import END, UNKNOWN
+
+
+def text_hash(text: str) -> int:
+    """Returns 64 bits of BLAKE2b of a text."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def part_of(text_hash: int, split: Sequence[float]) -> int:
+    """Returns which part a document belongs to, as an index of `split`, the shares of the parts."""
+    share = text_hash / 2**64
+    within = [part for part, edge in enumerate(accumulate(split)) if share < edge]
+    return (
+        within[0] if within else max(part for part, size in enumerate(split) if size)
+    )  # the shares may add up to less
+
+
+class SpooledPart:
+    """The documents of a part, spooled as `END, document, END, document, … END`.
+
+    Attributes:
+        ids: provisional ids of all, once `close` was called.
+        is_first: of each document, whether no earlier one has the same text, bool; likewise.
+    """
+
+    def __init__(self, path: Path, ids: ProvisionalIds) -> None:
+        self._path, self._provisional = path, ids
+        self._texts: list[str] = [""]  # so that the first document has an end symbol before it
+        self._hashes: list[int] = []
+        self._waiting = 0
+        self._file, self._hash_file = path.open("wb"), path.with_suffix(".hashes").open("wb")
+
+    def add(self, text: str, text_hash: int) -> None:
+        """Adds a document."""
+        self._texts.append(text)
+        self._hashes.append(text_hash)
+        self._waiting += len(text)
+        if self._waiting >= spool.CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        text = "".join(text + END for text in self._texts)
+        for start in range(0, len(text), spool.CHUNK):
+            self._file.write(self._provisional.of(text[start : start + spool.CHUNK]).tobytes())
+        self._hash_file.write(np.array(self._hashes, np.uint64).tobytes())
+        self._texts, self._hashes, self._waiting = [], [], 0
+
+    def close(self) -> None:
+        """Finishes the files."""
+        self._flush()
+        self._file.close()
+        self._hash_file.close()
+        self.ids = IdRange(self._path, "uint32", 0, self._path.stat().st_size // 4)
+        hashes = self._path.with_suffix(".hashes")
+        self.is_first = first_of_each(IdRange(hashes, "uint64", 0, hashes.stat().st_size // 8))
+
+
+def spool_documents(
+    documents: Iterable[Document], split: Sequence[float], folder: Path, ids: ProvisionalIds
+) -> tuple[list[SpooledPart], int]:
+    """Returns the parts, and how many documents had nothing but white space and were left out."""
+    parts = [SpooledPart(folder / f"part-{number}", ids) for number in range(len(split))]
+    empty = 0
+    for document in documents:
+        text = document.text
+        if not text or text.isspace():
+            empty += 1
+            continue
+        if END in text:
+            text = text.replace(END, UNKNOWN)
+        hashed = text_hash(text)
+        parts[part_of(hashed, split)].add(text, hashed)
+    for part in parts:
+        part.close()
+    return parts, empty
+
+
+def first_of_each(values: IdRange) -> np.ndarray:
+    """Returns which of the values no earlier one equals, bool `[len(values)]`. It sorts a million of them at a time.
+
+    Before: `7 8 7 7`; after: `True True False False`.
+    """
+    first = np.zeros(len(values), bool)
+    buckets = 1 + len(values) // spool.CHUNK
+    for bucket in range(buckets):
+        places, found = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
+        for start in range(0, len(values), spool.CHUNK):
+            chunk = values[start : start + spool.CHUNK]
+            inside = np.flatnonzero(chunk % np.uint64(buckets) == bucket)
+            places.append(inside + start)
+            found.append(chunk[inside])
+        _, earliest = np.unique(np.concatenate(found), return_index=True)
+        first[np.concatenate(places)[earliest]] = True
+    return first

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from conftest import FakeSource
+
+from pipelines import corpus
+from pipelines.batches import Batching, training_batch, training_batches
+from pipelines.shuffling import ShuffledDocuments
+
+TEXTS = [chr(97 + number % 26) * (1 + number % 7) + str(number) for number in range(200)]
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    return corpus.prepare([FakeSource(TEXTS)], split=(1, 0, 0), folder=tmp_path, documents=True)
+
+
+@pytest.fixture
+def shuffled(prepared, tmp_path):
+    return ShuffledDocuments(prepared.document_split("train"), seed=5, folder=tmp_path / "epochs")
+
+
+def documents(prepared, ids):
+    text = "".join(token or "|" for token in np.array(prepared.vocabulary.tokens, object)[ids[:]])
+    assert text[0] == text[-1] == "|"
+    return text[1:-1].split("|")
+
+
+def test_an_epoch_has_every_document_once_in_an_order_of_its_own(prepared, shuffled):
+    orders = [documents(prepared, shuffled.of_epoch(epoch)) for epoch in range(3)]
+    assert all(sorted(order) == sorted(TEXTS) for order in orders)
+    assert orders[0] != orders[1] != orders[2]
+    assert orders[0] != TEXTS
+
+
+def test_the_order_depends_on_the_seed_and_the_epoch_alone(prepared, shuffled, tmp_path):
+    again = ShuffledDocuments(prepared.document_split("train"), seed=5, folder=tmp_path / "again")
+    other = ShuffledDocuments(prepared.document_split("train"), seed=6, folder=tmp_path / "other")
+    assert np.array_equal(again.of_epoch(7)[:], shuffled.of_epoch(7)[:])
+    assert not np.array_equal(other.of_epoch(7)[:], shuffled.of_epoch(7)[:])
+
+
+def test_the_files_of_two_epochs_are_kept(shuffled, tmp_path):
+    for epoch in (0, 1, 2, 3):
+        shuffled.of_epoch(epoch)
+    assert sorted(path.name for path in (tmp_path / "epochs").iterdir()) == ["epoch-2.bin", "epoch-3.bin"]
+
+
+def test_a_batch_is_the_same_whatever_step_the_dataset_starts_at(prepared, shuffled):
+    batching = Batching("stream", batch_size=3, window=10)
+    form = {"encoding": "embedding", "target": "sequence", "vocabulary_size": len(prepared.vocabulary)}
+    steps = 2 * batching.steps_per_epoch(shuffled) + 3
+    whole = list(training_batches(shuffled, batching, **form, steps=steps))
+    resumed = list(training_batches(shuffled, batching, **form, steps=steps, first_step=steps - 5))
+    assert len(whole) == steps
+    for (inputs, targets), (again, again_targets) in zip(whole[-5:], resumed, strict=True):
+        assert np.array_equal(inputs, again)
+        assert np.array_equal(targets, again_targets)
+    alone, _ = training_batch(shuffled, batching, **form, step=steps - 1)
+    assert np.array_equal(alone, whole[-1][0])
+    assert not np.array_equal(whole[0][0], whole[batching.steps_per_epoch(shuffled)][0])
+
+
+def test_a_window_for_one_prediction_has_nothing_of_earlier_documents(prepared):
+    ids, end = prepared.split("train"), prepared.vocabulary.end
+    batching = Batching("shuffled", batch_size=64, window=12)
+    form = {"encoding": "embedding", "target": "next_char", "vocabulary_size": len(prepared.vocabulary), "end": end}
+    inputs, targets = training_batch(ids, batching, **form, step=0)
+    whole = "".join(token or "|" for token in np.array(prepared.vocabulary.tokens, object)[ids[:]])
+    cut = 0
+    for row, target in zip(inputs.numpy(), np.argmax(targets, -1), strict=True):
+        last = np.flatnonzero(row == end)
+        if len(last):
+            assert len(last) == 1
+            assert not row[: last[-1]].any()
+            cut += 1
+        document = "".join(prepared.vocabulary.tokens[number] or "|" for number in [*row[row > 0], target])
+        assert document in whole
+    assert cut > 20
