@@ -174,7 +174,8 @@ def lstm(
 
     @tf.custom_gradient
     def read(x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *weights: tf.Tensor) -> tuple:
-        outputs, last_h, last_c, *kept = forward(x, h, c, *weights, continues)
+        # A persistent tape would ask for the gradient of the compiled loop itself, which XLA doesn't have.
+        outputs, last_h, last_c, *kept = forward(*map(tf.stop_gradient, (x, h, c, *weights)), continues)
 
         def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
             kernel, recurrent_kernel, _ = weights

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.models import stepping
+from char_lstm_tf.models.documents import Continues
 from char_lstm_tf.training.pictures import GRADIENT_COLUMNS, draw_reach
 from pipelines.files import written_aside
 
@@ -66,7 +67,7 @@ class GradientProbe:
         with tf.GradientTape(persistent=True) as tape:
             vectors = self._read(inputs)
             tape.watch(vectors)
-            logits = self._rest(vectors, training=True)
+            logits = self._rest(vectors, inputs)
             loss = model.compute_loss(x=inputs, y=targets, y_pred=logits, training=True)
             sequence = logits.shape.rank == 3
             last_logits, last_targets = (logits[:, -1], targets[:, -1]) if sequence else (logits, targets)
@@ -84,12 +85,19 @@ def _sizes(gradients: list[tf.Tensor]) -> tf.Tensor:
     return tf.stack([[tf.norm(g) for g in gradients], [tf.reduce_max(tf.abs(g)) for g in gradients]])
 
 
-def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], keras.Model]:
-    """Returns the part that turns a model's inputs into vectors `[B, T, D]`, and the model that reads them."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Embedding):
-            return layer, keras.Model(layer.output, model.outputs[0])
-    return tf.identity, model
+def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], Callable[..., tf.Tensor]]:
+    """Returns what turns a model's inputs into vectors `[B, T, D]`, and the rest, which reads vectors and inputs.
+
+    A model of documents sees in its inputs where documents begin.
+    """
+    embedding = next((layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)), None)
+    if embedding is None:
+        return tf.identity, lambda vectors, inputs: model(vectors, training=True)
+    if any(isinstance(layer, Continues) for layer in model.layers):
+        both = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
+        return embedding, lambda vectors, inputs: both([vectors, inputs], training=True)
+    rest = keras.Model(embedding.output, model.outputs[0])
+    return embedding, lambda vectors, inputs: rest(vectors, training=True)
 
 
 def _disturbed(model: keras.Model) -> list[keras.Variable]:
