@@ -20,9 +20,7 @@ characters are scored, and its end too, which counts as one. --sort prints the m
 """
 
 import dataclasses
-import functools
 import json
-import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -180,24 +178,22 @@ class Evaluation:
                 kept = []
         for rank, (text, score) in enumerate(sorted(kept, key=lambda row: -row[1].nats_per_char), start=1):
             self._print_document(text, score, rank)
-        if self._total and (
-            warning := unknown_warning(self._total.unknown_characters, self._total.characters, where="all")
-        ):
-            print(warning, file=sys.stderr)
+        if total := self._total:
+            warning = unknown_warning(total.unknown_characters, total.characters, where="all documents")
+            print(warning, end="\n" if warning else "", file=sys.stderr)
 
     def _print_document(self, text: Text, score: "Score", rank: int = 0) -> None:
+        """Prints the row of a document: all of a line or of a table's row, the first words of a file."""
+        is_file = self._config.documents == "files"
         if self._config.json:
             facts = {"document": text.name, "nats": score.nats, "characters": score.characters}
             facts |= {"nats_per_char": score.nats_per_char, "unknown_characters": score.unknown_characters}
             facts |= {"rank": rank} if rank else {}
-            print(json.dumps(facts | {"text": text.text}, ensure_ascii=False))
+            print(json.dumps(facts if is_file else facts | {"text": text.text}, ensure_ascii=False))
             return
-        shown = (
-            text.text if self._config.documents != "files" else f"{text.name}: {' '.join(text.text[:SHOWN].split())}"
-        )
-        row = COLUMNS.format(
-            f"{score.nats:,.2f}", f"{score.characters:,}", f"{score.nats_per_char:.4f}", format_flag(shown)
-        )
+        shown = f"{text.name}: {' '.join(text.text[:SHOWN].split())}" if is_file else text.text
+        numbers = f"{score.nats:,.2f}", f"{score.characters:,}", f"{score.nats_per_char:.4f}"
+        row = COLUMNS.format(*numbers, format_flag(shown))
         print(f"{rank:>7}{row}" if rank else row)
 
     def _score(self, texts: Sequence[Text]) -> list["Score"]:
@@ -208,7 +204,8 @@ class Evaluation:
         scores = [score for score, _ in found]
         if self._config.documents != "text":
             scores = [dataclasses.replace(score, documents=1) for score in scores]
-        self._total = functools.reduce(operator.add, scores, self._total) if self._total else sum_of(scores)
+        for score in scores:
+            self._total = score if self._total is None else self._total + score
         if self._config.tsv or self._config.html:
             whole = self._model.knows_documents
             self._scored += [
@@ -238,11 +235,6 @@ class Evaluation:
         print(
             f"{self._total.characters / self._seconds:,.0f} characters a second, compilation included", file=sys.stderr
         )
-
-
-def sum_of(scores: Sequence["Score"]) -> "Score":
-    """Returns the score of all texts together; there is at least one."""
-    return functools.reduce(operator.add, scores)
 
 
 def check_outputs(config: EvaluateConfig, texts: Sequence[str]) -> None:

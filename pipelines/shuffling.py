@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from pipelines.corpus import DocumentRange, IdRange
 from pipelines.files import written_aside
@@ -54,7 +55,8 @@ class ShuffledDocuments:
         size = np.dtype(self.dtype).itemsize
         with path.open("wb") as out, documents.ids.path.open("rb", buffering=0) as ids:
             out.write(documents.ids[:1].tobytes())  # the end symbol before the first document
-            for start in range(0, count, CHUNK):
+            starts = range(0, count, CHUNK)
+            for start in tqdm(starts, "shuffling", unit=f" × {CHUNK:,} documents", delay=2, leave=False, disable=None):
                 places = tf.range(start, min(start + CHUNK, count), dtype=tf.int64)
                 chosen = tf.random.experimental.index_shuffle(places, [self._seed, epoch], max_index=count - 1).numpy()
                 edges = documents.ends.windows(chosen, length=2) + documents.ids.begin + 1

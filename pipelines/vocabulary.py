@@ -87,17 +87,17 @@ class Vocabulary:
 
         Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3, 1]`; without: `[2, 1]`.
         """
-        return self._framed(self.encode(text), after=1)
+        return self._after_end(self.encode(text), [self.end])
 
     def encode_prompt(self, text: str) -> np.ndarray:
         """Returns what a model reads before it continues a text; at least one id.
 
         Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3]`; without: `[2, 1]`, and `START` for `""`.
         """
-        return self._framed(self.encode(text if text or self.end is not None else START), after=0)
+        return self._after_end(self.encode(text if text or self.end is not None else START), [])
 
-    def _framed(self, ids: np.ndarray, *, after: int) -> np.ndarray:
-        return ids if self.end is None else np.pad(ids, (1, after), constant_values=self.end)
+    def _after_end(self, ids: np.ndarray, what_follows: list) -> np.ndarray:
+        return ids if self.end is None else np.array([self.end, *ids.tolist(), *what_follows], ids.dtype)
 
     def decode(self, ids: np.ndarray) -> str:
         """Returns the text of ids; `UNKNOWN` stands for every character that had no id, nothing for the end symbol."""

@@ -188,10 +188,7 @@ class Scorer:
 
     def _nats_of_rows(self, rows: list[list[np.ndarray]], progress: tqdm) -> list[np.ndarray]:
         """Returns the losses of the texts in each row, one after the other."""
-        texts = [[ids for ids in row if len(ids) > 1] for row in rows]
-        inputs = [_joined([ids[:-1] for ids in row]) for row in texts]
-        targets = [_joined([ids[1:] for ids in row]) for row in texts]
-        begins = [np.concatenate([np.arange(len(ids) - 1) == 0 for ids in row] or [np.zeros(0, bool)]) for row in texts]
+        inputs, targets, begins = zip(*map(side_by_side, rows), strict=True)
         found = [np.empty(len(row), np.float32) for row in inputs]
         states = stepping.zero_states(self._model, len(rows))
         longest = max(map(len, inputs))
@@ -255,8 +252,19 @@ class Scorer:
         return total
 
 
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
+def side_by_side(texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns what is read of several texts, what is to be predicted, and where each begins: int32, int32, bool.
+
+    Before: ids `1 4 1` and `1 5 6 1`; after: `1 4 1 5 6`, `4 1 5 6 1` and True at the first and the third place.
+    """
+    texts = [ids for ids in texts if len(ids) > 1]
+    ids = np.concatenate([np.zeros(0, np.int32), *texts]).astype(np.int32)
+    lengths = np.array(list(map(len, texts)), np.int64)
+    last = np.cumsum(lengths) - 1
+    first = last - lengths + 1
+    begins = np.zeros(len(ids) - len(texts), bool)
+    begins[first - np.arange(len(texts))] = True
+    return np.delete(ids, last), np.delete(ids, first), begins
 
 
 def _rectangle(rows: Sequence[np.ndarray], start: int, size: int) -> np.ndarray:

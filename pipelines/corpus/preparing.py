@@ -119,7 +119,8 @@ class _Parts:
         """Reads all sources as one text, which is split by place."""
         lines, ids = [SourceLine(source.name) for source in sources], ProvisionalIds()
         path = folder / "spool"
-        characters = len(spool.spool(joined(_watched(sources, lines)), path, ids))
+        progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
+        characters = len(spool.spool(joined(_watched(progress, lines)), path, ids))
         if not characters:
             raise UserError(f"no text in {', '.join(source.name for source in sources)}")
         # The shares may add up to a little more than 1.
@@ -132,7 +133,10 @@ class _Parts:
     def of_documents(cls, sources: Sequence[Source], split: Sequence[float], folder: Path) -> "_Parts":
         """Reads all documents, which are split by what they say."""
         lines, ids = [SourceLine(source.name, documents=True) for source in sources], ProvisionalIds()
-        parts, empty = spool_documents(_watched(sources, lines), split, folder, ids)
+        progress = tqdm(
+            _watched(sources, lines), "encoding", unit=" documents", unit_scale=True, delay=2, leave=False, disable=None
+        )
+        parts, empty = spool_documents(progress, split, folder, ids)
         counts = [len(part.is_first) for part in parts]
         names = ", ".join(source.name for source in sources)
         if not sum(counts):
@@ -145,10 +149,9 @@ class _Parts:
         return cls([part.ids for part in parts], ids.seen, lines, [part.is_first for part in parts], empty)
 
 
-def _watched(sources: Sequence[Source], lines: Sequence[SourceLine]) -> Iterator[Document]:
+def _watched(sources: Iterable[Source], lines: Sequence[SourceLine]) -> Iterator[Document]:
     """Yields all documents of all sources, counted in the line of each."""
-    progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
-    for source, line in zip(progress, lines, strict=True):
+    for source, line in zip(sources, lines, strict=True):
         yield from line.watch(source.documents())
 
 

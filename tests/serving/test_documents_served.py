@@ -1,5 +1,8 @@
 """The signatures of a model of documents, of a SavedModel that was written and loaded."""
 
+import itertools
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -25,10 +28,15 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def loaded(model, tmp_path_factory):
+def exported(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("written") / "1"
     export.export(model._model, VOCABULARY, path)
-    return tf.saved_model.load(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(exported):
+    return tf.saved_model.load(str(exported))
 
 
 def generate(loaded, prompts, *, num_chars, temperature=1.0):
@@ -85,3 +93,38 @@ def test_the_asset_has_a_line_for_the_end_symbol_that_no_text_can_match(loaded):
     lines = Path(loaded.vocabulary.asset_path.numpy().decode()).read_text().splitlines()
     assert lines[VOCABULARY.end] == '-1\t""'
     assert len(lines) == len(VOCABULARY)
+
+
+@pytest.mark.slow
+def test_saved_model_cli_scores_as_evaluate_does(model, exported, tmp_path):
+    texts = ["a", "bad face", ""]
+    command = ["run", "--dir", exported, "--tag_set", "serve", "--signature_def", "score", "--outdir", tmp_path]
+    words = [
+        sys.executable,
+        "-m",
+        "tensorflow.python.tools.saved_model_cli",
+        *command,
+        "--input_exprs",
+        f"text={texts}",
+    ]
+    subprocess.run(list(map(str, words)), check=True, capture_output=True, timeout=200)
+    expected = [score.nats_per_char for score in model.score(texts)]
+    np.testing.assert_allclose(np.load(tmp_path / "nats_per_char.npy"), expected, rtol=1e-5)
+
+
+@pytest.mark.serving
+def test_a_document_read_by_step_in_onnxruntime_costs_what_evaluate_says(model, exported, tmp_path):
+    import onnxruntime
+
+    convert = ["-m", "tf2onnx.convert", "--saved-model", exported, "--tag", "serve", "--signature_def", "step"]
+    words = [sys.executable, *convert, "--output", tmp_path / "step.onnx"]
+    subprocess.run(list(map(str, words)), check=True, capture_output=True, timeout=200)
+    session = onnxruntime.InferenceSession(tmp_path / "step.onnx")
+    states = {f"state_{number}": np.zeros([1, size], "f") for number, size in enumerate((9, 9, 7, 7))}
+    nats = 0.0
+    for before, after in itertools.pairwise(VOCABULARY.encode_whole("bad face")):
+        names = ["logits", *(f"new_{name}" for name in states)]
+        logits, *values = session.run(names, {"ids": np.array([before], np.int32), **states})
+        states = dict(zip(states, values, strict=True))
+        nats -= np.log(np.exp(logits[0, after]) / np.exp(logits[0]).sum())
+    assert nats == pytest.approx(model.score(["bad face"])[0].nats, rel=1e-5)

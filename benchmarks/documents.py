@@ -1,0 +1,160 @@
+"""Short documents beside running text: training speed, scoring, memory.
+
+    python -m benchmarks.documents --text=names.txt [--rounds=7] [--steps=200] [--scored=100000] [--lines=10000000]
+
+Training: a process trains on the lines of --text as documents, another on the same file as running text, in turns, with
+the whole pipeline from the file to the step. Scoring: --scored lines, drawn from --text with repetition, scored by the
+command `evaluate`, from its start to its end, and by `LanguageModel.losses` alone. Memory: the peak resident size of a
+training process on --lines lines, and on those of --text.
+"""
+
+import dataclasses
+import json
+import multiprocessing
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from benchmarks.memory import peak_megabytes
+from char_lstm_tf import Config
+from pipelines import UserError, command_line
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
+
+WAYS = ("text", "lines")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DocumentsConfig(Options):
+    """What to measure."""
+
+    text: str = option("", "A file with a short document a line.")
+    rounds: int = option(7, "How often training speed is measured.")
+    steps: int = option(200, "Batches of a round.")
+    scored: int = option(100_000, "Lines to score. 0: skip this.")
+    lines: int = option(10_000_000, "Lines of the large file. 0: skip this.")
+
+
+def work(pipe: Connection, documents: str, text: str, folder: str) -> None:
+    """Takes as many steps as it is sent. Sends back seconds and CPU seconds."""
+    import_tensorflow()
+    from char_lstm_tf.models import recurrent
+    from char_lstm_tf.runs.plan import plan_run
+    from char_lstm_tf.training.fitting import train_function
+    from char_lstm_tf.training.run import Run
+    from char_lstm_tf.training.train import prepare_text
+
+    plan = plan_run(
+        text=(text,), documents=documents, name=documents, output_dir=folder, data_dir=folder, epochs=10_000
+    )
+    plan.folder.path.mkdir()
+    recurrent.set_up_tensorflow(plan.config, plan.config.batch_size)
+    run = Run(plan, prepare_text(plan))
+    step, batches = train_function(run.model), iter(run.text.batches(steps=run.progress.steps))
+    step(batches)
+    pipe.send(plan.config.batch_size * plan.config.window)
+    while count := pipe.recv():
+        started, worked = time.perf_counter(), time.process_time()
+        for _ in range(count):
+            step(batches)
+        pipe.send((time.perf_counter() - started, time.process_time() - worked))
+
+
+def measure_training(config: DocumentsConfig, folder: str) -> None:
+    """Measures both ways in turns and prints a row for each."""
+    context = multiprocessing.get_context("spawn")
+    pipes, processes = {}, []
+    for way in WAYS:
+        pipes[way], other = context.Pipe()
+        processes.append(context.Process(target=work, args=(other, way, config.text, folder), daemon=True))
+        processes[-1].start()
+        characters = pipes[way].recv()
+    results = {way: [] for way in WAYS}
+    for _ in range(config.rounds):
+        for way, pipe in pipes.items():
+            pipe.send(config.steps)
+            results[way].append(pipe.recv())
+    for pipe in pipes.values():
+        pipe.send(0)
+    print("| training on | characters a second | CPU seconds | of running text |\n| --- | --- | --- | --- |")
+    for way in WAYS:
+        seconds, worked = zip(*results[way], strict=True)
+        speeds = sorted(config.steps * characters / spent for spent in seconds)
+        shares = sorted(text / own for (text, _), (own, _) in zip(results["text"], results[way], strict=True))
+        print(
+            f"| {way} | {statistics.median(speeds):,.0f} ({speeds[0]:,.0f} to {speeds[-1]:,.0f}) "
+            f"| {statistics.median(worked):.2f} "
+            f"| {statistics.median(shares):.2f} ({shares[0]:.2f} to {shares[-1]:.2f}) |"
+        )
+    for process in processes:
+        process.join()
+
+
+def measure_scoring(config: DocumentsConfig, folder: str) -> None:
+    """Trains a model for a moment, and prints how long it takes to score many lines."""
+    lines = random.Random(0).choices(Path(config.text).read_text(encoding="utf-8").splitlines(), k=config.scored)
+    file = Path(folder, "scored.txt")
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    flags = [f"--text={config.text}", f"--output_dir={folder}", f"--data_dir={folder}", "--documents=lines"]
+    run_command("char_lstm_tf.train", *flags, "--name=scorer", "--max_steps=20")
+    model = f"--model={folder}/scorer"
+    started = time.perf_counter()
+    total = json.loads(run_command("char_lstm_tf.evaluate", model, f"--text={file}", "--json").splitlines()[-1])
+    seconds = time.perf_counter() - started
+    import char_lstm_tf
+
+    loaded = char_lstm_tf.load(f"{folder}/scorer")
+    loaded.losses(lines[:2000])  # compiles
+    started = time.perf_counter()
+    loaded.losses(lines)
+    alone = time.perf_counter() - started
+    print(
+        f"\n{total['documents']:,} lines, {total['characters']:,} characters: `evaluate` takes {seconds:.1f} s, "
+        f"`losses` {alone:.1f} s of it ({total['characters'] / alone:,.0f} characters a second)"
+    )
+
+
+def measure_memory(config: DocumentsConfig, folder: str) -> None:
+    """Prints the peak memory of training on many lines and on few."""
+    names = Path(config.text).read_text(encoding="utf-8").split()
+    chance = random.Random(0)
+    file = Path(folder, "lines.txt")
+    with file.open("w", encoding="utf-8") as written:
+        for _ in range(0, config.lines, 1000):
+            written.writelines(f"{name}\n" for name in chance.choices(names, k=1000))
+    print("\n| lines | file | peak resident MB |\n| --- | --- | --- |")
+    for path, count in ((Path(config.text), len(names)), (file, config.lines)):
+        words = [f"--text={path}", "--documents=lines", f"--output_dir={folder}", f"--data_dir={folder}/data"]
+        words += ["--max_steps=50", "--split=1,0,0", "--name=memory", "--overwrite", "--noclean"]
+        peak = peak_megabytes(["char_lstm_tf.train", *words])
+        print(f"| {count:,} | {path.stat().st_size / 1e6:,.1f} MB | {peak:,.0f} |", flush=True)
+
+
+def run_command(*words: str) -> str:
+    """Returns what a command prints. Raises UserError if it fails."""
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{' '.join(words)} failed:\n{done.stderr}")
+    return done.stdout
+
+
+def main(config: DocumentsConfig) -> None:
+    """Measures and prints tables, in Markdown."""
+    if not config.text:
+        raise UserError("--text: name a file with a short document a line, such as names.txt")
+    Config(text=(config.text,), name="check")  # so that a mistake shows here
+    with tempfile.TemporaryDirectory() as folder:
+        measure_training(config, folder)
+        if config.scored:
+            measure_scoring(config, folder)
+        if config.lines:
+            measure_memory(config, folder)
+
+
+if __name__ == "__main__":
+    command_line.run(main, DocumentsConfig)
