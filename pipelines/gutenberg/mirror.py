@@ -24,6 +24,7 @@ from pipelines.gutenberg.cache import check, store
 USER_AGENT = "char_lstm_tf (trains language models; fetches each book once, a file in two seconds)"
 _MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are asked to use mirrors
 
+SLOWEST = 1_000  # bytes a second; a book of a megabyte then takes a quarter of an hour
 _BUSY = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 300  # seconds, even if the mirror asks for more in Retry-After
 _HTML = re.compile(
@@ -51,7 +52,7 @@ class Mirror:
         pause_seconds: from one request to the next.
         retries: after a first attempt that met a busy server, a reset, a timeout or a truncated file.
         backoff_seconds: half the pause before the second retry; each further pause is twice as long.
-        timeout_seconds: without a byte from the server.
+        timeout_seconds: without a byte from the server, and before a slow one is given up.
     """
 
     url: str = DEFAULT_MIRROR
@@ -140,14 +141,14 @@ def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
     last = _last_requests.get(mirror.url, -math.inf)
     time.sleep(max(0.0, last + mirror.pause_seconds - time.monotonic()))
     try:
-        response = _pool(mirror).request("GET", url, redirect=False, decode_content=False)
+        response, body = _request(url, mirror)
     except urllib3.exceptions.HTTPError as error:
         reason = getattr(error, "reason", None) or error
         raise UserError(f"{called}: {url}: {reason}; try later, or another --mirror") from None
     finally:
         _last_requests[mirror.url] = time.monotonic()
     try:
-        data = _unpacked(response)
+        data = _unpacked(body, encoding=response.headers.get("Content-Encoding", "identity").lower())
     except (EOFError, OSError, zlib.error) as error:
         return b"", f"damaged or cut short ({error})"
     is_notice = response.status == 200 and len(data) < _LONGEST_NOTICE and b"*** START OF TH" not in data
@@ -156,7 +157,43 @@ def _get(url: str, *, called: str, mirror: Mirror) -> tuple[bytes, str]:
     return data, _objection(response, data)
 
 
-def _unpacked(response: urllib3.BaseHTTPResponse) -> bytes:
+def _request(url: str, mirror: Mirror) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+    """Returns the answer and its whole body, after as many attempts as the mirror's settings allow.
+
+    Raises:
+        urllib3.exceptions.HTTPError: there is no answer, or the last attempt was cut short or too slow.
+    """
+    for attempts_left in range(mirror.retries, -1, -1):
+        response = _pool(mirror).request("GET", url, redirect=False, decode_content=False, preload_content=False)
+        try:
+            return response, _body(response, mirror)
+        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.TimeoutError):
+            if not attempts_left:
+                raise
+            time.sleep(mirror.backoff_seconds * 2 ** (mirror.retries - attempts_left))
+        finally:
+            response.release_conn()
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _body(response: urllib3.BaseHTTPResponse, mirror: Mirror) -> bytes:
+    """Returns the body of an answer.
+
+    Raises:
+        urllib3.exceptions.TimeoutError: after `timeout_seconds`, it comes at less than `SLOWEST` bytes a second.
+        urllib3.exceptions.ProtocolError: it is cut short.
+    """
+    started, body = time.monotonic(), bytearray()
+    while part := response.read1(1 << 16, decode_content=False):
+        body += part
+        spent = time.monotonic() - started
+        if spent > mirror.timeout_seconds and len(body) < SLOWEST * spent:
+            response.close()
+            raise urllib3.exceptions.TimeoutError(f"slower than {SLOWEST:,} bytes a second")
+    return bytes(body)
+
+
+def _unpacked(body: bytes, *, encoding: str) -> bytes:
     """Returns the body, decompressed whether or not the server says that it is compressed.
 
     Raises:
@@ -164,12 +201,11 @@ def _unpacked(response: urllib3.BaseHTTPResponse) -> bytes:
         OSError: it is damaged, or packed in another way.
         zlib.error: it is damaged.
     """
-    encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
         raise OSError(f"Content-Encoding {encoding}")
     if encoding == "deflate":
-        return zlib.decompress(response.data)
-    return gzip.decompress(response.data) if response.data.startswith(b"\x1f\x8b") else response.data
+        return zlib.decompress(body)
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
 
 
 class _Retry(urllib3.Retry):

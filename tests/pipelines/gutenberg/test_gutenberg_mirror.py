@@ -93,6 +93,18 @@ def half(handler):
     handler.wfile.write(WHOLE[: len(WHOLE) // 2])
 
 
+def drop_by_drop(handler):
+    """Sends 50 bytes a second, so that each arrives in time."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(WHOLE)))
+    handler.end_headers()
+    with suppress(OSError):
+        for place in range(100):
+            handler.wfile.write(WHOLE[place : place + 1])
+            handler.wfile.flush()
+            time.sleep(0.02)
+
+
 def half_without_length(handler):
     handler.send_response(200)
     handler.end_headers()
@@ -201,6 +213,15 @@ def test_refused_connection_is_an_error_with_book_and_url(tmp_path):
         mirror = Mirror(url=f"http://127.0.0.1:{closed.getsockname()[1]}", retries=0)
         with pytest.raises(UserError, match=r"book 84: http://127\.0\.0\.1:\d+/cache/.*refused.*--mirror"):
             fetch_book(84, mirror=mirror, folder=tmp_path)
+
+
+def test_a_server_that_is_too_slow_is_given_up_after_a_retry(server, tmp_path):
+    server.answers[CACHED] = [drop_by_drop]
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"book 84: .*slower than 1,000 bytes a second; try later"):
+        fetch_book(84, mirror=server.mirror(timeout_seconds=0.3, retries=1), folder=tmp_path)
+    assert server.paths == [CACHED] * 2
+    assert time.monotonic() - started < 1.9
 
 
 def test_pauses_between_retries_grow(server, tmp_path):
