@@ -2,6 +2,7 @@
 # requirements.txt. They take python3, which must be 3.11, 3.12 or 3.13. For another: make train PYTHON=python3.12
 
 PYTHON ?= python3
+TRITON_PYTHON ?= /usr/bin/python3
 RECIPE ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -17,6 +18,7 @@ test: .venv/installed-dev lint  ## Lint and test; no network beyond the package 
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-all: .venv/installed-all lint  ## Also the slow tests, other runtimes and PyTorch; needs gcc
+	@$(MAKE) --quiet .venv-triton/installed || echo "NVIDIA Triton can't be installed here, so its test is skipped"
 	$(BIN)/python -m pytest $(PARALLEL) -m "" $(ARGS)
 
 lint: .venv/installed-dev  ## Style, types, and which package may import which
@@ -26,7 +28,7 @@ lint: .venv/installed-dev  ## Style, types, and which package may import which
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## Remove the virtual environment and caches, not the runs in saved_models/
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build *.egg-info
+	rm -rf .venv .venv-triton .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build *.egg-info
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and \
@@ -42,4 +44,14 @@ clean:  ## Remove the virtual environment and caches, not the runs in saved_mode
 
 .venv/installed-all: requirements-serving.txt requirements-benchmarks.txt .venv/installed-dev
 	$(PIP) -r requirements-serving.txt -r requirements-benchmarks.txt
+	@touch $@
+
+# TensorFlow is that of .venv, so both must be Python 3.11.
+.venv-triton/installed: requirements-triton.txt .venv/installed
+	rm -rf .venv-triton
+	$(TRITON_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+	$(TRITON_PYTHON) -m venv .venv-triton
+	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	echo "$(CURDIR)/.venv/lib/python3.11/site-packages" > .venv-triton/lib/python3.11/site-packages/tensorflow.pth
+	.venv-triton/bin/python -c 'import tensorflow, pytriton' 2>/dev/null
 	@touch $@
