@@ -1,8 +1,12 @@
 """A trained model as a SavedModel, for any TensorFlow runtime and without this package."""
 
+import errno
 import hashlib
 import json
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -24,14 +28,52 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
         model: any model of `models.build`.
         vocabulary: its vocabulary.
         path: the folder to write. It must not exist.
+
+    Raises:
+        OSError: the disk is full, for instance.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with _os_errors(path), tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
         module.weights = [weight.value for weight in model.weights]
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
         tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids).all())
-    warmup.write(path, stepping.state_sizes(model))
+        warmup.write(path, stepping.state_sizes(model))
+
+
+@contextmanager
+def _os_errors(path: Path) -> Iterator[None]:
+    """Raises OSError for TensorFlow's own errors of writing to a disk."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+    except (tf.errors.UnknownError, tf.errors.PermissionDeniedError, tf.errors.FailedPreconditionError) as error:
+        raise OSError(errno.EIO, str(error).splitlines()[0], str(path)) from error
+
+
+def export_step(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
+    """Writes a SavedModel whose only signature, `serving_default`, is `step`: numbers alone, no strings or tables.
+
+    OpenVINO and TensorFlow.js' converter read it. Arguments as for `export`.
+    """
+    module, step = _step(model, vocabulary)
+    with _os_errors(path):
+        tf.saved_model.save(module, str(path), {"serving_default": step})
+
+
+def export_litert(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
+    """Writes a LiteRT (TensorFlow Lite) file with the signature of `export_step`. Arguments as for `export`."""
+    module, step = _step(model, vocabulary)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([step.get_concrete_function()], module)
+    path.write_bytes(converter.convert())
+
+
+def _step(model: keras.Model, vocabulary: Vocabulary) -> tuple[tf.Module, tf.types.experimental.PolymorphicFunction]:
+    """Returns `step`, and what keeps the weights alive while it is written."""
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    return module, Signatures(model, vocabulary, None).step()
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:

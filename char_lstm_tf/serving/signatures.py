@@ -65,10 +65,10 @@ class Signatures:
     Args:
         model: of `models.build`.
         vocabulary: its vocabulary.
-        table: from code points to ids, int64 both.
+        table: from code points to ids, int64 both; None: only `step` will be asked for, which has no strings.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable) -> None:
+    def __init__(self, model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable | None) -> None:
         self._model, self._table, self._size = model, table, len(vocabulary)
         self._end = vocabulary.end
         self._code_points = tf.constant(code_points(vocabulary))

@@ -22,6 +22,7 @@ from pipelines.command_line import given_flags
         "char_lstm_tf.evaluate",
         "char_lstm_tf.runs",
         "char_lstm_tf.plot_gradients",
+        "char_lstm_tf.serving",
         "pipelines.gutenberg.cleaning",
         "pipelines.gutenberg.prepare",
     ],

@@ -188,6 +188,34 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(alone, run, h
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kilobytes", [60, 160, 300, 400, 450, 500])
+def test_a_disk_that_fills_up_at_any_place_ends_the_run_in_one_line(alone, run, kilobytes):
+    words = [sys.executable, "-m", "char_lstm_tf.train", f"--text={run.text}", "--name=killed", "--max_steps=150"]
+    words += [f"--output_dir={run.folder.parent}", f"--data_dir={run.text.parent}/data", *FLAGS, "--quiet"]
+    mounted = "mkdir -p {0} && mount -t tmpfs -o size={1}k tmpfs {0} && {2}; status=$?; ls -A {0}/killed; exit $status"
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mounted.format(run.folder.parent, kilobytes, " ".join(words))],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr.splitlines()[-1]
+    entries = done.stdout.splitlines()
+    assert "1" not in entries
+    assert "metrics.json" not in entries
+
+
+def test_a_user_without_a_home_is_told_so():
+    words = ["env", "-u", "HOME", "unshare", "--map-user=54321", sys.executable, "-m", "char_lstm_tf.runs"]
+    done = subprocess.run([*words, "--output_dir=~/runs"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("python -m char_lstm_tf.runs: ~/runs: ")
+    assert done.stderr.endswith("give a path without ~, or set HOME\n")
+
+
+@pytest.mark.slow
 def test_a_full_disk_costs_nothing_but_the_wait_for_room(alone, run):
     script = (
         "mkdir -p {0} && mount -t tmpfs -o size=400k tmpfs {0} && {{ {1}; echo status $?; "

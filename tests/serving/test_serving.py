@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,44 @@ def test_onnxruntime_gives_the_same_logits(onnx, states, logits):
     names = [output.name for output in session.get_outputs()]
     given = logits_of(lambda inputs: dict(zip(names, session.run(names, inputs), strict=True)), states)
     np.testing.assert_allclose(given, logits, atol=1e-5)
+
+
+def step_alone(trained, folder, form, name):
+    done = command("char_lstm_tf.serving", f"--model={trained}", f"--form={form}", f"--output={folder / name}")
+    assert done.returncode == 0, done.stderr
+    return folder / name
+
+
+@pytest.mark.slow
+def test_litert_gives_the_same_logits(trained, tmp_path, states, logits):
+    file = step_alone(trained, tmp_path, "litert", "step.tflite")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the interpreter has a package of its own now
+        step = tf.lite.Interpreter(model_content=file.read_bytes()).get_signature_runner()
+
+    def each_row(inputs):  # its batch has one row
+        rows = [step(**{name: value[row : row + 1] for name, value in inputs.items()}) for row in range(2)]
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+    np.testing.assert_allclose(logits_of(each_row, states), logits, atol=1e-5)
+    again = command("char_lstm_tf.serving", f"--model={trained}", f"--output={file}")
+    assert again.returncode == 1
+    assert again.stderr.splitlines()[-1].endswith("exists; name another one, or remove it")
+
+
+@pytest.mark.serving
+def test_openvino_reads_the_step_that_is_exported_alone(trained, tmp_path, states, logits):
+    import openvino
+
+    core = openvino.Core()
+    folder = step_alone(trained, tmp_path, "saved_model", "step")
+    model = core.compile_model(core.read_model(folder), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def step(inputs):
+        outputs = model(inputs)
+        return {name: outputs[name] for name in ("logits", *(f"new_{name}" for name in states))}
+
+    np.testing.assert_allclose(logits_of(step, states), logits, atol=1e-5)
 
 
 @pytest.mark.serving
