@@ -51,11 +51,12 @@ class _StartsAnew:
         """
         if training and isinstance(self, recurrent.LSTM) and self.is_fast():
             return self.read_window(sequences, initial_state, continues=mask)
-        inputs, kept = recurrent.time_first(sequences), tf.transpose(mask)[..., None]
+        # Not time first: TensorFlow would transpose the mask as bool, and oneDNN complains about that on stderr.
+        inputs, kept = recurrent.time_first(sequences), tf.cast(mask, tf.float32)
         steps = tf.shape(inputs)[0]
 
         def step(t: tf.Tensor, outputs: tf.TensorArray, *states: tf.Tensor) -> tuple:
-            states = [tf.where(kept[t], state, tf.zeros_like(state)) for state in states]
+            states = [state * kept[:, t, None] for state in states]
             output, states = self.cell(inputs[t], states)
             return t + 1, outputs.write(t, output), *tf.nest.flatten(states)
 

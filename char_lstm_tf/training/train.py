@@ -1,6 +1,7 @@
 """A whole run: text in, a trained, measured and exported model out."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from char_lstm_tf.config import Config
@@ -43,9 +44,8 @@ def train(plan: Plan) -> dict:
             sep="\n",
             file=sys.stderr,
         )
-    for part, unknown in zip(corpus.SPLITS, text.unknown, strict=True):
-        if warning := unknown_warning(unknown, len(text.split(part)), where=f"the {part} part"):
-            print(warning, file=sys.stderr)
+    for warning in _warnings(text, config):
+        print(warning, file=sys.stderr)
     import_tensorflow(verbose=config.verbose)
     # TensorFlow takes seconds to import, so a mistake in the text shows first.
     from char_lstm_tf.models import recurrent
@@ -76,12 +76,18 @@ def _document_lines(text: corpus.Corpus, config: Config) -> list[str]:
         lines.append(f"{text.duplicates:,} documents repeat an earlier one ({done})")
     if text.empty:
         lines.append(f"{text.empty:,} empty documents were left out")
-    for part, count, share in zip(corpus.SPLITS, text.documents, config.split, strict=True):
-        if share and not count:
-            lines.append(
-                f"warning: no document fell into the {part} part (--split={share:g}); nothing is measured on it"
-            )
     return lines
+
+
+def _warnings(text: corpus.Corpus, config: Config) -> Iterator[str]:
+    """Yields what makes the losses say less than they seem to."""
+    for part, unknown in zip(corpus.SPLITS, text.unknown, strict=True):
+        if warning := unknown_warning(unknown, len(text.split(part)), where=f"the {part} part"):
+            yield warning
+    if text.vocabulary.end is not None:
+        for part, count, share in zip(corpus.SPLITS, text.documents, config.split, strict=True):
+            if share and not count:
+                yield f"warning: no document fell into the {part} part (--split={share:g}), nothing is measured"
 
 
 def prepare_text(plan: Plan) -> corpus.Corpus:
