@@ -49,7 +49,8 @@ def print_results(folder: RunFolder, metrics: dict) -> None:
                 f" {shown[0]:>16} {shown[1]:>16}"
             )
     exported = folder.versions()
-    sample = [python_command(), "-m", "char_lstm_tf.sample", f"--model={folder.path}", "--chars=500"]
+    length = "--chars=500" if folder.config.documents == "text" else "--num_samples=5"
+    sample = [python_command(), "-m", "char_lstm_tf.sample", f"--model={folder.path}", length]
     print(
         f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
         f"{metrics['seconds']:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"

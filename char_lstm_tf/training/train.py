@@ -69,8 +69,11 @@ def _document_lines(text: corpus.Corpus, config: Config) -> list[str]:
     """Returns what to say of documents: how many there are, and what was done to some of them."""
     if text.vocabulary.end is None:
         return []
-    parts = [f"{count:,} for {part}" for part, count in zip(corpus.SPLITS, text.documents, strict=True)]
-    lines = [f"{sum(text.documents):,} documents: {', '.join(parts)}; the end of each counts as a character"]
+    train, validation, test = text.documents
+    lines = [
+        f"{sum(text.documents):,} documents: {train:,} for training, {validation:,} for validation, {test:,} for the "
+        "test; the end of each counts as a character"
+    ]
     if text.duplicates:
         done = "dropped" if config.deduplicate else "kept; --deduplicate drops them"
         lines.append(f"{text.duplicates:,} documents repeat an earlier one ({done})")
