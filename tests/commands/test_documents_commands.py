@@ -48,11 +48,11 @@ def test_twenty_samples_of_a_model_of_lines_are_twenty_lines(names):
     words = ["char_lstm_tf.sample", f"--model={names}/runs/names", "--seed=1"]
     lines = lines_of(command(*words, "--num_samples=20"))
     assert len(lines) == 20
-    assert lines_of(command(*words)) == lines[:1]
     texts = [json.loads(line)["text"] for line in lines_of(command(*words, "--num_samples=3", "--json"))]
     assert texts == lines[:3]
 
 
+@pytest.mark.slow
 def test_a_report_says_how_much_is_new(names):
     words = ["char_lstm_tf.sample", f"--model={names}/runs/names", "--num_samples=50", "--report"]
     report = json.loads(command(*words, "--seed=1", "--json").stdout)
@@ -65,21 +65,19 @@ def test_a_report_says_how_much_is_new(names):
 def test_evaluate_prints_a_row_a_document_and_the_oddest_first_if_asked(names):
     words = ["char_lstm_tf.evaluate", f"--model={names}/runs/names", f"--text={names}/odd.txt", "--json"]
     (names / "odd.txt").write_text("ana\n\nqqqq\nbelo\n")
-    done = command(*words)
+    done = command(*words, "--sort")
     *rows, total = map(json.loads, lines_of(done))
-    assert [(row["document"].removeprefix(f"{names}/"), row["text"]) for row in rows] == [
-        ("odd.txt:1", "ana"),
-        ("odd.txt:3", "qqqq"),
-        ("odd.txt:4", "belo"),
-    ]
-    assert [row["characters"] for row in rows] == [4, 5, 5]
+    assert {row["document"].removeprefix(f"{names}/"): (row["text"], row["characters"]) for row in rows} == {
+        "odd.txt:1": ("ana", 4),
+        "odd.txt:3": ("qqqq", 5),
+        "odd.txt:4": ("belo", 5),
+    }
     assert total["documents"] == 3
     assert total["nats_per_document"] == pytest.approx(sum(row["nats"] for row in rows) / 3)
     assert "1 empty documents were left out" in done.stderr
-    *ranked, _ = map(json.loads, lines_of(command(*words, "--sort")))
-    assert [row["rank"] for row in ranked] == [1, 2, 3]
-    assert [row["nats_per_char"] for row in ranked] == sorted((row["nats_per_char"] for row in rows), reverse=True)
-    assert sorted(row["text"] for row in ranked) == ["ana", "belo", "qqqq"]
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    losses = [row["nats_per_char"] for row in rows]
+    assert losses == sorted(losses, reverse=True)
 
 
 def test_lines_of_a_pipe_are_answered_as_they_come(names):
@@ -112,6 +110,7 @@ def test_lines_of_a_pipe_are_answered_as_they_come(names):
         process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_threshold_prints_the_surprising_documents_alone(names):
     (names / "odd.txt").write_text("ana\nqqqq\nbelo\n")
     words = ["char_lstm_tf.evaluate", f"--model={names}/runs/names", f"--text={names}/odd.txt"]
@@ -124,6 +123,7 @@ def test_a_threshold_prints_the_surprising_documents_alone(names):
     assert not blank
 
 
+@pytest.mark.slow
 def test_a_table_of_characters_has_the_first_of_a_document_and_its_end(names):
     (names / "two.txt").write_text("an\nbe\n")
     words = ["char_lstm_tf.evaluate", f"--model={names}/runs/names", f"--text={names}/two.txt"]
@@ -137,7 +137,7 @@ def test_a_table_of_characters_has_the_first_of_a_document_and_its_end(names):
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--architecture=counts", "--order=3", "--epochs=10"],
+        pytest.param(["--architecture=counts", "--order=3", "--epochs=10"], marks=pytest.mark.slow),
         pytest.param(["--architecture=ngram", "--target=next_char", "--window=4", "--units=8"], marks=pytest.mark.slow),
         pytest.param(["--bidirectional", "--target=next_char", "--units=8"], marks=pytest.mark.slow),
         pytest.param(["--target=next_char", "--cell=gru", "--units=8"], marks=pytest.mark.slow),
@@ -156,6 +156,7 @@ def test_every_kind_of_model_learns_rows_of_a_table(tmp_path, flags):
     assert len(lines_of(command("char_lstm_tf.sample", f"--model={tmp_path}/runs/x", "--num_samples=5"))) == 5
 
 
+@pytest.mark.slow
 def test_a_model_of_running_text_can_go_on_to_learn_documents(trained, names):
     flags = [f"--init_from={trained}", f"--text={names}/names.txt", "--window=16", "--units=16,16"]
     done = train(names, *flags, "--documents=lines", "--name=tuned")
@@ -173,6 +174,7 @@ def test_a_model_of_running_text_can_go_on_to_learn_documents(trained, names):
     assert "--documents=text: " in back.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_part_without_a_document_is_said(tmp_path):
     (tmp_path / "two.txt").write_text("one line of some length\nanother line of some length\n")
     done = train(tmp_path, f"--text={tmp_path}/two.txt", "--documents=lines", "--window=4", "--name=x")

@@ -133,14 +133,15 @@ def test_killed_while_it_saves_and_asked_to_stop_it_ends_as_if_nothing_had_happe
     assert not list(run.folder.glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["--encoding=embedding", "--gradient_steps=40"]])
 def test_a_run_on_documents_ends_as_if_it_had_not_been_killed(tmp_path, flags):
-    (tmp_path / "verse.txt").write_text(verse(400))
-    flags = [*flags, "--documents=lines", "--epochs=3", "--checkpoint_steps=20", "--split=0.8,0.1,0.1"]
+    (tmp_path / "verse.txt").write_text(verse(200))
+    flags = [*flags, "--documents=lines", "--epochs=2", "--checkpoint_steps=20", "--split=0.8,0.1,0.1"]
     alone, run = (Run(tmp_path / "verse.txt", tmp_path / "runs" / name, flags) for name in ("alone", "killed"))
     alone.end()
     process = run.start()
-    wait_for(lambda: run.step() >= 240, process)  # in the second epoch
+    wait_for(lambda: run.step() >= 100, process)  # in the second epoch
     run.kill(process, signal.SIGKILL)
     run.end("--resume")
     assert_same(run, alone)

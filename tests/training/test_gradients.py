@@ -52,7 +52,7 @@ def build(
     return model
 
 
-@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+@pytest.mark.parametrize("encoding", ["one_hot", pytest.param("embedding", marks=pytest.mark.slow)])
 def test_the_fast_layer_has_the_same_gradients_in_a_snapshot(encoding):
     plain, fast = (build(encoding=encoding, trains=trains, end=2) for trains in (False, True))
     for layer in (*plain.layers, *fast.layers):
@@ -86,7 +86,7 @@ def changed(before, after):
     return [path for (path, old), (_, new) in pairs if not np.array_equal(old, new)]
 
 
-@pytest.mark.parametrize("end", [None, 2], ids=["running text", "documents"])
+@pytest.mark.parametrize("end", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["running text", "documents"])
 @pytest.mark.parametrize(("architecture", "cell", "encoding", "target"), CHOICES)
 def test_a_snapshot_is_the_gradient_of_the_next_step_and_changes_nothing(architecture, cell, encoding, target, end):
     model = build(architecture, cell, encoding, target, end=end)
