@@ -21,6 +21,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from pipelines import UserError
+from pipelines.gutenberg import cleaning
 from pipelines.gutenberg.mirror import Mirror, book_number
 from pipelines.gutenberg.records import Record, known_books, record_or_none, records
 
@@ -61,8 +62,10 @@ class GutenbergConfig(tfds.core.BuilderConfig):
 class Gutenberg(tfds.core.GeneratorBasedBuilder):
     """Books of Project Gutenberg. A change in what the cleaner removes is a new version."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: Mapping[str, str] = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version(f"{cleaning.VERSION}.0.0")
+    RELEASE_NOTES: Mapping[str, str] = {
+        str(VERSION): f"Books as version {cleaning.VERSION} of the cleaner leaves them."
+    }
     BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a list)
         GutenbergConfig(name="war_and_peace", books=(2600,)),
         GutenbergConfig(name="shakespeare", books=(100,)),

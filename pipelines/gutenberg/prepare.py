@@ -46,7 +46,7 @@ class PrepareConfig(Options):
 
 
 def main(config: PrepareConfig) -> None:
-    """Prepares the books and prints where they are: "20 books in data/gutenberg/classics/1.0.0"."""
+    """Prepares the books and prints where they are: "20 books in data/gutenberg/classics/2.0.0"."""
     mirror = Mirror(url=config.mirror, pause_seconds=config.pause_seconds)
     data_dir = path_of(config.data_dir)
     chosen: str | list[int] = config.books

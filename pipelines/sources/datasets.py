@@ -37,7 +37,7 @@ class PreparedDataset:
 
     @property
     def name(self) -> str:
-        """Such as gutenberg/war_and_peace:1.0.0."""
+        """Such as gutenberg/war_and_peace:2.0.0."""
         return self.builder.info.full_name
 
     def fingerprint(self) -> str:

@@ -206,7 +206,7 @@ def run(*arguments):
 
 def test_command_prints_where_the_records_are(server, tmp_path):
     done = run("--books=2,1", f"--mirror={server.mirror().url}", "--pause_seconds=0", f"--data_dir={tmp_path}")
-    assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/1.0.0\n", 0)
+    assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/2.0.0\n", 0)
 
 
 @pytest.mark.parametrize(
