@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import networks, stepping
+from char_lstm_tf.models import networks, recurrent, stepping
 from char_lstm_tf.training.compiling import compile_model
 
 V, END = 9, 1
@@ -86,6 +86,23 @@ def test_nothing_of_a_large_state_gets_past_the_end_of_a_document(cell, trains):
         state.assign(tf.fill(state.shape, 1e6))
     assert PACKED[4] == END
     np.testing.assert_array_equal(run(), clean)
+
+
+def test_no_gradient_reaches_the_states_before_an_end_symbol():
+    x, states = tf.random.normal([2, 5, 3]), [tf.random.normal([2, 4]), tf.random.normal([2, 4])]
+    weights = tf.random.normal([3, 16]), tf.random.normal([4, 16]), tf.zeros([16])
+    continues = tf.constant([[0.0, 1, 1, 1, 1], [1.0, 1, 1, 1, 1]])
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            tape.watch(states)
+            outputs, _, _ = recurrent.lstm(x, *states, *weights, continues=continues)
+        return tape.gradient(outputs, states)
+
+    for gradient in gradients():
+        assert not gradient[0].numpy().any()
+        assert gradient[1].numpy().all()
 
 
 def test_a_document_longer_than_a_window_goes_on_in_the_next():
