@@ -128,6 +128,7 @@ def test_a_vocabulary_with_an_end_symbol_keeps_it_on_disk_and_frames_texts(tmp_p
     assert loaded == vocabulary
     assert loaded.encode_whole("ba").tolist() == [1, 3, 2, 1]
     assert loaded.encode_prompt("").tolist() == [1]
+    assert loaded.encode("a\uffffb").tolist() == [2, 0, 3]  # no text can contain the end symbol
     assert loaded.decode(loaded.encode_whole("ab")) == "ab"
     assert loaded.tokens == ["\ufffd", "", "a", "b"]
 
