@@ -3,6 +3,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import FakeSource
 
 from char_lstm_tf.config import Config
@@ -108,6 +109,31 @@ def test_a_text_ends_where_the_model_ends_it(lstm):
     ended_at_once = np.mean([not text for text in texts])
     assert ended_at_once == pytest.approx(probabilities[""], abs=0.12)
     assert lstm.generate([""] * 3, seed=1, temperature=1.0) == texts[:3]
+
+
+def write(model, *, first):
+    """Returns 40 ids of 50 rows, each after an end symbol."""
+    rows = 50
+    written, _ = sampling.generate(
+        lambda ids, states: stepping.step(model, ids, states),
+        tf.fill([rows], VOCABULARY.end),
+        stepping.zero_states(model, rows),
+        count=tf.constant(40),
+        first=tf.constant(first, tf.int64),
+        end=VOCABULARY.end,
+        seeds=tf.range(rows, dtype=tf.int64),
+        temperature=tf.ones([rows]),
+        top_k=tf.zeros([rows], tf.int32),
+        top_p=tf.ones([rows]),
+    )
+    return written.numpy()
+
+
+def test_nothing_follows_an_end_symbol_but_more_of_them(lstm):
+    for row in write(lstm._model, first=0):
+        end = np.flatnonzero(row == VOCABULARY.end)
+        assert not len(end) or set(row[end[0] :]) <= {VOCABULARY.end, 0}
+    assert set(write(lstm._model, first=200).ravel()) <= {VOCABULARY.end, 0}  # ended in an earlier call
 
 
 def test_a_limit_of_characters_cuts_and_changes_nothing_before(lstm):

@@ -134,3 +134,11 @@ def test_a_saved_model_is_found_again_without_its_sizes(tmp_path):
     windows = np.random.default_rng(0).integers(0, V, (20, 2)).astype("int32")
     np.testing.assert_array_equal(again(windows), model(windows))
     assert again.count_params() == model.count_params() == sum(map(np.size, model.get_weights()))
+
+
+def test_contexts_of_a_document_do_not_reach_into_the_one_before():
+    ids = np.array([1, 2, 3, 1, 4, 1])  # two documents, 2 3 and 4, between end symbols
+    numbers, counts = kneser_ney.count(ids, order=3, vocabulary_size=5, end=1)
+    trigrams = [(0, 1, 2), (0, 1, 4), (1, 2, 3), (2, 3, 1), (1, 4, 1)]
+    assert numbers.tolist() == sorted(near * 25 + far * 5 + target for far, near, target in trigrams)
+    assert counts.tolist() == [1] * 5
