@@ -3,6 +3,7 @@
     python -m char_lstm_tf.train --flagfile=char_lstm_tf/flagfiles/quickstart.flags
     python -m char_lstm_tf.train --text=book.txt --name=book
     python -m char_lstm_tf.train --text='books/*.txt' --units=256,256 --dropout=0.3 --epochs=20 --name=books
+    python -m char_lstm_tf.train --text=names.txt --documents=lines --name=names
     python -m char_lstm_tf.train --resume --name=books
 
 It reads text (by default the reference that comes with Python), trains on the first part, measures on the rest, prints
