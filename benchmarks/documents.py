@@ -21,7 +21,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.memory import peak_megabytes
-from char_lstm_tf import Config
 from pipelines import UserError, command_line
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
@@ -147,7 +146,6 @@ def main(config: DocumentsConfig) -> None:
     """Measures and prints tables, in Markdown."""
     if not config.text:
         raise UserError("--text: name a file with a short document a line, such as names.txt")
-    Config(text=(config.text,), name="check")  # so that a mistake shows here
     with tempfile.TemporaryDirectory() as folder:
         measure_training(config, folder)
         if config.scored:

@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
-from char_lstm_tf.inference.texts import Text, in_groups, lines_as_they_come, read_documents, read_texts
+from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, read_documents, read_texts
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
 from pipelines import UserError, command_line, sources
 from pipelines.files import path_of
 from pipelines.options import Options, format_flag, option
+from pipelines.sources import Document
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Evaluation:
         self._total: Score | None = None  # of nothing so far
         self._seconds = 0.0
 
-    def score_files(self, texts: Sequence[Text]) -> None:
+    def score_files(self, texts: Sequence[Document]) -> None:
         """Scores files of running text, and prints a row for each of several."""
         scores = self._score(texts)
         if len(texts) > 1:
@@ -157,7 +158,7 @@ class Evaluation:
             if warning := unknown_warning(score.unknown_characters, score.characters + 1, where=text.name):
                 print(warning, file=sys.stderr)
 
-    def score_documents(self, groups: Iterable[Sequence[Text]]) -> None:
+    def score_documents(self, groups: Iterable[Sequence[Document]]) -> None:
         """Scores documents, and prints a row for each that is above the threshold."""
         if not self._model.knows_documents:
             print(
@@ -167,7 +168,7 @@ class Evaluation:
         if not self._config.json:
             columns = COLUMNS.format("nats", "characters", "nats/char", "document")
             print(f"{'rank':>7}{columns}" if self._config.sort else columns, flush=True)
-        kept: list[tuple[Text, Score]] = []
+        kept: list[tuple[Document, Score]] = []
         for group in groups:
             rows = zip(group, self._score(group), strict=True)
             kept += [(text, score) for text, score in rows if score.nats_per_char >= self._config.threshold]
@@ -182,7 +183,7 @@ class Evaluation:
             warning = unknown_warning(total.unknown_characters, total.characters, where="all documents")
             print(warning, end="\n" if warning else "", file=sys.stderr)
 
-    def _print_document(self, text: Text, score: "Score", rank: int = 0) -> None:
+    def _print_document(self, text: Document, score: "Score", rank: int = 0) -> None:
         """Prints the row of a document: all of a line or of a table's row, the first words of a file."""
         is_file = self._config.documents == "files"
         if self._config.json:
@@ -196,7 +197,7 @@ class Evaluation:
         row = COLUMNS.format(*numbers, format_flag(shown))
         print(f"{rank:>7}{row}" if rank else row)
 
-    def _score(self, texts: Sequence[Text]) -> list["Score"]:
+    def _score(self, texts: Sequence[Document]) -> list["Score"]:
         """Returns the score of each text, and adds it to the total."""
         started = time.perf_counter()
         found = self._model.losses([text.text for text in texts], window=self._config.window)

@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.corpus import Corpus, Packed
 
 CHUNK = 1 << 20  # characters of the training text in memory at a time
-_BASE = np.uint64(0x9E3779B97F4A7C15 | 1)  # odd; of the polynomial that hashes a run of characters, modulo 2^64
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd; of the polynomial that hashes a run of characters, modulo 2^64
 
 
 def originality(texts: Sequence[str], corpus: Corpus) -> dict:

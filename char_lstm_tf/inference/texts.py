@@ -7,19 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from pipelines import UserError, sources
+from pipelines.sources import Document
 
 AT_ONCE = 1 << 20  # characters of documents in memory at a time
 
 
-@dataclasses.dataclass(frozen=True)
-class Text:
-    """A text to score, and what its row calls it."""
-
-    name: str
-    text: str
-
-
-def read_texts(found: Sequence[sources.Source]) -> list[Text]:
+def read_texts(found: Sequence[sources.Source]) -> list[Document]:
     """Returns the text of each file, and says on stderr how it was read.
 
     Raises:
@@ -28,14 +21,14 @@ def read_texts(found: Sequence[sources.Source]) -> list[Text]:
     texts = []
     for source in found:
         line = sources.SourceLine(source.name)
-        texts.append(Text(source.name, "".join(sources.joined(line.watch(source.documents())))))
+        texts.append(Document("".join(sources.joined(line.watch(source.documents()))), name=source.name))
         print(line, file=sys.stderr)
         if len(texts[-1].text) < 2:
             raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
     return texts
 
 
-def read_documents(found: Sequence[sources.Source]) -> Iterator[Text]:
+def read_documents(found: Sequence[sources.Source]) -> Iterator[Document]:
     """Yields the documents of all files, and says on stderr how each file was read. Empty ones are left out.
 
     Raises:
@@ -46,7 +39,7 @@ def read_documents(found: Sequence[sources.Source]) -> Iterator[Text]:
         line, empty = sources.SourceLine(source.name, documents=True), 0
         for document in line.watch(source.documents()):
             if document.text.strip():
-                yield Text(document.name or source.name, document.text)
+                yield document if document.name else dataclasses.replace(document, name=source.name)
                 count += 1
             else:
                 empty += 1
@@ -57,9 +50,9 @@ def read_documents(found: Sequence[sources.Source]) -> Iterator[Text]:
         raise UserError(f"no document in {', '.join(source.name for source in found)}")
 
 
-def in_groups(texts: Iterable[Text]) -> Iterator[list[Text]]:
+def in_groups(texts: Iterable[Document]) -> Iterator[list[Document]]:
     """Yields texts in groups of some million characters, so that memory doesn't grow with a file."""
-    group: list[Text] = []
+    group: list[Document] = []
     size = 0
     for text in texts:
         group.append(text)
@@ -71,7 +64,7 @@ def in_groups(texts: Iterable[Text]) -> Iterator[list[Text]]:
         yield group
 
 
-def lines_as_they_come(stream: BinaryIO, reader: sources.Reader) -> Iterator[list[Text]]:
+def lines_as_they_come(stream: BinaryIO, reader: sources.Reader) -> Iterator[list[Document]]:
     """Yields the lines of a stream, as many as there are at the time; empty ones are left out."""
     number, waiting = 0, b""
     encoding = reader.encoding or reader.expected or "utf-8"
@@ -86,7 +79,7 @@ def lines_as_they_come(stream: BinaryIO, reader: sources.Reader) -> Iterator[lis
             except LookupError:
                 raise UserError(f"--text_encoding={encoding}: Python doesn't know this encoding; try utf-8") from None
             if text.strip():
-                texts.append(Text(f"-:{number}", text))
+                texts.append(Document(text, name=f"-:{number}"))
         if texts:
             yield texts
         if not read:

@@ -52,6 +52,7 @@ def prepare(
     Raises:
         UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`.
     """
+    known = known.with_end() if known and documents else known
     if known and 0 < max_vocabulary < len(known):
         raise UserError(
             f"--max_vocabulary={max_vocabulary}: fewer than the {len(known)} ids of --init_from, which stay; give "
@@ -63,8 +64,8 @@ def prepare(
         settings.append(known.characters)
     if documents:
         settings.append({"documents": True, "deduplicate": deduplicate})
-    known = known or Vocabulary.fit("")
-    known = known.with_end() if documents else known
+    if not known:
+        known = Vocabulary.fit("").with_end() if documents else Vocabulary.fit("")
     prepared = folder / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:20]
     if prepared.is_dir():
         try:

@@ -27,9 +27,9 @@ def part_of(text_hash: int, split: Sequence[float]) -> int:
     """Returns which part a document belongs to, as an index of `split`, the shares of the parts."""
     share = text_hash / 2**64
     within = [part for part, edge in enumerate(accumulate(split)) if share < edge]
-    return (
-        within[0] if within else max(part for part, size in enumerate(split) if size)
-    )  # the shares may add up to less
+    if within:
+        return within[0]
+    return max(part for part, size in enumerate(split) if size)  # the shares may add up to a little less than 1
 
 
 class SpooledPart:
@@ -56,9 +56,7 @@ class SpooledPart:
             self._flush()
 
     def _flush(self) -> None:
-        text = "".join(text + END for text in self._texts)
-        for start in range(0, len(text), spool.CHUNK):
-            self._file.write(self._provisional.of(text[start : start + spool.CHUNK]).tobytes())
+        self._provisional.write("".join(text + END for text in self._texts), self._file)
         self._hash_file.write(np.array(self._hashes, np.uint64).tobytes())
         self._texts, self._hashes, self._waiting = [], [], 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -33,11 +34,15 @@ class ProvisionalIds:
             ids = self._ids[points]
         return ids.astype(np.uint32)
 
+    def write(self, text: str, file: BinaryIO) -> None:
+        """Writes the numbers of a text's characters, some at a time."""
+        for start in range(0, len(text), CHUNK):
+            file.write(self.of(text[start : start + CHUNK]).tobytes())
+
 
 def spool(texts: Iterable[str], path: Path, ids: ProvisionalIds) -> IdRange:
     """Writes texts one after the other, and returns them as provisional ids."""
     with path.open("wb") as file:
         for text in texts:
-            for start in range(0, len(text), CHUNK):
-                file.write(ids.of(text[start : start + CHUNK]).tobytes())
+            ids.write(text, file)
     return IdRange(path, "uint32", 0, path.stat().st_size // 4)

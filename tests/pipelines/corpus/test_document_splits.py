@@ -97,6 +97,13 @@ def test_a_vocabulary_gets_an_end_symbol_after_its_own_ids(tmp_path):
     assert prepared.vocabulary.end == 4
 
 
+def test_the_end_symbol_counts_among_the_ids_of_a_limited_vocabulary(tmp_path):
+    known = Vocabulary.fit("abc")
+    assert len(prepare(tmp_path, ["abcd"], known=known, split=(1, 0, 0), max_vocabulary=5).vocabulary) == 5
+    with pytest.raises(UserError, match=r"--max_vocabulary=4: fewer than the 5 ids of --init_from"):
+        prepare(tmp_path, ["abcd"], known=known, split=(1, 0, 0), max_vocabulary=4)
+
+
 def test_without_a_document_for_training_the_message_says_what_decides(tmp_path):
     text = next(text for text in NAMES if splitting.part_of(splitting.text_hash(text), (0.5, 0.25, 0.25)) == 2)
     with pytest.raises(
