@@ -156,7 +156,7 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     from pipelines.batches import Batching, training_batches
 
     run = Config(name="benchmark", batch_size=config.batch_size, window=config.window)
-    model = build.build(run, len(text.vocabulary), stream=True)
+    model = build.build(run, text.vocabulary, stream=True)
     compiling.compile_model(model, run, steps=1000)
     batches = training_batches(
         text.split("train"),

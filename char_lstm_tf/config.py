@@ -53,12 +53,30 @@ class TextConfig(Options):
         "Where the text of --documents=rows is: the name of a column, or its number from 1 in a table without a line "
         "of names; in .jsonl, the key.",
     )
+    labels: str = option(
+        "",
+        "Where the label of a document comes from: its author, its sentiment, whatever it is an example of. The model "
+        "learns how each label writes, so that sample --label writes like it and classify recognizes it. folder: the "
+        "name of the folder that its file is in. file: that of the file, without .txt. field: a column of rows. Empty: "
+        "there are no labels.",
+        choices=("", "folder", "file", "field"),
+    )
+    label_field: str = option(
+        "label", "Where the label of --labels=field is: the name of a column or its number, as for --text_field."
+    )
     deduplicate: bool = option(False, "Drop documents that have the same text as an earlier one.")
     text_encoding: str = option(
         "", "Encoding of the --text files, such as latin-1. Bytes that it lacks become U+FFFD. Detected by default."
     )
     clean: bool = option(
         True, "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are."
+    )
+    normalize: str = option(
+        "nfc",
+        "nfc: compose accents, unless --noclean. plain: also give all texts one typography and layout, so that it "
+        "learns authors and not editions: quotes, dashes, ellipses and ligatures in ASCII, no _emphasis_, and one "
+        "blank for each run of blanks and line ends.",
+        choices=("nfc", "plain"),
     )
     split: tuple[float, ...] = option(
         (0.9, 0.05, 0.05),
@@ -82,13 +100,13 @@ class TextConfig(Options):
     @property
     def reader(self) -> Reader:
         """How the text is read."""
-        return Reader(encoding=self.text_encoding, clean=self.clean)
+        return Reader(encoding=self.text_encoding, clean=self.clean, plain=self.normalize == "plain")
 
     @property
     def prompt_reader(self) -> Reader:
         """How texts for the trained model are read. The encoding of the training text is tried, but not forced."""
         cleaned = self.clean and self.tfds.split("/")[0] in ("", "gutenberg")  # other datasets are left as they are
-        return Reader(expected=self.text_encoding, clean=cleaned)
+        return Reader(expected=self.text_encoding, clean=cleaned, plain=self.normalize == "plain")
 
     def check(self) -> None:
         """Checks the sources and the split."""
@@ -104,6 +122,7 @@ class TextConfig(Options):
         self.require(bool(self.text_field), "text_field", "must be the name of a column, or its number from 1")
         self.require(self.text_field != "0", "text_field", "columns are counted from 1")
         self.require(rows or not self.is_given("text_field"), "text_field", "only has an effect with --documents=rows")
+        self._check_labels()
         self.require(
             self.documents != "text" or not self.deduplicate,
             "deduplicate",
@@ -120,6 +139,25 @@ class TextConfig(Options):
             "must be three shares that add up to 1, for training, validation and test, such as 0.9,0.05,0.05",
         )
         self.require(self.split[0] > 0, "split", "the share for training must be above 0")
+
+    def _check_labels(self) -> None:
+        """Checks that labels have documents and a place to come from."""
+        rows, field = self.documents == "rows", self.labels == "field"
+        self.require(
+            self.documents != "text" or not self.labels,
+            "labels",
+            "documents have labels, and a running text has no documents; add --documents=files, lines or rows",
+        )
+        self.require(bool(self.text) or not self.labels, "labels", "goes with files of your own; name them with --text")
+        self.require(rows or not field, "labels", "names a column of --documents=rows; use folder or file, or rows")
+        self.require(bool(self.label_field), "label_field", "must be the name of a column, or its number from 1")
+        self.require(self.label_field != "0", "label_field", "columns are counted from 1")
+        self.require(field or not self.is_given("label_field"), "label_field", "only has an effect with --labels=field")
+        self.require(
+            not field or self.label_field != self.text_field,
+            "label_field",
+            "is the column of the text; name that of the labels",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -65,6 +65,9 @@ class EvaluateConfig(Options):
     text_field: str = option(
         "", "Where the text of rows is, as for train. Default: as for the training text, or the column named text."
     )
+    label: str = option(
+        "", "What all texts are examples of, for a model that knows labels. `classify` compares the labels."
+    )
     sort: bool = option(False, "Print the documents with the highest loss a character first, and number them.")
     threshold: float = option(0.0, "Print only documents with at least so many nats a character.", at_least=0)
     text_encoding: str = option(
@@ -111,6 +114,7 @@ def main(config: EvaluateConfig) -> None:
     from char_lstm_tf.inference.language_model import LanguageModel
 
     model = LanguageModel.load(config.model)
+    model.label_ids(config.label)  # a mistake in it shows before anything is printed
     evaluation = Evaluation(config, model)
     if config.documents == "text":
         evaluation.score_files(running)
@@ -200,7 +204,7 @@ class Evaluation:
     def _score(self, texts: Sequence[Document]) -> list["Score"]:
         """Returns the score of each text, and adds it to the total."""
         started = time.perf_counter()
-        found = self._model.losses([text.text for text in texts], window=self._config.window)
+        found = self._model.losses([text.text for text in texts], window=self._config.window, label=self._config.label)
         self._seconds += time.perf_counter() - started
         scores = [score for score, _ in found]
         if self._config.documents != "text":

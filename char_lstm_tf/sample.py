@@ -4,6 +4,7 @@
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt_file=chapter.txt --stop=. --json
     python -m char_lstm_tf.sample --model=saved_models/names --num_samples=20
     python -m char_lstm_tf.sample --model=saved_models/names --num_samples=10000 --report
+    python -m char_lstm_tf.sample --model=saved_models/authors --label=austen --chars=500
 
 A model of documents writes each to its end: --num_samples=20 of a model of lines are twenty lines.
 The same seed writes the same text, here and with `generate` of the SavedModel, but for a rare rounding error.
@@ -36,6 +37,7 @@ class SampleConfig(Options):
     prompt: str = option(
         "", r"What the text continues, with \n as new lines. Empty: a new line, or the beginning of a document."
     )
+    label: str = option("", "What the text is to be an example of, for a model that knows labels.")
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
     chars: int | None = option(
         None,
@@ -123,12 +125,14 @@ def main(config: SampleConfig) -> None:
     from char_lstm_tf.inference.language_model import LanguageModel
 
     model = LanguageModel.load(config.model)
+    model.label_ids(config.label)  # a mistake in it shows before anything is printed
     prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)
     chars = model.default_chars if config.chars is None else config.chars
     by_line = run.config.documents in ("lines", "rows")
     if config.beam:
-        found = model.likeliest(prompt, chars=min(chars, config.chars or BEAM_CHARS), width=config.beam)
+        options = {"chars": min(chars, config.chars or BEAM_CHARS), "width": config.beam, "label": config.label}
+        found = model.likeliest(prompt, **options)
         texts, nats = zip(*found[: config.num_samples], strict=True)
         print_texts(config, prompt, texts, "nats", [round(value, 4) for value in nats], by_line=by_line)
         return
@@ -140,6 +144,7 @@ def main(config: SampleConfig) -> None:
         "top_p": config.top_p,
         "seed": seed,
         "stop": list(map(unescaped, config.stop)),
+        "label": config.label,
     }
     if config.report:
         report_texts(config, run, [prompt + text for text in model.generate([prompt] * config.num_samples, **options)])

@@ -89,6 +89,8 @@ class Batching:
 def id_windows(ids: Ids, batching: Batching, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
     """Returns batches number `first_step` to `steps` as ids, uint8 or wider `[B, T + 1]`.
 
+    If documents have labels, batches are pairs: the ids, and the labels of the last T of them, `[B, T]`.
+
     The last batch of a shuffled epoch may be shorter. The file is read for some batches at a time, so memory doesn't
     grow with the corpus. (TensorFlow's own way to map a file, ImmutableConst, needs no Python, but constant folding
     copies the whole file twice.)
@@ -98,13 +100,18 @@ def id_windows(ids: Ids, batching: Batching, *, steps: int, first_step: int = 0)
     windows = batching.windows(ids)
     group = batching.batch_size * BATCHES_READ_AT_ONCE
 
-    def windows_of(epoch: int, starts: np.ndarray) -> np.ndarray:
-        return ids.of_epoch(int(epoch)).windows(starts, length=batching.window + 1)
+    labels_dtype = ids.labels_dtype
+    types = [ids.dtype, labels_dtype] if labels_dtype else [ids.dtype]
 
-    def read(epoch: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
+    def windows_of(epoch: int, starts: np.ndarray) -> tuple[np.ndarray, ...]:
+        return _cut(ids.of_epoch(int(epoch)), starts, batching.window)
+
+    def read(epoch: tf.Tensor, place: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, ...]:
         starts = batching.starts(ids, epoch, tf.range(place, tf.minimum(place + group, windows)))
-        cut = tf.numpy_function(windows_of, [epoch, starts], ids.dtype)
-        return tf.ensure_shape(cut, [None, batching.window + 1])
+        cut = tf.numpy_function(windows_of, [epoch, starts], types)
+        widths = [batching.window + 1, batching.window]
+        parts = [tf.ensure_shape(part, [None, width]) for part, width in zip(cut, widths, strict=False)]
+        return tuple(parts) if labels_dtype else parts[0]
 
     def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
         first = tf.where(epoch == first_epoch, first_batch * batching.batch_size, 0)
@@ -130,7 +137,8 @@ def training_batches(
     """Returns batches number `first_step` to `steps` of all epochs as `(inputs, targets)`.
 
     Before: ids of `"hell" + "o"`. After, as characters: inputs `"hell"`, and as targets `"ello"` for
-    `sequence`, `"o"` for `next_char`.
+    `sequence`, `"o"` for `next_char`. If documents have labels, inputs are a pair: what is below, and the labels of the
+    targets, int32 `[B, T]` or `[B]`.
 
     Args:
         ids: the training split.
@@ -165,13 +173,25 @@ def training_batch(
     first = batch * batching.batch_size
     places = tf.range(first, min(first + batching.batch_size, batching.windows(ids)), dtype=tf.int64)
     starts = batching.starts(ids, tf.constant(epoch, tf.int64), places)
-    windows = ids.of_epoch(epoch).windows(starts.numpy(), length=batching.window + 1)
-    return _pair(windows, encoding=encoding, target=target, vocabulary_size=vocabulary_size, end=end)
+    cut = _cut(ids.of_epoch(epoch), starts.numpy(), batching.window)
+    return _pair(*cut, encoding=encoding, target=target, vocabulary_size=vocabulary_size, end=end)
+
+
+def _cut(ids: IdRange, starts: np.ndarray, window: int) -> tuple[np.ndarray, ...]:
+    """Returns windows and the character after each, `[B, T + 1]`, and the labels of all but the first id, if any."""
+    cut = ids.windows(starts, length=window + 1)
+    return (cut, ids.labels.windows(starts + 1, length=window)) if ids.labels else (cut,)
 
 
 def _pair(
-    windows: tf.Tensor, *, encoding: str, target: str, vocabulary_size: int, end: int | None
-) -> tuple[tf.Tensor, tf.Tensor]:
+    windows: tf.Tensor,
+    labels: tf.Tensor | None = None,
+    *,
+    encoding: str,
+    target: str,
+    vocabulary_size: int,
+    end: int | None,
+) -> tuple[tf.Tensor | tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
     windows = tf.cast(windows, tf.int32)
     inputs, targets = windows[:, :-1], windows[:, 1:] if target == "sequence" else windows[:, -1]
     if end is not None and target == "next_char":
@@ -179,4 +199,7 @@ def _pair(
         inputs = tf.where(ends_after > 0, 0, inputs)
     if encoding == "one_hot":
         inputs = tf.one_hot(inputs, vocabulary_size)
+    if labels is not None:
+        labels = tf.cast(labels, tf.int32)
+        inputs = inputs, labels if target == "sequence" else labels[:, -1]
     return inputs, tf.one_hot(targets, vocabulary_size)

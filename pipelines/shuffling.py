@@ -1,5 +1,6 @@
 """Documents in a new order each epoch."""
 
+import dataclasses
 import os
 import threading
 from pathlib import Path
@@ -30,7 +31,7 @@ class ShuffledDocuments:
 
     def __init__(self, documents: DocumentRange, *, seed: int, folder: Path) -> None:
         self._documents, self._seed, self._folder = documents, seed, folder
-        self.dtype = documents.ids.dtype
+        self.dtype, self.labels_dtype = documents.ids.dtype, documents.ids.labels_dtype
         self._lock = threading.Lock()  # batches are read by several threads
 
     def __len__(self) -> int:
@@ -39,28 +40,35 @@ class ShuffledDocuments:
 
     def of_epoch(self, epoch: int) -> IdRange:
         """Returns the ids of all documents in the order of an epoch."""
-        path = self._folder / f"epoch-{epoch}.bin"
+        ids = self._documents.ids
+        written = self._shuffled(epoch, "epoch", ids)
+        if ids.labels is None:
+            return written
+        return dataclasses.replace(written, labels=self._shuffled(epoch, "labels", ids.labels))
+
+    def _shuffled(self, epoch: int, kind: str, values: IdRange) -> IdRange:
+        path = self._folder / f"{kind}-{epoch}.bin"
         with self._lock:
             if not path.exists():
                 self._folder.mkdir(exist_ok=True)
                 with written_aside(path) as aside:
-                    self._write(epoch, aside)
-                for old in self._folder.glob("epoch-*.bin"):
-                    if old.name not in (path.name, f"epoch-{epoch - 1}.bin"):
+                    self._write(epoch, values, aside)
+                for old in self._folder.glob(f"{kind}-*.bin"):
+                    if old.name not in (path.name, f"{kind}-{epoch - 1}.bin"):
                         old.unlink()
-        return IdRange(path, self.dtype, 0, len(self))
+        return IdRange(path, values.dtype, 0, len(values))
 
-    def _write(self, epoch: int, path: Path) -> None:
-        documents, count = self._documents, len(self._documents)
-        size = np.dtype(self.dtype).itemsize
-        with path.open("wb") as out, documents.ids.path.open("rb", buffering=0) as ids:
-            out.write(documents.ids[:1].tobytes())  # the end symbol before the first document
+    def _write(self, epoch: int, values: IdRange, path: Path) -> None:
+        """Writes the values of each document, in the order of an epoch."""
+        count, size = len(self._documents), np.dtype(values.dtype).itemsize
+        with path.open("wb") as out, values.path.open("rb", buffering=0) as file:
+            out.write(values[:1].tobytes())  # of the end symbol before the first document
             starts = range(0, count, CHUNK)
             for start in tqdm(starts, "shuffling", unit=f" × {CHUNK:,} documents", delay=2, leave=False, disable=None):
                 places = tf.range(start, min(start + CHUNK, count), dtype=tf.int64)
                 chosen = tf.random.experimental.index_shuffle(places, [self._seed, epoch], max_index=count - 1).numpy()
-                edges = documents.ends.windows(chosen, length=2) + documents.ids.begin + 1
+                edges = self._documents.ends.windows(chosen, length=2) + values.begin + 1
                 for begin, end in edges.tolist():
-                    out.write(os.pread(ids.fileno(), (end - begin) * size, begin * size))
+                    out.write(os.pread(file.fileno(), (end - begin) * size, begin * size))
             written = out.tell()
-        documents.ids.require(written == len(self) * size)
+        values.require(written == len(values) * size)

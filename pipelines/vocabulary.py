@@ -1,6 +1,7 @@
-"""Characters and their ids."""
+"""Characters and labels, and their ids."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,16 +28,20 @@ class Vocabulary:
         end: the id of the end symbol, which ends each document and stands before each; None for running text, which
             has no ends. The symbol is no character: `END` holds its place in `characters`, and a text that contains
             `END` has an unknown character there.
+        labels: what documents may be examples of, in the order of their ids; () where they have no labels.
     """
 
     characters: str
     end: int | None = None
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.characters.startswith(UNKNOWN) or len(set(self.characters)) != len(self.characters):
             raise ValueError("a vocabulary is UNKNOWN followed by distinct characters")
         if self.end is not None and self.characters.find(END) != self.end:
             raise ValueError("the end symbol isn't where its id says")
+        if len(set(self.labels)) != len(self.labels) or not all(self.labels) or (self.labels and self.end is None):
+            raise ValueError("labels are distinct, not empty, and of documents")
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -51,7 +56,23 @@ class Vocabulary:
 
         Before: `UNKNOWN + "ehlo"`, extended by `"held up"`; after: `UNKNOWN + "ehlo" + " dpu"`.
         """
-        return Vocabulary(self.characters + "".join(sorted(set(text) - set(self.characters))), self.end)
+        characters = self.characters + "".join(sorted(set(text) - set(self.characters)))
+        return Vocabulary(characters, self.end, self.labels)
+
+    def with_labels(self, labels: Iterable[str]) -> "Vocabulary":
+        """Returns this vocabulary, with the new ones of some labels after its own, sorted. Existing ids stay."""
+        return Vocabulary(self.characters, self.end, (*self.labels, *sorted(set(labels) - set(self.labels))))
+
+    def label_id(self, label: str) -> int:
+        """Returns the id of a label.
+
+        Raises:
+            UserError: it isn't known. The message lists those that are.
+        """
+        if label not in self.labels:
+            known = ", ".join(self.labels) if self.labels else "none, as its documents had no labels"
+            raise UserError(f"label {label!r} isn't known to the model; it knows {known}")
+        return self.labels.index(label)
 
     def with_end(self) -> "Vocabulary":
         """Returns this vocabulary with an end symbol, which gets the next id unless there is one already.
@@ -63,7 +84,7 @@ class Vocabulary:
             return self
         if END in self.characters:
             raise UserError("the vocabulary of --init_from has U+FFFF as a character, so it can't get an end symbol")
-        return Vocabulary(self.characters + END, len(self))
+        return Vocabulary(self.characters + END, len(self), self.labels)
 
     @property
     def dtype(self) -> str:
@@ -94,7 +115,12 @@ class Vocabulary:
 
         Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3]`; without: `[2, 1]`, and `START` for `""`.
         """
-        return self._after_end(self.encode(text if text or self.end is not None else START), [])
+        return self._after_end(self.encode(text if text or self.end is not None else self.start), [])
+
+    @property
+    def start(self) -> str:
+        """What a running text continues where there is no prompt: a new line, or a blank if it knows no new line."""
+        return " " if START not in self.characters and " " in self.characters else START
 
     def _after_end(self, ids: np.ndarray, what_follows: list) -> np.ndarray:
         return ids if self.end is None else np.array([self.end, *ids.tolist(), *what_follows], ids.dtype)
@@ -110,8 +136,12 @@ class Vocabulary:
         return ["" if number == self.end else character for number, character in enumerate(self.characters)]
 
     def save(self, path: Path) -> None:
-        """Writes JSON: `{"characters": ["\\ufffd", "\\n", " ", …]}`, in the order of ids; the end symbol is ""."""
-        path.write_text(json.dumps({"characters": self.tokens}, indent=0) + "\n", encoding="utf-8")
+        """Writes JSON: `{"characters": ["\\ufffd", "\\n", " ", …]}`, in the order of ids; the end symbol is "".
+
+        Labels, if there are any, are in `labels`, likewise.
+        """
+        kept = {"characters": self.tokens} | ({"labels": self.labels} if self.labels else {})
+        path.write_text(json.dumps(kept, indent=0) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
@@ -121,11 +151,13 @@ class Vocabulary:
             UserError: the file is missing or isn't a vocabulary.
         """
         try:
-            tokens = json.loads(path.read_text(encoding="utf-8"))["characters"]
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            tokens, labels = kept["characters"], tuple(kept.get("labels", ()))
             end = tokens.index("") if "" in tokens else None
             characters = "".join(token or END for token in tokens)
             characters.encode()  # half a surrogate pair, which JSON allows, is no character
-            return cls(characters, end)
+            "".join(labels).encode()
+            return cls(characters, end, labels)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{path}: not a vocabulary ({error})") from error
 

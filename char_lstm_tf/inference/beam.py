@@ -60,7 +60,7 @@ def search(
 
 
 def likeliest_texts(
-    model: keras.Model, vocabulary: Vocabulary, prompt: str, *, chars: int, width: int
+    model: keras.Model, vocabulary: Vocabulary, prompt: str, *, chars: int, width: int, label: int = 0
 ) -> list[tuple[str, float]]:
     """Returns the texts that beam search finds with their nats, likeliest first. There may be fewer than `width`.
 
@@ -72,10 +72,11 @@ def likeliest_texts(
         prompt: what the texts continue; empty: a new line, or the beginning of a document.
         chars: characters of each, at least 1; a document may end earlier.
         width: texts to keep.
+        label: id of the label, if the model knows labels.
     """
 
     def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return stepping.step(model, ids, states)
+        return sampling.step_under(model, tf.fill(tf.shape(ids), label))(ids, states)
 
     @tf.function
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from char_lstm_tf.inference import beam
+from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Score, Scorer
 from char_lstm_tf.models.build import load
@@ -28,8 +29,16 @@ class LanguageModel:
     was cleaned.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        vocabulary: Vocabulary,
+        reader: Reader | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
         self.vocabulary = vocabulary
+        shares = [1 / max(len(vocabulary.labels), 1)] * len(vocabulary.labels)
+        self.calibration = calibration or Calibration(tuple(shares))
         self.reader = reader or Reader()
         self._model = model
         self._writer, self._scorer = Writer(model, vocabulary), Scorer(model, vocabulary)
@@ -45,7 +54,15 @@ class LanguageModel:
             UserError: there is no trained run, or its files don't fit each other.
         """
         folder = RunFolder.find(path)
-        return cls(*load(folder), folder.config.prompt_reader)
+        model, vocabulary = load(folder)
+        calibration, facts = None, folder.load_metrics().get("calibration")
+        if facts:
+            try:
+                calibration = Calibration.from_facts(facts)
+                calibration.prior("training") + np.zeros(len(vocabulary.labels))
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(f"{folder.metrics}: damaged (calibration: {error})") from error
+        return cls(model, vocabulary, folder.config.prompt_reader, calibration)
 
     @property
     def knows_documents(self) -> bool:
@@ -67,6 +84,7 @@ class LanguageModel:
         top_p: float = 1.0,
         seed: int | None = None,
         stop: Sequence[str] = (),
+        label: str = "",
     ) -> list[str]:
         """Returns what follows each prompt, without the prompt.
 
@@ -79,16 +97,17 @@ class LanguageModel:
             seed: repeats the texts. The first one has this seed, the second one the next, as in `sample
                 --num_samples`. None: new texts each time.
             stop: end a text before any of these; `chars` ends it too.
+            label: what the texts are to be examples of. A model that knows labels needs one.
 
         Raises:
-            UserError: an argument is out of its range.
+            UserError: an argument is out of its range, or the label isn't known.
         """
         chars = self.default_chars if chars is None else chars
         texts, seed = [], secrets.randbits(31) if seed is None else seed
         for start in range(0, len(prompts), ROWS):
             rows = prompts[start : start + ROWS]
             options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed + start}
-            pieces = list(self.stream(rows, chars=chars, stop=stop, **options))
+            pieces = list(self.stream(rows, chars=chars, stop=stop, label=label, **options))
             texts += ["".join(piece[row] for piece in pieces) for row in range(len(rows))]
         return texts
 
@@ -102,6 +121,7 @@ class LanguageModel:
         top_p: float,
         seed: int,
         stop: Sequence[str] = (),
+        label: str = "",
     ) -> Iterator[list[str]]:
         """Yields the next characters of each text, again and again. Arguments as for `generate`."""
         for name, value, fits in (
@@ -118,16 +138,30 @@ class LanguageModel:
             chars=chars,
             temperatures=[temperature] * len(prompts),
             seeds=[seed + row for row in range(len(prompts))],
+            labels=self.label_ids(label) * len(prompts),
             top_k=top_k,
             top_p=top_p,
         )
         return cut_at_stops(pieces, list(map(self.reader.prompt, stop)))
 
-    def likeliest(self, prompt: str, *, chars: int, width: int) -> list[tuple[str, float]]:
-        """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
-        return beam.likeliest_texts(self._model, self.vocabulary, self.reader.prompt(prompt), chars=chars, width=width)
+    def label_ids(self, label: str) -> list[int]:
+        """Returns the id of a label in a list, or an empty list for "" of a model that knows no labels.
 
-    def next_char(self, prompts: Sequence[str], *, k: int = 5) -> list[list[tuple[str, float]]]:
+        Raises:
+            UserError: the label isn't known, or missing. The message lists those that are known.
+        """
+        if not label and self.vocabulary.labels:
+            raise UserError(
+                f"--label: the model knows labels, so give one of them: {', '.join(self.vocabulary.labels)}"
+            )
+        return [self.vocabulary.label_id(label)] if label else []
+
+    def likeliest(self, prompt: str, *, chars: int, width: int, label: str = "") -> list[tuple[str, float]]:
+        """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
+        options = {"chars": chars, "width": width, "label": sum(self.label_ids(label))}
+        return beam.likeliest_texts(self._model, self.vocabulary, self.reader.prompt(prompt), **options)
+
+    def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
 
         The unknown character is never among them, so there are at most V - 1. The end of a document is "".
@@ -135,18 +169,19 @@ class LanguageModel:
         if not prompts:
             return []
         tokens = self.vocabulary.tokens
-        probabilities = self._writer.next_probabilities(list(map(self.reader.prompt, prompts)))
+        labels = self.label_ids(label) * len(prompts)
+        probabilities = self._writer.next_probabilities(list(map(self.reader.prompt, prompts)), labels)
         likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(k, len(self.vocabulary) - 1)]
         return [[(tokens[id], float(row[id])) for id in ids] for row, ids in zip(probabilities, likeliest, strict=True)]
 
-    def score(self, texts: Sequence[str]) -> list[Score]:
+    def score(self, texts: Sequence[str], *, label: str = "") -> list[Score]:
         """Returns how well the model predicts each text, the end included if the model knows documents.
 
         The first character of a running text has nothing before it and isn't scored.
         """
-        return [score for score, _ in self.losses(list(map(self.reader.prompt, texts)))]
+        return [score for score, _ in self.losses(list(map(self.reader.prompt, texts)), label=label)]
 
-    def losses(self, texts: Sequence[str], *, window: int = 0) -> list[tuple[Score, np.ndarray]]:
+    def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns the score of each text and the losses of its characters, in nats.
 
         Losses are float32 `[N - 1]`, of all characters of a running text but the first, or `[N + 1]`, of all characters
@@ -155,11 +190,51 @@ class LanguageModel:
         Args:
             texts: each is read as it is, from a fresh state that is carried to its end.
             window: forget everything after this many characters and start again; 0: never.
+            label: of all texts. A model that knows labels needs one.
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
         documents = int(self.knows_documents)
-        losses = self._scorer.nats_in_windows(ids, window) if window else self._scorer.nats_of_each(ids)
+        told = self.label_ids(label) * len(ids)
+        losses = self._scorer.nats_in_windows(ids, window, told) if window else self._scorer.nats_of_each(ids, told)
         return [(Score.of(*row, documents=documents), row[2]) for row in zip(texts, ids, losses, strict=True)]
+
+    def classify(self, texts: Sequence[str], *, priors: str = "training") -> list[dict[str, float]]:
+        """Returns the probability of each label of each text, the likeliest label first.
+
+        Args:
+            texts: whole documents.
+            priors: `training`: the share of a label in the documents for training counts too. `equal`: it doesn't.
+
+        Raises:
+            UserError: the model knows no labels, or the priors are none of these.
+        """
+        if priors not in PRIORS:
+            raise UserError(f"priors={priors!r}: must be one of {', '.join(PRIORS)}")
+        nats, characters = self.losses_under_each(list(map(self.reader.prompt, texts)))
+        rows = self.calibration.probabilities(nats, characters, priors=priors)
+        return [
+            dict(sorted(zip(self.vocabulary.labels, map(float, row), strict=True), key=lambda pair: -pair[1]))
+            for row in rows
+        ]
+
+    def losses_under_each(self, texts: Sequence[str], *, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the loss of each text under each label, in nats, float64 `[D, L]`, and its characters, `[D]`.
+
+        Args:
+            texts: as they are.
+            whole: whether they end where a document ends, so that the end counts too.
+
+        Raises:
+            UserError: the model knows no labels.
+        """
+        if not self.vocabulary.labels:
+            raise UserError("the model knows no labels; train it with --labels=folder, file or field")
+        ids = [self.vocabulary.encode_whole(text)[: None if whole else -1] for text in texts]
+        losses = self._scorer.nats_under_each(ids)
+        return (
+            np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(ids), -1),
+            np.array(list(map(len, losses))),
+        )
 
 
 def cut_at_stops(pieces: Iterator[list[str]], stops: Sequence[str]) -> Iterator[list[str]]:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.inference.noise import uniform_noise
-from char_lstm_tf.models import stepping
+from char_lstm_tf.models import outputs, stepping
 from pipelines.vocabulary import Vocabulary
 
 Step = Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
@@ -146,6 +146,12 @@ def generate(
     return tf.transpose(written.stack()), states
 
 
+def step_under(model: keras.Model, labels: tf.Tensor) -> Step:
+    """Returns one step of a model with the label of each row, int32 `[B]`, which a model without labels ignores."""
+    told = labels if outputs.knows_labels(model) else None
+    return lambda ids, states: stepping.step(model, ids, states, told)
+
+
 class Writer:
     """Writes text with the weights that `model` has at the time of the call, and leaves no trace in it.
 
@@ -155,21 +161,21 @@ class Writer:
     def __init__(self, model: keras.Model, vocabulary: Vocabulary) -> None:
         self._model = model
         self._vocabulary = vocabulary
-
-        def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            return stepping.step(model, ids, states)
+        self.labels = vocabulary.labels
 
         @tf.function(jit_compile=True)
-        def absorb_chunk(ids: tf.Tensor, lengths: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
-            return absorb(step, ids, lengths, states)
+        def absorb_chunk(
+            ids: tf.Tensor, lengths: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor
+        ) -> list[tf.Tensor]:
+            return absorb(step_under(model, labels), ids, lengths, states)
 
         @tf.function(jit_compile=True)
-        def generate_chunk(ids: tf.Tensor, states: list[tf.Tensor], **options: tf.Tensor) -> tuple:
-            return generate(step, ids, states, size=CHUNK, end=vocabulary.end, **options)
+        def generate_chunk(ids: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor, **options: tf.Tensor) -> tuple:
+            return generate(step_under(model, labels), ids, states, size=CHUNK, end=vocabulary.end, **options)
 
         @tf.function(jit_compile=True)
-        def probabilities(ids: tf.Tensor, states: list[tf.Tensor]) -> tf.Tensor:
-            return tf.nn.softmax(without_unknown(step(ids, states)[0]))
+        def probabilities(ids: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
+            return tf.nn.softmax(without_unknown(step_under(model, labels)(ids, states)[0]))
 
         self._absorb, self._generate, self._probabilities = absorb_chunk, generate_chunk, probabilities
 
@@ -180,6 +186,7 @@ class Writer:
         chars: int,
         temperatures: Sequence[float],
         seeds: Sequence[int],
+        labels: Sequence[int] = (),
         top_k: int = 0,
         top_p: float = 1.0,
     ) -> Iterator[list[str]]:
@@ -190,9 +197,10 @@ class Writer:
             chars: characters to write, without the prompt.
             temperatures: one a row.
             seeds: one a row; the same seed writes the same text.
+            labels: their ids, one a row, if the model knows labels.
             top_k: as for `choose`, likewise `top_p`.
         """
-        last, states = self._read(prompts)
+        last, states, told = self._read(prompts, labels)
         fill = [0] * (len(last) - len(prompts))
         options = {
             "seeds": tf.constant([*seeds, *fill], tf.int64),
@@ -206,26 +214,30 @@ class Writer:
                 return
             count = min(CHUNK, chars - first)
             position = {"first": tf.constant(first, tf.int64), "count": tf.constant(count)}
-            written, states = self._generate(last, states, **position, **options)
+            written, states = self._generate(last, states, told, **position, **options)
             last = written[:, count - 1]
             rows = [before_end(row, self._vocabulary.end) for row in written.numpy()[: len(prompts), :count]]
             yield ["" if done else self._vocabulary.decode(row) for row, done in zip(rows, ended, strict=True)]
             ended |= [len(row) < count for row in rows]
 
-    def next_probabilities(self, prompts: Sequence[str]) -> np.ndarray:
+    def next_probabilities(self, prompts: Sequence[str], labels: Sequence[int] = ()) -> np.ndarray:
         """Returns the probability of each id after each prompt, float32 `[B, V]`; 0 for the unknown character."""
-        return self._probabilities(*self._read(prompts)).numpy()[: len(prompts)]
+        return self._probabilities(*self._read(prompts, labels)).numpy()[: len(prompts)]
 
-    def _read(self, prompts: Sequence[str]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns the last id of each prompt, int32 `[B]`, and the states before it is read; B is filled up."""
+    def _read(self, prompts: Sequence[str], labels: Sequence[int]) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
+        """Returns the last id of each prompt, int32 `[B]`, the states before it is read, and the labels.
+
+        B is filled up. Labels are int32 `[B]`, and zeros where the model knows none.
+        """
         texts = [self._vocabulary.encode_prompt(prompt).astype(np.int32) for prompt in prompts]
         texts += [texts[0][-1:]] * (filled_up(len(texts)) - len(texts))
         states = stepping.zero_states(self._model, len(texts))
+        told = tf.constant([*labels, *[0] * (len(texts) - len(labels))], tf.int32)
         for start in range(0, max(map(len, texts)) - 1, PROMPT_CHUNK):
             parts = [text[:-1][start : start + PROMPT_CHUNK] for text in texts]
             ids = np.stack([np.pad(part, (0, PROMPT_CHUNK - len(part))) for part in parts])
-            states = self._absorb(tf.constant(ids), tf.constant(list(map(len, parts))), states)
-        return tf.constant([text[-1] for text in texts]), states
+            states = self._absorb(tf.constant(ids), tf.constant(list(map(len, parts))), states, told)
+        return tf.constant([text[-1] for text in texts]), states, told
 
 
 def before_end(ids: np.ndarray, end: int | None) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -95,33 +96,39 @@ def losses(
     states: Sequence[tf.Tensor],
     length: tf.Tensor | None = None,
     fresh: tf.Tensor | None = None,
+    labels: tf.Tensor | None = None,
+    under_each: int = 0,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Returns the loss of each target, in nats, float32 `[B, T]`, and the states after the last id.
 
     Args:
-        step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
+        step: one step of a model: ids `[B]`, states and labels `[B]`, if any → logits `[B, V]` and states.
         ids: int32 `[B, T]`.
         targets: the character after each of them, int32 `[B, T]`.
         states: before the first id, float32 `[B, H]` each.
         length: ids of each row to read, int32; None: all T. The losses after them are 0.
         fresh: where a text begins, so that the state is reset first, bool `[B, T]`; None: nowhere.
+        labels: that of the text of each id, int32 `[B, T]`, of a model that knows labels; None: none, or each.
+        under_each: L, if the step returns logits `[B, L, V]`; the losses are `[B, T, L]` then.
     """
 
     def read(position: tf.Tensor, nats: tf.TensorArray, *states: tf.Tensor) -> tuple:
         if fresh is not None:
             states = [tf.where(fresh[:, position, None], tf.zeros_like(state), state) for state in states]
-        logits, new_states = step(ids[:, position], states)
-        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[:, position], logits)
-        return position + 1, nats.write(position, loss), *new_states
+        told = [] if labels is None else [labels[:, position]]
+        logits, new_states = step(ids[:, position], states, *told)
+        return position + 1, nats.write(position, windows.nats(targets[:, position], logits)), *new_states
 
     size = tf.shape(ids)[1]
     last = size if length is None else length
+    shape = [*ids.shape[:1], under_each] if under_each else ids.shape[:1]
     _, nats, *states = tf.while_loop(
         lambda position, *_: position < last,
         read,
-        (0, tf.TensorArray(tf.float32, size, element_shape=ids.shape[:1]), *states),
+        (0, tf.TensorArray(tf.float32, size, element_shape=shape), *states),
     )
-    return tf.transpose(nats.stack()), states
+    nats = nats.stack()
+    return tf.transpose(nats, [1, 0, 2] if under_each else [1, 0]), states
 
 
 def packed(lengths: Sequence[int], *, rows: int) -> list[list[int]]:
@@ -155,68 +162,113 @@ class Scorer:
         self._model, self._chunk = model, chunk
         self._windows = windows.reads_windows(model)
         self._spaces = np.array([token.isspace() for token in vocabulary.tokens])
-        self._end = vocabulary.end
+        self._end, self._labels = vocabulary.end, len(vocabulary.labels)
         # XLA makes this loop ten times faster at one row, where nearly all of it is overhead.
         self._nats = tf.function(self._nats_of_chunk, jit_compile=True)
+        self._nats_under_each = tf.function(partial(self._nats_of_chunk, under_each=True), jit_compile=True)
 
     def _nats_of_chunk(
-        self, ids: tf.Tensor, targets: tf.Tensor, fresh: tf.Tensor, states: list[tf.Tensor], length: tf.Tensor
+        self,
+        ids: tf.Tensor,
+        targets: tf.Tensor,
+        fresh: tf.Tensor,
+        labels: tf.Tensor,
+        states: list[tf.Tensor],
+        length: tf.Tensor,
+        *,
+        under_each: bool = False,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        told = labels if self._labels and not under_each else None
         if self._windows:  # no window waits for another, so they are read all at once
-            logits, state = windows.read(self._model, ids, *states, fresh=fresh)
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), [state]
-        return losses(lambda ids, states: stepping.step(self._model, ids, states), ids, targets, states, length, fresh)
+            nats, state = windows.losses(self._model, ids, targets, *states, fresh=fresh, labels=told)
+            return nats, [state]
+        each = self._labels if under_each else 0
+        return losses(partial(stepping.step, self._model), ids, targets, states, length, fresh, told, each)
 
-    def nats_of_each(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
+    def nats_of_each(
+        self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, quiet: bool = False
+    ) -> list[np.ndarray]:
         """Returns the loss of each character but the first, in nats, float32 `[N - 1]`, of several texts.
 
         Args:
             texts: ids, `[N]` each. Each text is read from a fresh state.
+            labels: the label of each, if the model knows labels.
             quiet: show no progress.
+
+        Raises:
+            ValueError: the model knows labels, and there isn't one for each text.
         """
-        nats = [np.empty(max(len(ids) - 1, 0), np.float32) for ids in texts]
+        if len(labels) != (len(texts) if self._labels else 0):
+            raise ValueError("a model that knows labels needs that of each text, and another one none")
+        return self._read(self._nats, texts, labels, (), quiet=quiet)
+
+    def nats_under_each(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
+        """Returns what `nats_of_each` does under each label, float32 `[N - 1, L]`, in one pass over the texts."""
+        return self._read(self._nats_under_each, texts, (), (self._labels,), quiet=quiet)
+
+    def _read(
+        self,
+        nats_of_chunk: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]],
+        texts: Sequence[np.ndarray],
+        labels: Sequence[int],
+        shape: tuple[int, ...],
+        *,
+        quiet: bool,
+    ) -> list[np.ndarray]:
+        """Returns the losses of texts, `[N - 1, *shape]`, in the order in which they were given."""
+        lengths = [max(len(ids) - 1, 0) for ids in texts]
         # The windows of one row fill a batch already. Those of 16 rows would take 500 MB at 40 characters.
         rows = 1 if self._windows else MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
-        groups = packed(list(map(len, nats)), rows=rows)
-        with _progress_bar(sum(map(len, nats)), disable=True if quiet else None) as progress:
-            found = self._nats_of_rows([[texts[number] for number in group] for group in groups], progress)
+        groups = packed(lengths, rows=rows)
+        labelled = list(zip(texts, labels or [0] * len(texts), strict=True))
+        with _progress_bar(sum(lengths), disable=True if quiet else None) as progress:
+            packed_rows = [[labelled[number] for number in group] for group in groups]
+            found = self._nats_of_rows(nats_of_chunk, packed_rows, shape, progress)
+        nats = [np.empty((length, *shape), np.float32) for length in lengths]
         for group, row in zip(groups, found, strict=True):
-            edges = np.cumsum([0, *(len(nats[number]) for number in group)])
+            edges = np.cumsum([0, *(lengths[number] for number in group)])
             for number, start, end in zip(group, edges[:-1], edges[1:], strict=True):
                 nats[number][:] = row[start:end]
         return nats
 
-    def _nats_of_rows(self, rows: list[list[np.ndarray]], progress: tqdm) -> list[np.ndarray]:
+    def _nats_of_rows(
+        self,
+        nats_of_chunk: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]],
+        rows: list[list[tuple[np.ndarray, int]]],
+        shape: tuple[int, ...],
+        progress: tqdm,
+    ) -> list[np.ndarray]:
         """Returns the losses of the texts in each row, one after the other."""
-        inputs, targets, begins = zip(*map(side_by_side, rows), strict=True)
-        found = [np.empty(len(row), np.float32) for row in inputs]
+        columns = list(zip(*map(side_by_side, rows), strict=True))
+        found = [np.empty((len(row), *shape), np.float32) for row in columns[0]]
         states = stepping.zero_states(self._model, len(rows))
-        longest = max(map(len, inputs))
+        longest = max(map(len, found))
         # A loop may end early, but windows are read all at once.
         size = min(self._chunk, filled_up(max(longest, 1))) if self._windows else self._chunk
         for start in range(0, longest, size):
             end = min(start + size, longest)
-            padded = [_rectangle(rows, start, size) for rows in (inputs, targets, begins)]
-            nats, states = self._nats(*map(tf.constant, padded), states, tf.constant(end - start))
+            padded = [_rectangle(column, start, size) for column in columns]
+            nats, states = nats_of_chunk(*map(tf.constant, padded), states, tf.constant(end - start))
             for row, values in zip(found, nats.numpy(), strict=True):
                 part = row[start:end]
                 part[:] = values[: len(part)]
                 progress.update(len(part))
         return found
 
-    def nats_in_windows(self, texts: Sequence[np.ndarray], window: int) -> list[np.ndarray]:
+    def nats_in_windows(self, texts: Sequence[np.ndarray], window: int, labels: Sequence[int] = ()) -> list[np.ndarray]:
         """Returns the losses of several texts as `nats_of_each` does, with the state reset after every `window`."""
         starts = [range(0, max(len(ids) - 1, 0), window) for ids in texts]
         pieces = [
             ids[start : start + window + 1] for ids, begins in zip(texts, starts, strict=True) for start in begins
         ]
-        nats = iter(self.nats_of_each(pieces))
+        each = [label for label, begins in zip(labels, starts, strict=False) for _ in begins]
+        nats = iter(self.nats_of_each(pieces, each))
         return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]
 
     def score(self, ids: np.ndarray | IdRange | DocumentRange) -> Score:
         """Returns the sum over a text of at least two characters, or over documents. Memory doesn't grow with either.
 
-        A running text is read in one pass from a fresh state; so is each document.
+        A running text is read in one pass from a fresh state; so is each document, under its label if it has one.
         """
         parts = ids.packed(size=READ_AT_ONCE) if isinstance(ids, DocumentRange) else None
         return self._score_text(ids) if parts is None else self._score_documents(parts, len(ids.ids) - 1)
@@ -229,7 +281,8 @@ class Scorer:
         with _progress_bar(longest, leave=False) as progress:
             for start in range(0, longest, size):
                 chunk = ids[start : start + size + 1]
-                read = [_rectangle([part], 0, size) for part in (chunk[:-1], chunk[1:], np.zeros(size, bool))]
+                values = chunk[:-1], chunk[1:], np.zeros(size, bool), np.zeros(size, np.int32)
+                read = [_rectangle([part], 0, size) for part in values]
                 losses, states = self._nats(*map(tf.constant, read), states, tf.constant(len(chunk) - 1))
                 spaces = self._spaces[chunk]
                 nats += losses.numpy()[0, : len(chunk) - 1].sum(dtype=np.float64)
@@ -243,7 +296,8 @@ class Scorer:
         with _progress_bar(characters, leave=False) as progress:
             for part in parts:
                 documents = part.each()
-                nats = self.nats_of_each(documents, quiet=True)
+                labels = [] if part.labels is None else part.labels.tolist()
+                nats = self.nats_of_each(documents, labels, quiet=True)
                 gaps = self._spaces[part.ids] | (part.ids == self._end)
                 words, unknown = np.count_nonzero(gaps[:-1] & ~gaps[1:]), np.count_nonzero(part.ids == 0)
                 loss = sum(float(values.sum(dtype=np.float64)) for values in nats)
@@ -252,19 +306,22 @@ class Scorer:
         return total
 
 
-def side_by_side(texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns what is read of several texts, what is to be predicted, and where each begins: int32, int32, bool.
+def side_by_side(labelled: Sequence[tuple[np.ndarray, int]]) -> tuple[np.ndarray, ...]:
+    """Returns what is read of several texts, what is to be predicted, where each begins, and their labels.
 
-    Before: ids `1 4 1` and `1 5 6 1`; after: `1 4 1 5 6`, `4 1 5 6 1` and True at the first and the third place.
+    These are int32, int32, bool and int32. Before: ids `1 4 1` with label 0 and `1 5 6 1` with label 3; after:
+    `1 4 1 5 6`, `4 1 5 6 1`, True at the first and the third place, and `0 0 3 3 3`.
     """
-    texts = [ids for ids in texts if len(ids) > 1]
+    kept = [(ids, label) for ids, label in labelled if len(ids) > 1]
+    texts = [ids for ids, _ in kept]
     ids = np.concatenate([np.zeros(0, np.int32), *texts]).astype(np.int32)
     lengths = np.array(list(map(len, texts)), np.int64)
     last = np.cumsum(lengths) - 1
     first = last - lengths + 1
     begins = np.zeros(len(ids) - len(texts), bool)
     begins[first - np.arange(len(texts))] = True
-    return np.delete(ids, last), np.delete(ids, first), begins
+    labels = np.repeat(np.array([label for _, label in kept], np.int32), lengths - 1)
+    return np.delete(ids, last), np.delete(ids, first), begins, labels
 
 
 def _rectangle(rows: Sequence[np.ndarray], start: int, size: int) -> np.ndarray:

@@ -50,6 +50,23 @@ def read_documents(found: Sequence[sources.Source]) -> Iterator[Document]:
         raise UserError(f"no document in {', '.join(source.name for source in found)}")
 
 
+def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:
+    """Yields the documents cut into passages of `size` characters, and says on stderr how many were too short for one.
+
+    The rest at the end is left out. Before: `"abcdefgh"`, named `f.txt`, of size 3; after: `"abc"`, named `f.txt[0:3]`,
+    and `"def"`.
+    """
+    short = 0
+    for document in documents:
+        count = len(document.text) // size
+        short += not count
+        for start in range(0, count * size, size):
+            name = f"{document.name}[{start}:{start + size}]"
+            yield dataclasses.replace(document, text=document.text[start : start + size], name=name)
+    if short:
+        print(f"{short:,} documents have fewer than {size:,} characters and were left out", file=sys.stderr)
+
+
 def in_groups(texts: Iterable[Document]) -> Iterator[list[Document]]:
     """Yields texts in groups of some million characters, so that memory doesn't grow with a file."""
     group: list[Document] = []

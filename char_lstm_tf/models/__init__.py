@@ -3,6 +3,7 @@
 Importing this registers the layers that Keras lacks, so that `keras.models.load_model` reads every run's model.keras.
 """
 
-from char_lstm_tf.models import cells, counted
+from char_lstm_tf.models import cells, outputs
+from char_lstm_tf.models.counts import counted
 
-__all__ = ["cells", "counted"]
+__all__ = ["cells", "counted", "outputs"]

@@ -6,30 +6,32 @@ import keras
 import numpy as np
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import counted, networks
+from char_lstm_tf.models import networks
+from char_lstm_tf.models.counts import counted
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
 
 def build(
-    config: Config, vocabulary_size: int, *, stream: bool = False, trains: bool = False, end: int | None = None
+    config: Config, vocabulary: Vocabulary, *, stream: bool = False, trains: bool = False, packed: bool = False
 ) -> keras.Model:
     """Returns the model of a configuration, uncompiled.
 
     Args:
         config: sizes.
-        vocabulary_size: V.
+        vocabulary: its characters and labels.
         stream: whether it carries state between batches.
         trains: whether it will be trained for long, see `networks.stack`.
-        end: id of the end symbol, for a model to train on packed documents. Models that read windows need no reset:
-            their batches have nothing of earlier documents.
+        packed: whether it is to be trained on packed documents, if it knows documents. Models that read windows need no
+            reset: their batches have nothing of earlier documents.
     """
     recurrent = config.architecture != "ngram" and not config.bidirectional
-    of_documents = {"end": end} if recurrent and end is not None else {}
+    of_documents = {"end": vocabulary.end} if packed and recurrent and vocabulary.end is not None else {}
     return networks.BUILD[config.architecture](
         config,
-        vocabulary_size=vocabulary_size,
+        vocabulary_size=len(vocabulary),
+        labels=len(vocabulary.labels),
         encoding=config.encoding,
         target=config.target,
         window=config.window,
@@ -49,10 +51,10 @@ def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
     """
     vocabulary = Vocabulary.load(folder.vocabulary)
     config = folder.config
-    _require_enough(folder, config, len(vocabulary))
+    _require_enough(folder, config, vocabulary)
     try:
         counts = config.architecture == "counts"  # whose sizes the file knows
-        model = counted.empty_like(folder.model) if counts else build(config, len(vocabulary))
+        model = counted.empty_like(folder.model) if counts else build(config, vocabulary)
         model.load_weights(folder.model)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
         reason = " ".join(str(error).split())  # Keras says in the last of several lines which shapes differ
@@ -62,7 +64,7 @@ def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
     return model, vocabulary
 
 
-def _require_enough(folder: RunFolder, config: Config, vocabulary_size: int) -> None:
+def _require_enough(folder: RunFolder, config: Config, vocabulary: Vocabulary) -> None:
     """Raises UserError if `model.keras` is smaller than the largest matrices of the sizes in the flags.
 
     A folder of somebody else's may name any size, so this is checked before memory is asked for.
@@ -72,9 +74,9 @@ def _require_enough(folder: RunFolder, config: Config, vocabulary_size: int) -> 
     units = config.units
     recurrent = config.architecture != "ngram"
     weights = sum(a * b for a, b in zip(units, units if recurrent else units[1:], strict=False))
-    weights += vocabulary_size * units[-1]
+    weights += len(vocabulary) * units[-1] * (1 + len(vocabulary.labels))
     if config.encoding == "embedding":
-        weights += vocabulary_size * config.embedding_size
+        weights += len(vocabulary) * config.embedding_size
     if not recurrent and config.ngram_inputs == "concat":
         weights += config.window * units[0]
     there, needed = folder.model.stat().st_size, 4 * weights

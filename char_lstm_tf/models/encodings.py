@@ -22,6 +22,12 @@ def character_input(
     return keras.Input((window,), batch_size=batch_size, dtype="int32", name="ids")
 
 
+def label_input(*, target: str, window: int | None, batch_size: int | None = None) -> keras.KerasTensor:
+    """Returns a model's second input: the label of each target, int32 `[B, T]`, or `[B]` for `next_char`."""
+    shape = (window,) if target == "sequence" else ()
+    return keras.Input(shape, batch_size=batch_size, dtype="int32", name="labels")
+
+
 def embedding(config: ModelConfig, vocabulary_size: int) -> keras.layers.Embedding:
     """Returns the layer that gives each id a vector, with unit variance at first."""
     initializer = keras.initializers.RandomNormal(stddev=1.0)

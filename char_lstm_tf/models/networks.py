@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import documents, encodings, recurrent
+from char_lstm_tf.models import documents, encodings, outputs, recurrent
 from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.models.ngram import build_ngram
 
@@ -38,9 +38,10 @@ def build_sequential(config: ModelConfig, **interface: Any) -> keras.Model:
     "Bidirectional Recurrent Neural Networks" (1997). Arguments as for `stack`.
     """
     inputs, layers = stack(config, **interface)
-    if interface.get("end") is not None:  # keras.Sequential can't tell its layers where documents begin
-        *_, logits = _outputs(inputs, layers, **interface)
-        return keras.Model(inputs, logits, name="sequential")
+    if interface.get("end") is not None or interface.get("labels"):  # keras.Sequential has one input for each layer
+        *below, logits = layers
+        *_, hidden = _outputs(inputs, below, **interface)
+        return _model(inputs, hidden, logits, name="sequential", **interface)
     model = keras.Sequential([inputs, *layers], name="sequential")
     if config.bidirectional:
         encodings.silence_unknown(layers[0], interface["vocabulary_size"])
@@ -54,16 +55,34 @@ def build_functional(config: ModelConfig, **interface: Any) -> keras.Model:
     from the input. Arguments as for `stack`.
     """
     inputs, (*below, logits) = stack(config, **interface)
-    outputs = []
+    results = []
     for layer, hidden in zip(below, _outputs(inputs, below, **interface), strict=True):
         if isinstance(layer, keras.layers.RNN):
-            outputs.append(hidden)
+            results.append(hidden)
         elif isinstance(layer, keras.layers.Dropout):
-            outputs[-1] = hidden
-    if len(outputs[-1].shape) == 2:  # for next_char, the last recurrent layer returns only its last output
-        outputs[:-1] = [output[:, -1] for output in outputs[:-1]]
-    joined = keras.layers.Concatenate(name="skips")(outputs) if len(outputs) > 1 else outputs[0]
-    return keras.Model(inputs, logits(joined), name="functional")
+            results[-1] = hidden
+    if len(results[-1].shape) == 2:  # for next_char, the last recurrent layer returns only its last output
+        results[:-1] = [output[:, -1] for output in results[:-1]]
+    joined = keras.layers.Concatenate(name="skips")(results) if len(results) > 1 else results[0]
+    return _model(inputs, joined, logits, name="functional", **interface)
+
+
+def _model(
+    inputs: keras.KerasTensor,
+    hidden: keras.KerasTensor,
+    logits: keras.Layer,
+    *,
+    name: str,
+    labels: int = 0,
+    target: str = "sequence",
+    stream_batch_size: int | None = None,
+    **_: Any,
+) -> keras.Model:
+    """Returns the model whose last layer reads `hidden`, and the label of each target if there are any."""
+    if not labels:
+        return keras.Model(inputs, logits(hidden), name=name)
+    of_each = encodings.label_input(target=target, window=inputs.shape[1], batch_size=stream_batch_size)
+    return keras.Model([inputs, of_each], logits(hidden, of_each), name=name)
 
 
 def _outputs(
@@ -91,8 +110,9 @@ def stack(
     stream_batch_size: int | None = None,
     trains: bool = False,
     end: int | None = None,
+    labels: int = 0,
 ) -> tuple[keras.KerasTensor, list[keras.Layer]]:
-    """Returns the input and the layers in order. The last layer gives the logits.
+    """Returns the input and the layers in order. The last layer gives the logits, and reads labels if there are any.
 
     Args:
         config: sizes.
@@ -105,6 +125,7 @@ def stack(
         trains: whether it will be trained for long. Then `lstm` is `recurrent.LSTM`. Its weights fit Keras' own layer,
             which models that are kept and exported have.
         end: id of the end symbol, for a model to train on packed documents: its layers start anew at each.
+        labels: L, of documents with labels; 0: they have none.
     """
     inputs = encodings.character_input(
         vocabulary_size=vocabulary_size, encoding=encoding, window=window, batch_size=stream_batch_size
@@ -128,7 +149,7 @@ def stack(
         layers.append(layer)
         if config.dropout:
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
-    layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
+    layers.append(outputs.logits_layer(vocabulary_size, labels))
     return inputs, layers
 
 

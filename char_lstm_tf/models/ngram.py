@@ -5,7 +5,7 @@ import math
 import keras
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import encodings
+from char_lstm_tf.models import encodings, outputs
 
 
 def build_ngram(
@@ -17,6 +17,7 @@ def build_ngram(
     window: int,
     stream_batch_size: None = None,
     trains: bool = False,
+    labels: int = 0,
 ) -> keras.Model:
     """Returns the model of Bengio and others, "A Neural Probabilistic Language Model" (2003), uncompiled.
 
@@ -31,6 +32,7 @@ def build_ngram(
         window: T, the n of the name.
         stream_batch_size: None, because there is no state to carry.
         trains: makes no difference here.
+        labels: L, of documents with labels; 0: they have none.
 
     Raises:
         ValueError: the target is another one, or there is a stream.
@@ -54,7 +56,14 @@ def build_ngram(
         if config.dropout:
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
         variance = units
-    layers.append(keras.layers.Dense(vocabulary_size, name="logits"))
-    model = keras.Sequential([inputs, *layers], name="ngram")
+    logits = outputs.logits_layer(vocabulary_size, labels)
+    if labels:
+        hidden = inputs
+        for layer in layers:
+            hidden = layer(hidden)
+        label = encodings.label_input(target=target, window=window)
+        model = keras.Model([inputs, label], logits(hidden, label), name="ngram")
+    else:
+        model = keras.Sequential([inputs, *layers, logits], name="ngram")
     encodings.silence_unknown(next(layer for layer in model.layers if layer.weights), vocabulary_size)
     return model

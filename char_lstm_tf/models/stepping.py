@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from char_lstm_tf.models import windows
+from char_lstm_tf.models import outputs, windows
 
 
 def state_sizes(model: keras.Model) -> list[int]:
@@ -17,7 +17,7 @@ def state_sizes(model: keras.Model) -> list[int]:
     Layer by layer, these are h and c of an LSTM, and h of other cells. A model that reads windows has the last T ids.
     """
     if windows.reads_windows(model):
-        return [model.input_shape[1]]
+        return [model.inputs[0].shape[1]]
     cells = [layer.cell for layer in model.layers if isinstance(layer, keras.layers.RNN)]
     return [
         size
@@ -41,7 +41,9 @@ def zero_states(model: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tens
     return [tf.zeros([batch_size, size]) for size in state_sizes(model)]
 
 
-def step(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+def step(
+    model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor], labels: tf.Tensor | None = None
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Reads one character in each row with the weights of `model`, and leaves no trace in it.
 
     Sampling, scoring and the export repeat this step. It calls the cells themselves, so it has no loop, no dropout and
@@ -52,14 +54,15 @@ def step(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tup
         model: of `models.build`, trained for either target.
         ids: int32 `[B]`.
         states: as `zero_states` or an earlier step returned them.
+        labels: of a model with labels: that of each row, int32 `[B]`; None: each.
 
     Returns:
-        Logits of the next character, float32 `[B, V]`, and the new states.
+        Logits of the next character, float32 `[B, V]`, or `[B, L, V]` under each label, and the new states.
     """
     if windows.reads_windows(model):
-        logits, state = windows.read(model, ids[:, None], *states)
+        logits, state = windows.read(model, ids[:, None], *states, labels=None if labels is None else labels[:, None])
         return logits[:, 0], [state]
-    states, new_states, outputs = iter(states), [], []
+    states, new_states, results = iter(states), [], []
     skips = any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers)
     hidden = ids
     if not any(isinstance(layer, keras.layers.Embedding) for layer in model.layers):
@@ -69,9 +72,10 @@ def step(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tup
             old = [next(states) for _ in tf.nest.flatten(layer.cell.state_size)]
             hidden, new = layer.cell(hidden, old)
             new_states += new
-            outputs.append(hidden)
-        elif isinstance(layer, keras.layers.Dense):
-            hidden = layer(tf.concat(outputs, axis=-1) if skips else hidden)
+            results.append(hidden)
+        elif layer.name == "logits":
+            hidden = tf.concat(results, axis=-1) if skips else hidden
+            hidden = outputs.logits_of(model, hidden, labels)
         elif isinstance(layer, keras.layers.Embedding):
             hidden = layer(hidden)
     return hidden, new_states

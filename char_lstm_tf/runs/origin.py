@@ -34,9 +34,10 @@ class Origin:
     def defaults(self) -> dict[str, Any]:
         """Returns the flags that a new run takes over unless they are given.
 
-        They are all sizes, the target, the window, and what a document is.
+        They are all sizes, the target, the window, what a document is, and how text is normalized.
         """
-        return {name: getattr(self.config, name) for name in (*SIZES, "target", "window", "documents")}
+        taken = (*SIZES, "target", "window", "documents", "normalize")
+        return {name: getattr(self.config, name) for name in taken}
 
     def require_sizes(self, config: Config) -> None:
         """Checks that its weights fit another configuration.
@@ -52,4 +53,9 @@ class Origin:
             raise UserError(
                 f"--documents=text: {self.folder.path} was trained on documents (--documents={self.config.documents}) "
                 "and writes their ends; leave the flag out, or give files, lines or rows"
+            )
+        if self.vocabulary.labels and not config.labels:
+            raise UserError(
+                f"--init_from={self.folder.path}: it knows labels ({', '.join(self.vocabulary.labels)}); say where "
+                "those of this text come from, such as --labels=folder"
             )

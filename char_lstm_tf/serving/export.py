@@ -12,13 +12,14 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from char_lstm_tf.inference.classifying import Calibration
 from char_lstm_tf.models import stepping
 from char_lstm_tf.serving import warmup
 from char_lstm_tf.serving.signatures import Signatures, code_points
 from pipelines.vocabulary import Vocabulary
 
 
-def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
+def export(model: keras.Model, vocabulary: Vocabulary, path: Path, calibration: Calibration | None = None) -> None:
     """Writes a SavedModel with the signatures of `Signatures`.
 
     It holds the weights once, the vocabulary as an asset, nothing of the training, and no operation that exists on one
@@ -28,6 +29,7 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
         model: any model of `models.build`.
         vocabulary: its vocabulary.
         path: the folder to write. It must not exist.
+        calibration: of a model that knows labels.
 
     Raises:
         OSError: the disk is full, for instance.
@@ -37,8 +39,12 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
         module.weights = [weight.value for weight in model.weights]
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
-        tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids).all())
-        warmup.write(path, stepping.state_sizes(model))
+        if vocabulary.labels:
+            labels = Path(folder, "labels.txt")
+            labels.write_text("".join(f"{label}\n" for label in vocabulary.labels), encoding="utf-8")
+            module.labels = tf.saved_model.Asset(str(labels))
+        tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids, calibration).all())
+        warmup.write(path, stepping.state_sizes(model), vocabulary.labels)
 
 
 @contextmanager

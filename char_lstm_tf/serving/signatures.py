@@ -4,14 +4,13 @@ All inputs have one batch dimension, so that a server can join the rows of sever
 K candidates, V vocabulary size. A value out of range is an InvalidArgument error with a message.
 """
 
-from collections.abc import Sequence
-
 import keras
 import tensorflow as tf
 
 from char_lstm_tf.inference import sampling, scoring
+from char_lstm_tf.inference.classifying import Calibration
 from char_lstm_tf.models import stepping
-from pipelines.vocabulary import START, Vocabulary
+from pipelines.vocabulary import Vocabulary
 
 Signature = tf.types.experimental.PolymorphicFunction
 
@@ -59,6 +58,10 @@ def require_rows(prompt: tf.Tensor, **inputs: tf.Tensor) -> list[tf.Operation]:
     ]
 
 
+def _named(label: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
+    return {"label": label[0]} if label else {}
+
+
 class Signatures:
     """The signatures of a model. Each method returns the signature of its name.
 
@@ -66,11 +69,20 @@ class Signatures:
         model: of `models.build`.
         vocabulary: its vocabulary.
         table: from code points to ids, int64 both; None: only `step` will be asked for, which has no strings.
+        calibration: for `classify`, of a model that knows labels.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary, table: tf.lookup.StaticHashTable | None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        vocabulary: Vocabulary,
+        table: tf.lookup.StaticHashTable | None,
+        calibration: Calibration | None = None,
+    ) -> None:
         self._model, self._table, self._size = model, table, len(vocabulary)
-        self._end = vocabulary.end
+        self._end, self._start = vocabulary.end, vocabulary.start
+        self._labels = vocabulary.labels
+        self._calibration = calibration or Calibration((1.0,) * len(vocabulary.labels))
         self._code_points = tf.constant(code_points(vocabulary))
         self._characters = tf.constant([token.encode() for token in vocabulary.tokens])
 
@@ -80,14 +92,14 @@ class Signatures:
         An asset that isn't the vocabulary that the weights were trained with is an error.
 
         Args:
-            text: string `[B]`; "" of a running text is a newline.
+            text: string `[B]`; "" of a running text is `Vocabulary.start`.
             whole: whether the texts are complete, so that an end symbol follows each document.
         """
         ids = self._table.lookup(tf.cast(self._code_points, tf.int64))
         same = ids == tf.range(self._size, dtype=tf.int64)
         with tf.control_dependencies([require(same, "assets/vocabulary.tsv must be that of this model", ids)]):
             if self._end is None:
-                return encode(tf.where(text == "", START, text), self._table)
+                return encode(tf.where(text == "", self._start, text), self._table)
             ids, lengths = encode(tf.identity(text), self._table)
         ids, lengths = tf.pad(ids, [[0, 0], [1, 1]], constant_values=self._end), lengths + 1
         if whole:
@@ -103,29 +115,46 @@ class Signatures:
             "next_char": self.next_char(),
             "score": self.score(),
             "step": self.step(),
+            **({"classify": self.classify()} if self._labels else {}),
         }
 
-    def _step(self, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return stepping.step(self._model, ids, states)
+    def _step_under(self, labels: list[tf.Tensor]) -> sampling.Step:
+        """Returns one step of the model under the label of each row: ids, int32 `[B]`, in a list, or none."""
+        return lambda ids, states: stepping.step(self._model, ids, states, *labels)
 
-    def _read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _label_ids(self, label: tf.Tensor) -> tf.Tensor:
+        """Returns the ids of labels, int32 `[B]`. An unknown one is an error that lists the known ones."""
+        same = label[:, None] == tf.constant(self._labels)
+        known = require(tf.reduce_any(same, axis=1), f"label must be one of {', '.join(self._labels)}", label)
+        with tf.control_dependencies([known]):
+            return tf.argmax(same, axis=1, output_type=tf.int32)
+
+    def _with_label(self, types: dict[str, tf.DType]) -> list[tf.TensorSpec]:
+        """Returns inputs of these types, and after them the label, if the model knows labels."""
+        types = types | ({"label": tf.string} if self._labels else {})
+        return [tf.TensorSpec([None], kind, name) for name, kind in types.items()]
+
+    def _read(self, prompt: tf.Tensor, labels: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns the last id of each prompt, int32 `[B]`, and the states before it is read."""
         ids, lengths = self._encode(prompt)
         states = stepping.zero_states(self._model, tf.shape(prompt)[0])
-        states = sampling.absorb(self._step, ids, lengths - 1, states)
+        states = sampling.absorb(self._step_under(labels), ids, lengths - 1, states)
         return tf.gather(ids, lengths - 1, batch_dims=1), states
 
-    def _write(self, prompt: tf.Tensor, num_chars: tf.Tensor, **options: tf.Tensor) -> tf.Tensor:
+    def _write(
+        self, prompt: tf.Tensor, num_chars: tf.Tensor, labels: list[tf.Tensor], **options: tf.Tensor
+    ) -> tf.Tensor:
         """Returns `num_chars` characters that follow each prompt, or those up to the end of the document, string `[B]`.
 
         Options as for `sampling.generate`.
         """
-        ids, states = self._read(prompt)
+        ids, states = self._read(prompt, labels)
         count = tf.reduce_max(
             tf.concat([num_chars, [1]], axis=0)
         )  # TensorFlow can't stack the result of a loop without steps
         first = tf.constant(0, tf.int64)
-        written, _ = sampling.generate(self._step, ids, states, count=count, first=first, end=self._end, **options)
+        step = self._step_under(labels)
+        written, _ = sampling.generate(step, ids, states, count=count, first=first, end=self._end, **options)
         if self._end is not None:
             before_end = tf.cumsum(tf.cast(written == self._end, tf.int32), axis=1) == 0
             num_chars = tf.minimum(num_chars, tf.reduce_sum(tf.cast(before_end, tf.int32), axis=1))
@@ -137,14 +166,22 @@ class Signatures:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt")])
         def serving_default(prompt: tf.Tensor) -> dict[str, tf.Tensor]:
-            """Returns `SERVING_CHARS` characters that follow each prompt, different ones at each call."""
-            rows = tf.shape(prompt)[0]
+            """Returns `SERVING_CHARS` characters that follow each prompt, different ones at each call.
+
+            A model that knows labels draws one for each row, as often as training had documents of it.
+            """
+            rows, labels = tf.shape(prompt)[0], []
+            if self._labels:
+                shares = tf.math.log(tf.constant([self._calibration.shares]))
+                drawn = tf.raw_ops.Multinomial(logits=shares, num_samples=rows, seed=0, seed2=0, output_dtype=tf.int32)
+                labels = [drawn[0]]
             # The operation gets seeds of zero. Otherwise the seed of the training run would be part of the export, and
             # every server that loads it would write the same text.
             seeds = tf.raw_ops.RandomUniformInt(shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0)
             text = self._write(
                 prompt,
                 tf.fill([rows], SERVING_CHARS),
+                labels,
                 temperature=tf.fill([rows], SERVING_TEMPERATURE),
                 top_k=tf.fill([rows], 0),
                 top_p=tf.fill([rows], 1.0),
@@ -165,7 +202,7 @@ class Signatures:
             "seed": tf.int64,
         }
 
-        @tf.function(input_signature=[tf.TensorSpec([None], kind, name) for name, kind in types.items()])
+        @tf.function(input_signature=self._with_label(types))
         def generate(
             prompt: tf.Tensor,
             num_chars: tf.Tensor,
@@ -173,13 +210,15 @@ class Signatures:
             top_k: tf.Tensor,
             top_p: tf.Tensor,
             seed: tf.Tensor,
+            *label: tf.Tensor,
         ) -> dict[str, tf.Tensor]:
             """Returns what follows each prompt: the same text for the same seed, whatever the other rows are."""
             options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-            checks = require_rows(prompt, num_chars=num_chars, seed=seed, **options)
+            checks = require_rows(prompt, num_chars=num_chars, seed=seed, **options, **_named(label))
             checks += self._require_ranges(num_chars=num_chars, **options)
             with tf.control_dependencies(checks):
-                text = self._write(tf.identity(prompt), num_chars, seeds=seed, **options)
+                labels = list(map(self._label_ids, label))
+                text = self._write(tf.identity(prompt), num_chars, labels, seeds=seed, **options)
             return {"text": text}
 
         return generate
@@ -209,16 +248,17 @@ class Signatures:
     def next_char(self) -> Signature:
         """Returns `prompt string[B], k int32[B]` → `chars string[B,K], probabilities float32[B,K]`."""
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt"), tf.TensorSpec([None], tf.int32, "k")])
-        def next_char(prompt: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+        @tf.function(input_signature=self._with_label({"prompt": tf.string, "k": tf.int32}))
+        def next_char(prompt: tf.Tensor, k: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the k likeliest next characters, likeliest first, of the distribution `generate` draws from.
 
             K is the largest k of the batch. A row that asked for fewer is filled up with "" and 0. The unknown
             character is never among them, so a row has at most V - 1. The end of a document is "", with a probability.
             """
-            checks = [*require_rows(prompt, k=k), self._require_candidates("k", k)]
+            checks = [*require_rows(prompt, k=k, **_named(label)), self._require_candidates("k", k)]
             with tf.control_dependencies(checks):
-                logits, _ = self._step(*self._read(tf.identity(prompt)))
+                labels = list(map(self._label_ids, label))
+                logits, _ = self._step_under(labels)(*self._read(tf.identity(prompt), labels))
                 columns = tf.reduce_max(tf.concat([k, [0]], axis=0))
                 likeliest, ids = tf.math.top_k(tf.nn.softmax(sampling.without_unknown(logits)), columns)
                 asked = (tf.range(columns) < k[:, None]) & (ids > 0)
@@ -232,23 +272,49 @@ class Signatures:
     def score(self) -> Signature:
         """Returns `text string[B]` → `nats_per_char float32[B], characters int32[B]`."""
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
-        def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
+        @tf.function(input_signature=self._with_label({"text": tf.string}))
+        def score(text: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the mean loss and the number of characters that are scored; 0 if there is none.
 
             They are all characters of a running text but the first, and all of a document and its end.
             """
-            ids, lengths = self._encode(text, whole=True)
-            ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack the result of a loop without steps
-            states = stepping.zero_states(self._model, tf.shape(text)[0])
-            losses, _ = scoring.losses(self._step, ids[:, :-1], ids[:, 1:], states)
-            scored = tf.sequence_mask(lengths - 1, tf.shape(losses)[1])
-            # In float64: the sum of 100,000 losses in float32 would lose the fourth digit.
-            total = tf.reduce_sum(tf.cast(tf.where(scored, losses, 0.0), tf.float64), axis=1)
-            nats = total / tf.cast(tf.maximum(lengths - 1, 1), tf.float64)
-            return {"nats_per_char": tf.cast(nats, tf.float32), "characters": lengths - 1}
+            with tf.control_dependencies(require_rows(text, **_named(label))):
+                total, characters = self._losses(tf.identity(text), list(map(self._label_ids, label)))
+            nats = total / tf.cast(tf.maximum(characters, 1), tf.float64)
+            return {"nats_per_char": tf.cast(nats, tf.float32), "characters": characters}
 
         return score
+
+    def _losses(self, text: tf.Tensor, labels: list[tf.Tensor], *, under_each: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the sum of the losses of each text, float64 `[B]`, and how many characters were scored, int32 `[B]`.
+
+        With `under_each`, L, it is the sum under each label, `[B, L]`.
+        """
+        ids, lengths = self._encode(text, whole=True)
+        ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack the result of a loop without steps
+        states = stepping.zero_states(self._model, tf.shape(text)[0])
+        step = self._step_under(labels)
+        losses, _ = scoring.losses(step, ids[:, :-1], ids[:, 1:], states, under_each=under_each)
+        scored = tf.sequence_mask(lengths - 1, tf.shape(losses)[1])
+        scored = scored[..., None] if under_each else scored
+        # In float64: the sum of 100,000 losses in float32 would lose the fourth digit.
+        return tf.reduce_sum(tf.cast(tf.where(scored, losses, 0.0), tf.float64), axis=1), lengths - 1
+
+    def classify(self) -> Signature:
+        """Returns `text string[B]` → `label string[B], probabilities float32[B,L]`."""
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def classify(text: tf.Tensor) -> dict[str, tf.Tensor]:
+            """Returns the likeliest label of each whole document, and the probability of each label, in their order."""
+            nats, characters = self._losses(text, [], under_each=len(self._labels))
+            calibration = self._calibration
+            length = tf.cast(tf.maximum(characters, 1), tf.float64)
+            evidence = -nats / (calibration.scale * length**calibration.power)[:, None]
+            probabilities = tf.nn.softmax(evidence + calibration.prior("training"))
+            likeliest = tf.gather(tf.constant(self._labels), tf.argmax(probabilities, axis=1))
+            return {"label": likeliest, "probabilities": tf.cast(probabilities, tf.float32)}
+
+        return classify
 
     def step(self) -> Signature:
         """Returns `ids int32[B], state_0 float32[B,H] …` → `logits float32[B,V], new_state_0 …`.
@@ -261,14 +327,20 @@ class Signatures:
             for number, size in enumerate(stepping.state_sizes(self._model))
         ]
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "ids"), *states])
-        def step(ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = ["ids", "label"] if self._labels else ["ids"]
+        ids = [tf.TensorSpec([None], tf.int32, name) for name in inputs]
+
+        @tf.function(input_signature=[*ids, *states])
+        def step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
             """Reads one id in each row: ids and states → logits and new states.
+
+            Of a model that knows labels, `label` is the id of each row's, its place in labels.txt.
 
             Ids aren't checked, since a check has a message, and the runtimes that this is for have no strings. An id
             below 0 or from V on gives logits of no meaning.
             """
-            logits, new_states = self._step(ids, states)
+            (read, *labels), states = values[: len(ids)], values[len(ids) :]
+            logits, new_states = self._step_under(labels)(read, states)
             return {"logits": logits} | {f"new_state_{number}": state for number, state in enumerate(new_states)}
 
         return step

@@ -1,5 +1,6 @@
 """Requests that TensorFlow Serving replays when it loads a version, so that the first user doesn't wait."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ REQUESTS = {
 }
 
 
-def write(path: Path, state_sizes: list[int]) -> None:
+def write(path: Path, state_sizes: list[int], labels: Sequence[str] = ()) -> None:
     """Writes a request for each signature into a SavedModel.
 
     The file is a TFRecord of PredictionLog messages, as in the server's guide "SavedModel Warmup".
@@ -31,9 +32,15 @@ def write(path: Path, state_sizes: list[int]) -> None:
     Args:
         path: the SavedModel.
         state_sizes: widths of the states of `step`.
+        labels: that the model knows.
     """
     states = {f"state_{number}": np.zeros([2, size], "f") for number, size in enumerate(state_sizes)}
     requests = REQUESTS | {"step": {"ids": np.int32([1, 1]), **states}}
+    if labels:
+        for name in ("generate", "next_char", "score"):
+            requests[name] = requests[name] | {"label": [labels[0], labels[-1]]}
+        requests["step"] |= {"label": np.int32([0, len(labels) - 1])}
+        requests["classify"] = REQUESTS["score"]
     file = path / FILE
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as records:

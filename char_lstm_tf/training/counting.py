@@ -2,14 +2,20 @@
 
 import sys
 import time
+from collections.abc import Iterator
+
+import keras
+import numpy as np
 
 from char_lstm_tf.inference.sampling import Writer
-from char_lstm_tf.inference.scoring import Scorer
-from char_lstm_tf.models import counted, kneser_ney
+from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
+from char_lstm_tf.models.counts import counted, kneser_ney
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.epochs import write_samples
-from pipelines.corpus import Corpus
+from pipelines.corpus import Corpus, IdRange
 from pipelines.files import written_aside
+
+VALIDATION_IDS = 1 << 20  # of the validation part that the weight of a label's own counts is found on
 
 
 class CountingRun:
@@ -31,10 +37,14 @@ class CountingRun:
         self._config, self._folder, self._text = plan.config, plan.folder, text
         self._held_out, self._ids = text.held_out(), text.split("train")
         sizes = {"order": plan.config.order, "vocabulary_size": len(text.vocabulary)}
-        counted_ngrams = kneser_ney.count(self._ids, **sizes, end=text.vocabulary.end)
-        self._tables = kneser_ney.smooth(*counted_ngrams, **sizes)
+        trees = [_tree(ids, text.vocabulary.end, **sizes) for ids in (self._ids, *_of_each_label(text))]
+        self._tables, (_, *roots) = kneser_ney.forest(trees) if text.vocabulary.labels else (trees[0], [0])
         self._counted_in = time.monotonic() - self._started
-        self.best = counted.counted_model(self._tables, **sizes)
+        self.best = counted.counted_model(self._tables, **sizes, roots=roots)
+        if roots and "validation" in self._held_out:
+            share = _best_own_share(self.best, text)
+            self.best.layers[-1].tables["own_share"].assign([share])
+            print(f"a label's own counts have a weight of {share:.2f}, found on the validation part", file=sys.stderr)
 
     def fit(self) -> None:
         """Saves the model."""
@@ -67,3 +77,38 @@ class CountingRun:
             "seconds": round(time.monotonic() - self._started, 1),
             "chars_per_second": round(len(self._ids) / self._counted_in),
         }
+
+
+def _tree(ids: IdRange | np.ndarray, end: int | None, **sizes: int) -> kneser_ney.Tables:
+    """Returns the smoothed counts of a text. Arguments as for `kneser_ney.count`."""
+    return kneser_ney.smooth(*kneser_ney.count(ids, **sizes, end=end), **sizes)
+
+
+def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:
+    """Yields the documents for training of each label, `end, document, end … end`; of an unused label, one end."""
+    for label in range(len(text.vocabulary.labels)):
+        parts = [np.zeros(0, text.vocabulary.dtype)]
+        for packed in text.document_split("train").packed(size=READ_AT_ONCE):
+            chosen = np.repeat(packed.labels == label, np.diff(packed.places))
+            parts.append(packed.ids[1:][chosen])
+        yield np.concatenate([[np.array(text.vocabulary.end, text.vocabulary.dtype)], *parts])
+
+
+def _best_own_share(model: keras.Model, text: Corpus) -> float:
+    """Returns the weight of a label's own counts with which the validation part is likeliest.
+
+    Expectation maximization of a mixture with one weight: from the probabilities of both kinds of counts alone, the
+    weight becomes the mean share of the label's own in the mixture, again and again.
+    """
+    scorer, own_share = Scorer(model, text.vocabulary), model.layers[-1].tables["own_share"]
+    packed = next(text.document_split("validation").packed(size=VALIDATION_IDS))
+    probabilities = []
+    for share in (0.0, 1.0):
+        own_share.assign([share])
+        losses = scorer.nats_of_each(packed.each(), packed.labels.tolist(), quiet=True)
+        probabilities.append(np.exp(-np.concatenate(losses, dtype=np.float64)))
+    shared, own = probabilities
+    share = counted.SHARE
+    for _ in range(50):
+        share = float(np.mean(share * own / (share * own + (1 - share) * shared)))
+    return min(max(share, 0.01), 0.99)

@@ -1,5 +1,7 @@
 """Starting from another run: --init_from takes its weights, --freeze keeps those of its first layers."""
 
+from functools import partial
+
 import keras
 import numpy as np
 
@@ -10,7 +12,7 @@ from pipelines.vocabulary import Vocabulary
 
 
 def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> None:
-    """Sets the weights of a new model to those of another run; those of new characters stay as they are.
+    """Sets the weights of a new model to those of another run; those of new characters and labels stay as they are.
 
     Args:
         origin: the other run.
@@ -18,21 +20,25 @@ def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> 
         vocabulary: the other run's, extended.
 
     Raises:
-        UserError: shapes differ by more than the characters.
+        UserError: shapes differ by more than the characters and labels.
     """
     trained, known = build.load(origin.folder)
-    if len(trained.weights) != len(model.weights):
+    own = [weight for weight in model.weights if known.labels or not weight.name.startswith("label_")]
+    if len(trained.weights) != len(own):
         raise UserError(f"--init_from={origin.folder.path}: its layers aren't those of this run any more")
-    values = []
-    for weight, old in zip(model.weights, trained.get_weights(), strict=True):
+    for weight, old in zip(own, trained.get_weights(), strict=True):
+        value, grown = weight.numpy(), partial(extend_weights, known=len(known), vocabulary_size=len(vocabulary))
         try:
-            values.append(extend_weights(old, weight.numpy(), known=len(known), vocabulary_size=len(vocabulary)))
+            if weight.name.startswith("label_"):
+                value[: len(old)] = [grown(*pair) for pair in zip(old, value, strict=False)]
+            else:
+                value = grown(old, value)
         except ValueError:
             raise UserError(
                 f"--init_from={origin.folder.path}: {weight.path} has the shape {old.shape} there and "
                 f"{tuple(weight.shape)} here; give --window={origin.config.data.window}"
             ) from None
-    model.set_weights(values)
+        weight.assign(value)
 
 
 def extend_weights(old: np.ndarray, fresh: np.ndarray, *, known: int, vocabulary_size: int) -> np.ndarray:

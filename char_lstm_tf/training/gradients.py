@@ -17,7 +17,7 @@ from char_lstm_tf.models.documents import Continues
 from char_lstm_tf.training.pictures import GRADIENT_COLUMNS, draw_reach
 from pipelines.files import written_aside
 
-Batch = tuple[tf.Tensor, tf.Tensor]
+Batch = tuple[tf.Tensor | tuple[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ class GradientProbe:
     def _gradients_of(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
         model, weights = self._model, [weight.value for weight in self._model.trainable_variables]
         with tf.GradientTape(persistent=True) as tape:
-            vectors = self._read(inputs)
+            every = inputs if isinstance(inputs, tuple) else (inputs,)
+            vectors = self._read(every[0])
             tape.watch(vectors)
-            logits = self._rest(vectors, inputs)
+            logits = self._rest(vectors, every)
             loss = model.compute_loss(x=inputs, y=targets, y_pred=logits, training=True)
             sequence = logits.shape.rank == 3
             last_logits, last_targets = (logits[:, -1], targets[:, -1]) if sequence else (logits, targets)
@@ -88,16 +89,20 @@ def _sizes(gradients: list[tf.Tensor]) -> tf.Tensor:
 def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], Callable[..., tf.Tensor]]:
     """Returns what turns a model's inputs into vectors `[B, T, D]`, and the rest, which reads vectors and inputs.
 
-    A model of documents sees in its inputs where documents begin.
+    A model of documents sees in its inputs where documents begin, and a model with labels has them as a second input.
     """
     embedding = next((layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)), None)
     if embedding is None:
-        return tf.identity, lambda vectors, inputs: model(vectors, training=True)
-    if any(isinstance(layer, Continues) for layer in model.layers):
-        both = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
-        return embedding, lambda vectors, inputs: both([vectors, inputs], training=True)
-    rest = keras.Model(embedding.output, model.outputs[0])
-    return embedding, lambda vectors, inputs: rest(vectors, training=True)
+        return tf.identity, lambda vectors, inputs: _called(model, [vectors, *inputs[1:]])
+    sees_ends = any(isinstance(layer, Continues) for layer in model.layers)
+    first = 0 if sees_ends else 1
+    rest = keras.Model([embedding.output, *model.inputs[first:]], model.outputs[0])
+    return embedding, lambda vectors, inputs: _called(rest, [vectors, *inputs[first:]])
+
+
+def _called(model: keras.Model, inputs: list[tf.Tensor]) -> tf.Tensor:
+    """Returns the logits of a training step; keras.Sequential takes no list."""
+    return model(inputs if len(inputs) > 1 else inputs[0], training=True)
 
 
 def _disturbed(model: keras.Model) -> list[keras.Variable]:

@@ -105,7 +105,7 @@ class Run:
         steps = min(self.text.steps_per_epoch * config.epochs, config.max_steps or math.inf)
         self.progress = Progress(text.folder.name, steps, self.text.steps_per_epoch)
         self.model = self._build(plan, text)
-        self.best = build(config, len(text.vocabulary))
+        self.best = build(config, text.vocabulary)
         self._scorer = Scorer(self.model, text.vocabulary)
         self._writer = Writer(self.model, text.vocabulary)
         self._state = compile_model(self.model, config, steps=steps)
@@ -128,10 +128,10 @@ class Run:
         config = plan.config
         model = build(
             config,
-            len(text.vocabulary),
+            text.vocabulary,
             stream=config.batch_order == "stream",
             trains=recurrent.worth_compiling(self.progress.steps, config.window),
-            end=text.vocabulary.end,
+            packed=True,
         )
         if plan.origin and not (config.resume and plan.folder.newest_progress()):
             fine_tuning.give_weights(plan.origin, model, text.vocabulary)

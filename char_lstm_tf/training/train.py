@@ -14,6 +14,8 @@ from pipelines.files import path_of, remove
 from pipelines.sources import datasets
 from pipelines.tensorflow_import import import_tensorflow
 
+LABELS_SHOWN = 12
+
 
 def train(plan: Plan) -> dict:
     """Trains, measures and exports a model, and leaves everything in the run's folder.
@@ -51,15 +53,20 @@ def train(plan: Plan) -> dict:
     from char_lstm_tf.models import recurrent
     from char_lstm_tf.serving.export import export
     from char_lstm_tf.training.counting import CountingRun
+    from char_lstm_tf.training.labels import measure_labels
     from char_lstm_tf.training.run import Run
 
     recurrent.set_up_tensorflow(config, config.batch_size)
     run = (CountingRun if config.architecture == "counts" else Run)(plan, text)
+    calibration = None
     with folder.opened(config, text.vocabulary):
         run.fit()
         metrics = run.measure() | run.facts()
+        if text.vocabulary.labels:
+            calibration = measure_labels(run.best, text, metrics)
+            metrics["calibration"] = calibration.facts()
         metrics |= {"peak_memory_bytes": peak_memory_bytes(), "corpus": text.folder.name} | provenance()
-        folder.publish(lambda path: export(run.best, text.vocabulary, path))
+        folder.publish(lambda path: export(run.best, text.vocabulary, path, calibration))
         folder.save_metrics(metrics)
         remove(folder.checkpoints)
     return metrics
@@ -79,7 +86,29 @@ def _document_lines(text: corpus.Corpus, config: Config) -> list[str]:
         lines.append(f"{text.duplicates:,} documents repeat an earlier one ({done})")
     if text.empty:
         lines.append(f"{text.empty:,} empty documents were left out")
+    return lines + _label_lines(text)
+
+
+def _label_lines(text: corpus.Corpus) -> list[str]:
+    """Returns what to say of labels: how many documents each has, and which documents were left out."""
+    if not text.vocabulary.labels:
+        return []
+    counts = {name: sum(count) for name, count in zip(text.vocabulary.labels, text.labelled, strict=True)}
+    lines = [f"{len(counts):,} labels and their documents: {_listed(counts)}"]
+    if text.unlabelled:
+        lines.append(f"{text.unlabelled:,} documents without a label were left out")
+    if text.not_learnt:
+        lines.append(
+            f"{sum(text.not_learnt.values()):,} documents were left out, because none of their label is for training: "
+            f"{_listed(text.not_learnt)}"
+        )
     return lines
+
+
+def _listed(counts: dict[str, int]) -> str:
+    """Returns the first labels with their counts: `austen 6, baum 13 and 70 more`."""
+    shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:LABELS_SHOWN])
+    return shown + (f" and {len(counts) - LABELS_SHOWN:,} more" if len(counts) > LABELS_SHOWN else "")
 
 
 def _warnings(text: corpus.Corpus, config: Config) -> Iterator[str]:
@@ -107,6 +136,7 @@ def prepare_text(plan: Plan) -> corpus.Corpus:
         find_sources(config),
         split=config.split,
         documents=config.documents != "text",
+        labelled=bool(config.labels),
         deduplicate=config.deduplicate,
         max_vocabulary=config.max_vocabulary,
         folder=folder,
@@ -135,15 +165,23 @@ def find_sources(config: Config) -> list[sources.Source]:
     """Returns the sources of a configuration: files, books, a dataset, or else the language reference."""
     data_dir, mirror = _data_dir(config), config.mirror
     if config.text:
-        form = {"documents": config.documents, "text_field": config.text_field}
-        return sources.text_documents(config.text, config.reader, **form)
+        return sources.text_documents(
+            config.text,
+            config.reader,
+            documents=config.documents,
+            text_field=config.text_field,
+            labels=config.labels,
+            label_field=config.label_field,
+        )
     source: sources.Source = sources.LanguageReference()
     if config.books:
         source = datasets.books(config.books, data_dir=data_dir, mirror=mirror, max_books=config.max_books)
     if config.tfds:
         text_key = config.tfds_text_key
         source = datasets.dataset(config.tfds, text_key=text_key, data_dir=data_dir, mirror=mirror)
-    return [sources.Lines(source) if config.documents == "lines" else source]
+    if config.documents == "lines":
+        source = sources.Lines(source)
+    return [sources.Plain(source) if config.reader.plain else source]
 
 
 def _data_dir(config: Config) -> Path:

@@ -17,10 +17,12 @@ class Packed(NamedTuple):
     Attributes:
         ids: `[N]`.
         places: where the end symbols are, int64 `[documents + 1]`.
+        labels: of each document, int64 `[documents]`; None: they have none.
     """
 
     ids: np.ndarray
     places: np.ndarray
+    labels: np.ndarray | None = None
 
     def each(self) -> list[np.ndarray]:
         """Returns the ids of each document with the end symbols around it."""
@@ -51,6 +53,8 @@ class DocumentRange:
             while start < len(places) - 1:
                 stop = int(np.searchsorted(places, places[start] + size, side="right")) - 1
                 stop = max(stop, start + 1)
-                ids = self.ids[places[start] : places[stop] + 1]
-                yield Packed(ids, places[start : stop + 1] - places[start])
+                part = slice(places[start], places[stop] + 1)
+                ends = places[start : stop + 1] - places[start]
+                labels = self.ids.labels[part][ends[1:]].astype(np.int64) if self.ids.labels else None
+                yield Packed(self.ids[part], ends, labels)
                 start = stop

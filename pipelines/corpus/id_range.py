@@ -13,12 +13,20 @@ class IdRange:
     """A contiguous part of an id file: characters `begin` to `end` of it.
 
     A slice such as `ids[1000:2000]` reads only these ids, so a text may be longer than memory.
+
+    Attributes:
+        path: the file.
+        dtype: of the ids.
+        begin: the first of them.
+        end: the one after the last.
+        labels: the label of each id's document, if documents have labels. An end symbol belongs to the one it ends.
     """
 
     path: Path
     dtype: str
     begin: int
     end: int
+    labels: "IdRange | None" = None
 
     def __len__(self) -> int:
         return self.end - self.begin
@@ -29,6 +37,11 @@ class IdRange:
         ids = np.fromfile(self.path, self.dtype, count, offset=offset)
         self.require(len(ids) == count)
         return ids
+
+    @property
+    def labels_dtype(self) -> str:
+        """The type of the labels; empty where there are none."""
+        return self.labels.dtype if self.labels else ""
 
     def of_epoch(self, epoch: int) -> "IdRange":
         """Returns what an epoch of training reads: the same each time, as running text has its order."""

@@ -1,5 +1,6 @@
 """Sources → a text as ids on disk, with its vocabulary and its split, written once and shared by runs."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -7,7 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -17,11 +20,12 @@ from pipelines.corpus import spool
 from pipelines.corpus.id_range import IdRange
 from pipelines.corpus.splitting import spool_documents
 from pipelines.corpus.spool import ProvisionalIds
-from pipelines.corpus.stored import SPLITS, Corpus, crc32
+from pipelines.corpus.stored import SPLITS, Corpus, crc32, label_dtype
 from pipelines.files import remove
 from pipelines.sources import Document, Source, SourceLine, joined
 from pipelines.vocabulary import END, Vocabulary
 
+LABELS_AT_ONCE = 1 << 12  # documents whose labels are written at a time
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
 
 
@@ -31,6 +35,7 @@ def prepare(
     split: Sequence[float],
     folder: Path,
     documents: bool = False,
+    labelled: bool = False,
     deduplicate: bool = False,
     max_vocabulary: int = 0,
     known: Vocabulary | None = None,
@@ -45,12 +50,15 @@ def prepare(
         split: shares of training, validation and test. Running text is split by place, documents by `splitting`.
         folder: where prepared corpora are kept.
         documents: whether each text is a document with a beginning and an end.
+        labelled: whether each document has a label. Those without one, and those of a label that has no document in
+            training, are left out and counted.
         deduplicate: whether to leave out documents with the same text as an earlier one.
         max_vocabulary: largest number of ids; rarer characters become unknown. 0: no limit.
-        known: a vocabulary to extend. Its characters keep their ids, whether they occur in the text or not.
+        known: a vocabulary to extend. Its characters and labels keep their ids, whether they occur or not.
 
     Raises:
-        UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`.
+        UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`. There are
+            fewer than two labels, or two that differ in nothing but case.
     """
     known = known.with_end() if known and documents else known
     if known and 0 < max_vocabulary < len(known):
@@ -63,7 +71,8 @@ def prepare(
     if known:
         settings.append(known.characters)
     if documents:
-        settings.append({"documents": True, "deduplicate": deduplicate})
+        kind: dict[str, Any] = {"documents": True, "deduplicate": deduplicate}
+        settings.append(kind | ({"labelled": known.labels if known else ()} if labelled else {}))
     if not known:
         known = Vocabulary.fit("").with_end() if documents else Vocabulary.fit("")
     prepared = folder / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:20]
@@ -79,8 +88,11 @@ def prepare(
             with tempfile.TemporaryDirectory(prefix="preparing-", dir=folder) as aside:
                 written = Path(aside, "corpus")
                 written.mkdir()
-                parts = _Parts.of_documents if documents else _Parts.of_running_text
-                facts = _write(parts(sources, split, Path(aside)), known, max_vocabulary, deduplicate, written)
+                if documents:
+                    parts = _Parts.of_documents(sources, split, Path(aside), labelled=labelled, known=known.labels)
+                else:
+                    parts = _Parts.of_running_text(sources, split, Path(aside))
+                facts = _write(parts, known, max_vocabulary, deduplicate, written)
                 facts["fingerprints"] = fingerprints
                 (written / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
                 _publish(written, prepared)
@@ -106,14 +118,20 @@ class _Parts:
         seen: the characters that they stand for, in order.
         lines: about each source.
         is_first: of each part, which documents no earlier one equals; [] for running text.
-        empty: documents that were left out because they are empty.
+        kept: of each part, which documents to keep, bool; [] for running text.
+        labels: of each part, the labels of the documents, as places in `names`; likewise.
+        names: the labels that training has, in the order of their first document.
+        facts: what was left out, for `corpus.json`.
     """
 
     ids: list[IdRange]
     seen: str
     lines: list[SourceLine]
-    is_first: list[np.ndarray]
-    empty: int = 0
+    is_first: list[np.ndarray] = dataclasses.field(default_factory=list)
+    kept: list[np.ndarray] = dataclasses.field(default_factory=list)
+    labels: list[np.ndarray] = dataclasses.field(default_factory=list)
+    names: list[str] = dataclasses.field(default_factory=list)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of_running_text(cls, sources: Sequence[Source], split: Sequence[float], folder: Path) -> "_Parts":
@@ -126,28 +144,78 @@ class _Parts:
             raise UserError(f"no text in {', '.join(source.name for source in sources)}")
         # The shares may add up to a little more than 1.
         edges = [min(round(characters * share), characters) for share in (split[0], split[0] + split[1])]
-        edges = [0, *edges, characters]
-        parts = [IdRange(path, "uint32", *edges[part : part + 2]) for part in range(len(SPLITS))]
-        return cls(parts, ids.seen, lines, [])
+        parts = [IdRange(path, "uint32", begin, end) for begin, end in pairwise([0, *edges, characters])]
+        return cls(parts, ids.seen, lines)
 
     @classmethod
-    def of_documents(cls, sources: Sequence[Source], split: Sequence[float], folder: Path) -> "_Parts":
+    def of_documents(
+        cls,
+        sources: Sequence[Source],
+        split: Sequence[float],
+        folder: Path,
+        *,
+        labelled: bool,
+        known: Sequence[str],
+    ) -> "_Parts":
         """Reads all documents, which are split by what they say."""
         lines, ids = [SourceLine(source.name, documents=True) for source in sources], ProvisionalIds()
         progress = tqdm(
             _watched(sources, lines), "encoding", unit=" documents", unit_scale=True, delay=2, leave=False, disable=None
         )
-        parts, empty = spool_documents(progress, split, folder, ids)
+        spooled = spool_documents(progress, split, folder, ids, labelled=labelled)
+        parts = spooled.parts
         counts = [len(part.is_first) for part in parts]
-        names = ", ".join(source.name for source in sources)
+        names = _shortened([source.name for source in sources])
         if not sum(counts):
-            raise UserError(f"no text in {names}" + (f", {empty:,} empty documents" if empty else ""))
+            left_out = {"empty documents": spooled.empty, "documents without a label": spooled.unlabelled}
+            what = "".join(f", {count:,} {kind}" for kind, count in left_out.items() if count)
+            raise UserError(f"no text in {names}{what}")
         if not counts[0]:
             raise UserError(
                 f"no document for training: {sum(counts):,} of {names} fall into validation and test (a hash of a "
                 "document's text decides); give more documents, or --split=1,0,0"
             )
-        return cls([part.ids for part in parts], ids.seen, lines, [part.is_first for part in parts], empty)
+        facts: dict[str, Any] = {"empty": spooled.empty, "unlabelled": spooled.unlabelled}
+        kept = [np.ones(count, bool) for count in counts]
+        if labelled:
+            learnt = np.bincount(parts[0].labels, minlength=len(spooled.labels)) > 0
+            learnt |= [name in known for name in spooled.labels]
+            kept = [learnt[part.labels] for part in parts]
+            everywhere = np.concatenate([part.labels for part in parts])
+            facts["not_learnt"] = {
+                spooled.labels[place]: int(np.count_nonzero(everywhere == place)) for place in np.flatnonzero(~learnt)
+            }
+            _check_labels([name for name, known_ in zip(spooled.labels, learnt, strict=True) if known_], known, names)
+        return cls(
+            [part.ids for part in parts],
+            ids.seen,
+            lines,
+            [part.is_first for part in parts],
+            kept,
+            [part.labels for part in parts],
+            spooled.labels if labelled else [],
+            facts,
+        )
+
+
+def _check_labels(found: Sequence[str], known: Sequence[str], names: str) -> None:
+    """Raises UserError if labels aren't worth learning: there are fewer than two, or two that look the same."""
+    labels = list(dict.fromkeys([*known, *found]))
+    if len(labels) < 2:
+        raise UserError(
+            f"--labels: the documents for training have one label alone, {labels[0]!r}; give at least two ({names})"
+        )
+    alike: dict[str, str] = {}
+    for label in labels:
+        other = alike.setdefault(label.casefold(), label)
+        if other != label:
+            raise UserError(f"--labels: {other!r} and {label!r} differ in nothing but case; give both one spelling")
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """Returns the first names. Before: `["a", "b", "c", "d"]`; after: `a, b, c and 1 more`."""
+    rest = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + rest
 
 
 def _watched(sources: Iterable[Source], lines: Sequence[SourceLine]) -> Iterator[Document]:
@@ -162,11 +230,11 @@ def _write(parts: _Parts, known: Vocabulary, max_vocabulary: int, deduplicate: b
     Provisional ids are counted over the training split, and translated to the ids of the vocabulary.
     """
     end = parts.seen.find(END) if known.end is not None else -1
-    kept = parts.is_first if deduplicate else [np.ones(len(part), bool) for part in parts.is_first]
+    kept = [kept & first if deduplicate else kept for kept, first in zip(parts.kept, parts.is_first, strict=True)]
 
     def chunks(part: int) -> Iterable[np.ndarray]:
         ids = (parts.ids[part][start : start + spool.CHUNK] for start in range(0, len(parts.ids[part]), spool.CHUNK))
-        return _without(ids, end, ~kept[part]) if deduplicate else ids
+        return _without(ids, end, ~kept[part]) if kept and not kept[part].all() else ids
 
     counts = np.zeros(len(parts.seen), np.int64)
     for chunk in chunks(0):
@@ -174,6 +242,8 @@ def _write(parts: _Parts, known: Vocabulary, max_vocabulary: int, deduplicate: b
     likeliest = [parts.seen[place] for place in np.argsort(-counts, kind="stable") if counts[place] and place != end]
     new = [character for character in likeliest if character not in known.characters]
     vocabulary = known.extended("".join(new[: max_vocabulary - len(known) if max_vocabulary else None]))
+    if parts.names:
+        vocabulary = vocabulary.with_labels(set(parts.names) - set(parts.facts["not_learnt"]))
     translation = vocabulary.encode(parts.seen)
     if end >= 0:
         translation[end] = vocabulary.end
@@ -196,8 +266,37 @@ def _write(parts: _Parts, known: Vocabulary, max_vocabulary: int, deduplicate: b
     if known.end is None:
         (folder / "ends.bin").unlink()
         return facts
-    documents = {"documents": [int(part.sum()) for part in kept], "ends_crc32": crc32(folder / "ends.bin")}
-    return facts | documents | {"duplicates": sum(int((~part).sum()) for part in parts.is_first), "empty": parts.empty}
+    facts |= {"documents": [int(part.sum()) for part in kept], "ends_crc32": crc32(folder / "ends.bin")}
+    facts |= {"duplicates": sum(int((~part).sum()) for part in parts.is_first), **parts.facts}
+    if parts.names:
+        facts |= _write_labels(parts, kept, vocabulary, folder)
+    return facts
+
+
+def _write_labels(parts: _Parts, kept: Sequence[np.ndarray], vocabulary: Vocabulary, folder: Path) -> dict:
+    """Writes `labels.bin`, and returns what `corpus.json` has of it.
+
+    Each id has the label of its document there, and the end symbol before the first document of a part that of the
+    first.
+    """
+    ids = np.array([vocabulary.labels.index(name) if name in vocabulary.labels else 0 for name in parts.names])
+    ends = np.fromfile(folder / "ends.bin", np.int64)
+    counts, first = [], 0
+    with (folder / "labels.bin").open("wb") as file:
+        for part, chosen in enumerate(kept):
+            labels = ids[parts.labels[part]][chosen].astype(label_dtype(len(vocabulary.labels)))
+            counts.append(np.bincount(labels, minlength=len(vocabulary.labels)).tolist())
+            lengths = np.diff(ends[first : first + len(labels) + 1])
+            first += len(labels) + 1
+            for start in range(0, len(labels), LABELS_AT_ONCE):
+                some = slice(start, start + LABELS_AT_ONCE)
+                before_first = labels[:1] if start == 0 else labels[:0]
+                file.write(before_first.tobytes() + np.repeat(labels[some], lengths[some]).tobytes())
+            if not len(labels):  # an empty part has an end symbol too
+                file.write(np.zeros(1, label_dtype(len(vocabulary.labels))).tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+    return {"labelled": np.transpose(counts).tolist(), "labels_crc32": crc32(folder / "labels.bin")}
 
 
 def _without(chunks: Iterable[np.ndarray], end: int, left_out: np.ndarray) -> Iterator[np.ndarray]:

@@ -3,8 +3,11 @@
 So the same text never stands in two parts, and neither the order of the documents nor other documents matter.
 """
 
+import dataclasses
 import hashlib
+from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -38,19 +41,22 @@ class SpooledPart:
     Attributes:
         ids: provisional ids of all, once `close` was called.
         is_first: of each document, whether no earlier one has the same text, bool; likewise.
+        labels: the label of each document, as a place in the list of all labels; likewise.
     """
 
     def __init__(self, path: Path, ids: ProvisionalIds) -> None:
         self._path, self._provisional = path, ids
         self._texts: list[str] = [""]  # so that the first document has an end symbol before it
         self._hashes: list[int] = []
+        self._labels = array("I")
         self._waiting = 0
         self._file, self._hash_file = path.open("wb"), path.with_suffix(".hashes").open("wb")
 
-    def add(self, text: str, text_hash: int) -> None:
+    def add(self, text: str, text_hash: int, label: int) -> None:
         """Adds a document."""
         self._texts.append(text)
         self._hashes.append(text_hash)
+        self._labels.append(label)
         self._waiting += len(text)
         if self._waiting >= spool.CHUNK:
             self._flush()
@@ -66,28 +72,60 @@ class SpooledPart:
         self._file.close()
         self._hash_file.close()
         self.ids = IdRange(self._path, "uint32", 0, self._path.stat().st_size // 4)
+        self.labels = np.array(self._labels, np.int64)
         hashes = self._path.with_suffix(".hashes")
         self.is_first = first_of_each(IdRange(hashes, "uint64", 0, hashes.stat().st_size // 8))
 
 
+@dataclass
+class Spooled:
+    """All documents, spooled.
+
+    Attributes:
+        parts: training, validation and test.
+        labels: those that occur, in the order of their first document; [""] where there are none.
+        empty: how many documents had nothing but white space and were left out.
+        unlabelled: how many had no label and were left out.
+    """
+
+    parts: list[SpooledPart]
+    labels: list[str] = dataclasses.field(default_factory=list)
+    empty: int = 0
+    unlabelled: int = 0
+
+
 def spool_documents(
-    documents: Iterable[Document], split: Sequence[float], folder: Path, ids: ProvisionalIds
-) -> tuple[list[SpooledPart], int]:
-    """Returns the parts, and how many documents had nothing but white space and were left out."""
+    documents: Iterable[Document], split: Sequence[float], folder: Path, ids: ProvisionalIds, *, labelled: bool = False
+) -> Spooled:
+    """Returns all documents in their parts.
+
+    Args:
+        documents: in any order.
+        split: the shares of the parts.
+        folder: where to write.
+        ids: gives characters their provisional ids.
+        labelled: whether each is to have a label.
+    """
     parts = [SpooledPart(folder / f"part-{number}", ids) for number in range(len(split))]
-    empty = 0
+    spooled = Spooled(parts)
+    places: dict[str, int] = {}
     for document in documents:
-        text = document.text
+        text, label = document.text, document.label if labelled else ""
         if not text or text.isspace():
-            empty += 1
+            spooled.empty += 1
+            continue
+        if labelled and not label:
+            spooled.unlabelled += 1
             continue
         if END in text:
             text = text.replace(END, UNKNOWN)
         hashed = text_hash(text)
-        parts[part_of(hashed, split)].add(text, hashed)
+        place = places.setdefault(label, len(places))
+        parts[part_of(hashed, split)].add(text, hashed, place)
     for part in parts:
         part.close()
-    return parts, empty
+    spooled.labels = list(places)
+    return spooled
 
 
 def first_of_each(values: IdRange) -> np.ndarray:

@@ -1,10 +1,12 @@
 """A prepared text on disk."""
 
+import dataclasses
 import json
 import zlib
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,9 @@ _READ = 1 << 24  # bytes
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text as ids on disk: a folder with `ids.bin`, `vocabulary.json`, `corpus.json` and, of documents, `ends.bin`.
+    """A text as ids on disk: a folder with `ids.bin`, `vocabulary.json` and `corpus.json`.
+
+    Of documents, there is also `ends.bin`, and `labels.bin` if they have labels: the label of each id's document.
 
     Attributes:
         folder: where it lies.
@@ -33,6 +37,9 @@ class Corpus:
         documents: how many documents training, validation and test have; zeros for running text.
         duplicates: documents with the same text as an earlier one.
         empty: documents without anything but white space, which are left out.
+        unlabelled: documents without a label, which are left out if labels were asked for.
+        labelled: how many documents of training, validation and test each label has, `[labels][3]`.
+        not_learnt: labels without a document for training, whose documents are left out, and how many those are.
     """
 
     folder: Path
@@ -45,18 +52,25 @@ class Corpus:
     documents: tuple[int, ...] = (0, 0, 0)
     duplicates: int = 0
     empty: int = 0
+    unlabelled: int = 0
+    labelled: tuple[tuple[int, int, int], ...] = ()
+    not_learnt: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def split(self, name: str) -> IdRange:
         """Returns the ids of `train`, `validation` or `test`, which follow each other in the file."""
         edges = (0, *self.bounds, self.characters)
         part = SPLITS.index(name)
-        return IdRange(self.folder / "ids.bin", self.vocabulary.dtype, edges[part], edges[part + 1])
+        begin, end = edges[part], edges[part + 1]
+        labels = None
+        if self.vocabulary.labels:
+            labels = IdRange(self.folder / "labels.bin", label_dtype(len(self.vocabulary.labels)), begin, end)
+        return IdRange(self.folder / "ids.bin", self.vocabulary.dtype, begin, end, labels)
 
     def document_split(self, name: str) -> DocumentRange:
         """Returns the documents of `train`, `validation` or `test`."""
         part = SPLITS.index(name)
         edges = [0, *accumulate(count + 1 for count in self.documents)]
-        return DocumentRange(self.split(name), IdRange(self.folder / "ends.bin", "int64", *edges[part : part + 2]))
+        return DocumentRange(self.split(name), IdRange(self.folder / "ends.bin", "int64", edges[part], edges[part + 1]))
 
     def held_out(self) -> dict[str, IdRange | DocumentRange]:
         """Returns the parts to measure on: `validation` and `test`, unless they are empty.
@@ -85,19 +99,30 @@ class Corpus:
         vocabulary, ids = Vocabulary.load(folder / "vocabulary.json"), folder / "ids.bin"
         try:
             facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-            names = ("sources", "unknown", "fingerprints", "documents", "duplicates", "empty")
+            names = {field.name for field in dataclasses.fields(cls)} - {"folder", "vocabulary", "characters", "bounds"}
             known = {name: facts[name] for name in names if name in facts}  # older ones lack some
-            known = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+            known = {name: _frozen(value) for name, value in known.items()}
             found = cls(folder, vocabulary, facts["characters"], tuple(facts["bounds"]), **known)
             whole = ids.stat().st_size == found.characters * np.dtype(vocabulary.dtype).itemsize
             whole &= "crc32" not in facts or facts["crc32"] == crc32(ids)  # older ones have no sum
             if vocabulary.end is not None:
                 whole &= facts["ends_crc32"] == crc32(folder / "ends.bin")
+            if vocabulary.labels:
+                whole &= facts["labels_crc32"] == crc32(folder / "labels.bin")
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise UserError(f"{folder}: damaged ({error})") from error
         if not whole:
-            raise UserError(f"{folder}: damaged (ids.bin or ends.bin has changed)")
+            raise UserError(f"{folder}: damaged (ids.bin, ends.bin or labels.bin has changed)")
         return found
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def label_dtype(labels: int) -> str:
+    """Returns the smallest numpy type for the ids of so many labels."""
+    return "uint8" if labels <= 256 else "uint16" if labels <= 65536 else "int32"
 
 
 def crc32(file: Path) -> int:

@@ -5,11 +5,13 @@ from pipelines.sources.lines import Lines
 from pipelines.sources.reading import Reader
 from pipelines.sources.reference import LanguageReference
 from pipelines.sources.text_files import TextFile, text_documents, text_files
+from pipelines.sources.typography import Plain
 
 __all__ = [
     "Document",
     "LanguageReference",
     "Lines",
+    "Plain",
     "Reader",
     "Source",
     "SourceLine",

@@ -19,6 +19,7 @@ class Document:
         rules: rules of the cleaner that fired.
         removed: characters that they removed.
         name: where it stands, such as `names.txt:3`; empty where it is all of its source.
+        label: what it is an example of, such as its author; empty where none is known.
     """
 
     text: str
@@ -27,6 +28,7 @@ class Document:
     rules: tuple[str, ...] = ()
     removed: int = 0
     name: str = ""
+    label: str = ""
 
 
 class Source(Protocol):

@@ -8,6 +8,7 @@ from pipelines import UserError
 from pipelines.decoding import decode
 from pipelines.gutenberg import cleaning
 from pipelines.options import has_raw_bytes
+from pipelines.sources import typography
 from pipelines.sources.documents import Document
 
 HTML = re.compile(r"(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
@@ -21,11 +22,14 @@ class Reader:
         encoding: the encoding of files; empty: detected.
         expected: an encoding to try before detection, such as that of the text the model was trained on.
         clean: whether to remove what Project Gutenberg adds, and to compose accents (NFC).
+        plain: whether texts get the same typography and layout, see `typography.plain`. `read` leaves that to
+            `Plain`, because lines and rows must be told apart first.
     """
 
     encoding: str = ""
     expected: str = ""
     clean: bool = True
+    plain: bool = False
 
     def read(self, data: bytes, *, name: str) -> Document:
         """Returns the text of a file.
@@ -51,7 +55,8 @@ class Reader:
         if has_raw_bytes(text):
             raise UserError(f"{text!a}: not UTF-8; convert it, or set the terminal to UTF-8")
         text = _with_plain_newlines(text.removeprefix("\ufeff"))
-        return unicodedata.normalize("NFC", text) if self.clean else text
+        text = unicodedata.normalize("NFC", text) if self.clean else text
+        return typography.plain(text) if self.plain else text
 
 
 def _with_plain_newlines(text: str) -> str:

@@ -11,24 +11,30 @@ from typing import Any
 
 from pipelines import UserError
 from pipelines.sources.documents import Document, Source
+from pipelines.sources.labels import tidy
 from pipelines.sources.lines import lines_of
 
 SUFFIXES = (".tsv", ".csv", ".jsonl")
 
+Fields = dict[str, str]  # the flag of each field → the column that it names
+Row = tuple[int, list[Any]]  # number of a line, and the values of the fields; [] for a row without any
+
 
 @dataclass(frozen=True)
 class Rows:
-    """The texts in one column of a table.
+    """The texts in one column of a table, and their labels in another.
 
     Attributes:
         source: of the table as text, not cleaned.
         text_field: the column by its name in the first line, or by its number from 1 in a table without a header; of
             .jsonl, the key.
+        label_field: the column of the labels, likewise; empty: they have none.
         compose: whether to compose accents (NFC).
     """
 
     source: Source
     text_field: str
+    label_field: str = ""
     compose: bool = True
 
     @property
@@ -39,19 +45,21 @@ class Rows:
     def fingerprint(self) -> str:
         """Returns a hash of everything the texts are made from."""
         kind = Path(self.name).suffix.lower()
-        return f"{self.source.fingerprint()} rows {kind} {self.text_field} {self.compose}"
+        labels = f" label {self.label_field}" if self.label_field else ""
+        return f"{self.source.fingerprint()} rows {kind} {self.text_field} {self.compose}{labels}"
 
     def documents(self) -> Iterator[Document]:
         """Yields a document a row, named `FILE:LINE` by the line that it ends in.
 
         Raises:
-            UserError: the file has another suffix, a row lacks the field or isn't in the format. The message has its
+            UserError: the file has another suffix, a row lacks a field or isn't in the format. The message has its
                 line.
         """
         read = _READERS.get(Path(self.name).suffix.lower())
         if read is None:
             raise UserError(f"--text={self.name}: not a table; --documents=rows reads {', '.join(SUFFIXES)} files")
         encoding, replaced = "", 0
+        fields = {"text_field": self.text_field} | ({"label_field": self.label_field} if self.label_field else {})
 
         def lines() -> Iterator[str]:
             nonlocal encoding, replaced
@@ -59,72 +67,93 @@ class Rows:
                 encoding, replaced = document.encoding, replaced + document.replaced
                 yield from lines_of(document.text)
 
-        for line, text in read(lines(), self.text_field, self.name):
+        for line, values in read(lines(), fields, self.name):
+            text, label = [*values, "", ""][:2]
+            place = f"{self.name}:{line}"
             if self.compose:
                 text = unicodedata.normalize("NFC", text)
-            yield Document(text, encoding, replaced, name=f"{self.name}:{line}")
+            yield Document(text, encoding, replaced, name=place, label=_label(label, place))
             replaced = 0
 
 
-def _comma_separated(lines: Iterable[str], field: str, name: str) -> Iterator[tuple[int, str]]:
-    """Yields line numbers and texts of a .csv file: RFC 4180, so a field in quotes may hold commas and line ends."""
-    return _table(csv.reader((line + "\n" for line in lines), strict=True), field, name)
+def _label(value: Any, place: str) -> str:
+    """Returns a label: a text, or a number or a truth value of .jsonl as it is written there; "" of null."""
+    if value is None:
+        return ""
+    if isinstance(value, str | int | float):
+        try:
+            return tidy(value if isinstance(value, str) else json.dumps(value))
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from None
+    raise UserError(f"{place}: --label_field holds {type(value).__name__}, which can't be a label; name another field")
 
 
-def _tab_separated(lines: Iterable[str], field: str, name: str) -> Iterator[tuple[int, str]]:
-    """Yields line numbers and texts of a .tsv file, in which quotes are characters like any other."""
+def _comma_separated(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
+    """Yields the rows of a .csv file: RFC 4180, so a field in quotes may hold commas and line ends."""
+    return _table(csv.reader((line + "\n" for line in lines), strict=True), fields, name)
+
+
+def _tab_separated(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
+    """Yields the rows of a .tsv file, in which quotes are characters like any other."""
     rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    return _table(rows, field, name)
+    return _table(rows, fields, name)
 
 
-def _table(rows: Any, field: str, name: str) -> Iterator[tuple[int, str]]:
+def _table(rows: Any, fields: Fields, name: str) -> Iterator[Row]:
     csv.field_size_limit(sys.maxsize)  # it is 131,072 characters, and there is no way to set it for one reader
-    column = int(field) - 1 if field.isdecimal() else None
+    columns: list[int] | None = None
+    if all(field.isdecimal() for field in fields.values()):  # so the first line isn't one of names
+        columns = [int(field) - 1 for field in fields.values()]
     try:
         for row in rows:
-            if column is None:
-                column = _place(row, field, name)
+            if columns is None:
+                columns = [_place(row, flag, field, name) for flag, field in fields.items()]
             elif not row:
-                yield rows.line_num, ""
-            elif column < len(row):
-                yield rows.line_num, row[column]
+                yield rows.line_num, []
+            elif max(columns) < len(row):
+                yield rows.line_num, [row[column] for column in columns]
             else:
+                flag, column = max(zip(fields, columns, strict=True), key=lambda pair: pair[1])
                 raise UserError(
-                    f"{name}: line {rows.line_num} has {len(row)} columns, and --text_field={field} is column "
+                    f"{name}: line {rows.line_num} has {len(row)} columns, and --{flag}={fields[flag]} is column "
                     f"{column + 1}; add what is missing, or remove the line"
                 )
     except csv.Error as error:
         raise UserError(f"{name}: line {rows.line_num}: {error}; repair the line, or quote its fields") from error
 
 
-def _place(header: list[str], field: str, name: str) -> int:
+def _place(header: list[str], flag: str, field: str, name: str) -> int:
     if field in header:
         return header.index(field)
+    if field.isdecimal():
+        return int(field) - 1
     columns = ", ".join(header)[:200]
     raise UserError(
-        f"--text_field={field}: {name} has no such column; its first line is: {columns}. Name one of them, or give the "
+        f"--{flag}={field}: {name} has no such column; its first line is: {columns}. Name one of them, or give the "
         "number of the column, from 1, if the table has no header"
     )
 
 
-def _json_lines(lines: Iterable[str], field: str, name: str) -> Iterator[tuple[int, str]]:
-    """Yields line numbers and texts of a .jsonl file: an object a line."""
+def _json_lines(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
+    """Yields the rows of a .jsonl file: an object a line."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
-            yield number, ""
+            yield number, []
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise UserError(f"{name}: line {number} is not JSON ({error}); repair or remove it") from error
-        text = row.get(field) if isinstance(row, dict) else None
-        if not isinstance(text, str):
-            keys = ", ".join(row)[:200] if isinstance(row, dict) else "no object"
-            raise UserError(
-                f"{name}: line {number} has no text in --text_field={field} (it has: {keys}); name another field, or "
-                "repair the line"
-            )
-        yield number, _whole_characters(text)
+        for flag, field in fields.items():
+            what, kind = ("text", str) if flag == "text_field" else ("label", object)
+            if not isinstance(row, dict) or field not in row or not isinstance(row[field], kind):
+                keys = ", ".join(row)[:200] if isinstance(row, dict) else "no object"
+                raise UserError(
+                    f"{name}: line {number} has no {what} in --{flag}={field} (it has: {keys}); name another field, or "
+                    "repair the line"
+                )
+        values = (row[field] for field in fields.values())
+        yield number, [_whole_characters(value) if isinstance(value, str) else value for value in values]
 
 
 def _whole_characters(text: str) -> str:
@@ -132,7 +161,7 @@ def _whole_characters(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-_READERS: dict[str, Callable[[Iterable[str], str, str], Iterator[tuple[int, str]]]] = {
+_READERS: dict[str, Callable[[Iterable[str], Fields, str], Iterator[Row]]] = {
     ".csv": _comma_separated,
     ".tsv": _tab_separated,
     ".jsonl": _json_lines,

@@ -15,8 +15,10 @@ from pipelines.files import path_of
 from pipelines.gutenberg import cleaning
 from pipelines.sources import large_files, rows
 from pipelines.sources.documents import Document, Source
+from pipelines.sources.labels import Labelled
 from pipelines.sources.lines import Lines
 from pipelines.sources.reading import Reader
+from pipelines.sources.typography import Plain
 
 _AS_USUAL = Reader()
 
@@ -82,7 +84,13 @@ class TextFile:
 
 
 def text_documents(
-    patterns: Sequence[str], reader: Reader = _AS_USUAL, *, documents: str = "text", text_field: str = "text"
+    patterns: Sequence[str],
+    reader: Reader = _AS_USUAL,
+    *,
+    documents: str = "text",
+    text_field: str = "text",
+    labels: str = "",
+    label_field: str = "label",
 ) -> list[Source]:
     """Returns the sources that `--text` means, each with its documents.
 
@@ -91,15 +99,32 @@ def text_documents(
         reader: how to read them. Tables are not cleaned, but accents are composed.
         documents: `lines` or `rows`: each of these is a document. `text`, `files`: each file.
         text_field: the column of rows with the text, see `Rows`.
+        labels: where the label of a document comes from. `folder`: the name of the folder that its file is in. `file`:
+            that of the file, without its suffix. `field`: a column of the rows. Empty: there are none.
+        label_field: that column.
 
     Raises:
         UserError: as for `text_files`.
     """
-    if documents == "rows":
-        tables = text_files(patterns, dataclasses.replace(reader, clean=False), suffixes=rows.SUFFIXES)
-        return [rows.Rows(table, text_field, compose=reader.clean) for table in tables]
-    files = text_files(patterns, reader)
-    return [Lines(file) for file in files] if documents == "lines" else [*files]
+    of_rows = documents == "rows"
+    how = dataclasses.replace(reader, clean=False) if of_rows else reader
+    found: list[Source] = []
+    for file in text_files(patterns, how, suffixes=rows.SUFFIXES if of_rows else (".txt",)):
+        source: Source = file
+        if of_rows:
+            source = rows.Rows(file, text_field, label_field if labels == "field" else "", compose=reader.clean)
+        elif documents == "lines":
+            source = Lines(file)
+        if labels in ("folder", "file"):
+            source = Labelled(source, _place_of(file.path, labels))
+        found.append(Plain(source) if reader.plain else source)
+    return found
+
+
+def _place_of(path: Path, labels: str) -> str:
+    """Returns the name of a file without its suffix, or that of its folder; on Linux, names may not be UTF-8."""
+    name = path.stem if labels == "file" else path.absolute().parent.name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def text_files(

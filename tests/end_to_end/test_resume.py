@@ -257,7 +257,7 @@ def test_a_text_that_has_changed_is_refused(alone, run, tmp_path):
 def tiny(tmp_path, monkeypatch):
     """The flags of a short run in this process, whose weights can be spoiled."""
     (tmp_path / "verse.txt").write_text(verse(60))
-    monkeypatch.setattr(export, "export", lambda model, vocabulary, path: path.mkdir())
+    monkeypatch.setattr(export, "export", lambda model, vocabulary, path, calibration: path.mkdir())
     monkeypatch.setattr(epochs.DrawCurves, "on_epoch_end", lambda self, epoch, logs=None: None)
     return {
         "text": (f"{tmp_path}/verse.txt",),

@@ -9,8 +9,9 @@ from conftest import FakeSource
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference import originality, sampling, scoring
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.models import counted, kneser_ney, stepping
+from char_lstm_tf.models import stepping
 from char_lstm_tf.models.build import build
+from char_lstm_tf.models.counts import counted, kneser_ney
 from pipelines import corpus
 from pipelines.vocabulary import Vocabulary
 
@@ -20,7 +21,7 @@ TEXTS = ["abc", "f", "fed cab", "aaaaaaaa", "bad face dead beef", "c"] * 3
 
 def made(**options):
     keras.utils.set_random_seed(3)
-    model = build(Config(name="x", units=(12,), **options), len(VOCABULARY))
+    model = build(Config(name="x", units=(12,), **options), VOCABULARY)
     for weight in model.weights:
         weight.assign(weight + np.random.default_rng(1).normal(0, 0.2, weight.shape))
     return model
@@ -73,7 +74,7 @@ def test_rows_are_filled_so_that_they_end_together():
 def test_the_score_of_a_split_is_the_sum_over_its_documents(tmp_path):
     source = FakeSource([text * (1 + number) for number, text in enumerate(TEXTS)])
     prepared = corpus.prepare([source], split=(0.5, 0, 0.5), folder=tmp_path, documents=True)
-    model = LanguageModel(build(Config(name="x", units=(12,)), len(prepared.vocabulary)), prepared.vocabulary)
+    model = LanguageModel(build(Config(name="x", units=(12,)), prepared.vocabulary), prepared.vocabulary)
     split = prepared.document_split("train")
     texts = [prepared.vocabulary.decode(ids) for part in split.packed(size=10) for ids in part.each()]
     scores = model.score(texts)

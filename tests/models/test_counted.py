@@ -8,7 +8,8 @@ import tensorflow as tf
 from conftest import verse
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import counted, kneser_ney, stepping
+from char_lstm_tf.models import stepping
+from char_lstm_tf.models.counts import counted, kneser_ney
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 

@@ -57,12 +57,12 @@ def test_a_run_that_starts_from_another_has_its_loss(trained, tmp_path):
     old, vocabulary = build.load(RunFolder(trained))
     ids = vocabulary.encode(verse(20))
     loss = Scorer(old, vocabulary).score(ids).nats
-    same = build.build(origin.config, len(vocabulary), stream=True)
+    same = build.build(origin.config, vocabulary, stream=True)
     fine_tuning.give_weights(origin, same, vocabulary)
     assert Scorer(same, vocabulary).score(ids).nats == pytest.approx(loss, rel=1e-5)
 
     larger = vocabulary.extended("é☃")
-    model = build.build(origin.config, len(larger))
+    model = build.build(origin.config, larger)
     fresh = model.layers[-1].get_weights()[0][:, -2:]
     fine_tuning.give_weights(origin, model, larger)
     np.testing.assert_array_equal(model.layers[-1].get_weights()[0][:, -2:], fresh)
@@ -94,7 +94,7 @@ def test_freeze_alone_is_an_error():
 def test_a_frozen_layer_stays_and_the_others_learn(trained):
     origin = Origin.find(str(trained))
     vocabulary = origin.vocabulary.extended("☃")
-    model = build.build(origin.config, len(vocabulary))
+    model = build.build(origin.config, vocabulary)
     fine_tuning.give_weights(origin, model, vocabulary)
     fine_tuning.freeze(model, 1)
     compiling.compile_model(model, origin.config, steps=4)

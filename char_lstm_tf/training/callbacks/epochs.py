@@ -188,16 +188,18 @@ def write_samples(writer: Writer, config: Config, epoch: int, losses: dict[str, 
     """Writes samples under a heading with the epoch, counted from 0, and its losses. Arguments as for `SampleText`.
 
     Of documents, a sample is as many of them as there are in `sample_chars` characters, but at least one and at most
-    `SAMPLE_DOCUMENTS`.
+    `SAMPLE_DOCUMENTS`, one label after the other.
     """
     temperatures, prompt = config.sample_temperatures, config.prompt_reader.prompt(config.prompt)
     count = 1 if config.documents == "text" else SAMPLE_DOCUMENTS
     rows = [(temperature, config.seed + number) for temperature in temperatures for number in range(count)]
+    labels = [number % len(writer.labels) for _ in temperatures for number in range(count)] if writer.labels else []
     pieces = writer.write(
         [prompt] * len(rows),
         chars=config.sample_chars,
         temperatures=[temperature for temperature, _ in rows],
         seeds=[seed for _, seed in rows],
+        labels=labels,
     )
     measured = ", ".join(f"{name} {losses[name]:.4f}" for name in ("loss", "val_loss") if name in losses)
     report = f"\n━━ epoch {epoch + 1}: {measured} (nats a character), prompt {prompt!r}\n"
@@ -206,7 +208,9 @@ def write_samples(writer: Writer, config: Config, epoch: int, losses: dict[str, 
         own = texts[first : first + count]
         written = itertools.accumulate((len(text) for text in own), initial=0)
         shown = [text for text, before in zip(own, written, strict=False) if before < config.sample_chars]
-        report += f"── temperature {temperature}\n" + "".join(f"{prompt}{text}\n" for text in shown)
+        headings = [f"[{writer.labels[label]}] " for label in labels] or [""] * count
+        lines = (f"{heading}{prompt}{text}\n" for heading, text in zip(headings, shown, strict=False))
+        report += f"── temperature {temperature}\n" + "".join(lines)
     if not config.quiet:
         print(report, flush=True)
     with path.open("a", encoding="utf-8") as file:

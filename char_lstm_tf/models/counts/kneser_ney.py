@@ -152,6 +152,31 @@ def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_si
     )
 
 
+def forest(trees: Sequence[Tables]) -> tuple[Tables, list[int]]:
+    """Returns several trees of contexts as one set of tables, and the row of the empty context of each.
+
+    They share the last row, which stands for every context that wasn't seen.
+    """
+    roots = np.cumsum([0, *(len(tree.left) - 1 for tree in trees)])
+    entries = np.cumsum([0, *(len(tree.seen) for tree in trees)])
+    lefts = [tree.left[:-1].copy() for tree in trees]
+    for left in lefts:
+        left[0] = -1  # no context's child, although it follows the last rows of the tree before
+    joined = Tables(
+        np.concatenate(
+            [*(tree.children[:-2] + root for tree, root in zip(trees, roots, strict=False)), [roots[-1]] * 2]
+        ).astype(np.int32),
+        np.concatenate([*lefts, [0]]).astype(np.int32),
+        np.concatenate([*(tree.rest[:-1] for tree in trees), [1]]).astype(np.float32),
+        np.concatenate(
+            [*(tree.entries[:-2] + first for tree, first in zip(trees, entries, strict=False)), [entries[-1]] * 2]
+        ).astype(np.int32),
+        np.concatenate([tree.seen for tree in trees]),
+        np.concatenate([tree.share for tree in trees]),
+    )
+    return joined, roots[:-1].tolist()
+
+
 def _first_children(contexts: Sequence[np.ndarray], vocabulary_size: int) -> np.ndarray:
     """Returns `Tables.children` for the contexts of each length, the empty one first."""
     begin, children = 1, []

@@ -1,0 +1,253 @@
+"""Tells which label a text is an example of: who wrote it, whether it praises or complains.
+
+    python -m char_lstm_tf.classify --model=saved_models/authors --text=disputed --passage=1000
+    python -m char_lstm_tf.classify --model=saved_models/authors --text=books --labels=folder --picture=confusion.png
+    python -m char_lstm_tf.classify --model=saved_models/authors --mix=saved_models/authors_counts --text=books
+    python -m char_lstm_tf.classify --models=saved_models/austen,saved_models/wells --text=letters
+    python -m char_lstm_tf.classify --model=saved_models/reviews --text=- < reviews.txt
+
+A model that was trained with --labels gives each text a likelihood under each label. The likeliest label wins, with
+its share in training taken into account (unless --priors=equal). The probabilities are calibrated on the validation
+part of the training text: of the answers with 80%, about 80% are right, as long as the texts are of the same kind.
+
+--models compares runs without labels, one for each label: each is named after its folder. Characters that not all of
+them know aren't compared. Their probabilities are not calibrated, and extreme for long texts.
+
+A row for each document, or with --passage for each passage. If --labels says where the true labels stand, the accuracy,
+macro F1, the expected calibration error and the confusion matrix follow, and for two labels the area under the ROC
+curve. Documents of labels that the model doesn't know are classified, but not counted there.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.inference import classifying
+from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, passages, read_documents
+from char_lstm_tf.runs.folder import RunFolder
+from pipelines import UserError, command_line, sources
+from pipelines.files import path_of
+from pipelines.options import Options, format_flag, option
+from pipelines.sources import Document
+from pipelines.tensorflow_import import import_tensorflow
+
+if TYPE_CHECKING:
+    from char_lstm_tf.inference.judges import Judge
+
+SHOWN = 60  # characters of a document that its row shows
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifyConfig(Options):
+    """What to classify."""
+
+    model: str = option("", "Folder of a run that was trained with --labels, such as saved_models/authors.")
+    mix: tuple[str, ...] = option(
+        (),
+        "Another run with the same labels. The evidence of all runs counts equally, which is often better than any of "
+        "them alone. Repeat the flag for more.",
+    )
+    models: str = option(
+        "", "Instead of --model: folders of runs without labels, separated by commas, a run for each label."
+    )
+    text: tuple[str, ...] = option(
+        (), "Files, folders (their *.txt files) or globs. - reads lines from standard input as they come."
+    )
+    documents: str = option(
+        "",
+        "What to classify: files, lines or rows, as for train. Default: what the model was trained on.",
+        choices=("", "files", "lines", "rows"),
+    )
+    text_field: str = option("", "Where the text of rows is, as for train. Default: as for the training text.")
+    labels: str = option(
+        "",
+        "Where the true labels come from, as for train. Empty: they aren't known.",
+        choices=("", "folder", "file", "field"),
+    )
+    label_field: str = option(
+        "", "Where the label of --labels=field is. Default: as for the training text, or the column named label."
+    )
+    passage: int = option(
+        0,
+        "Cut each document into passages of so many characters and classify each. What is left over at its end, if it "
+        "is shorter, is left out.",
+        at_least=0,
+    )
+    priors: str = option(
+        "training",
+        "What is likely before the text is read. training: a label that had more documents. equal: all the same.",
+        choices=classifying.PRIORS,
+    )
+    text_encoding: str = option(
+        "", "Encoding of the --text files, such as latin-1. Default: detected, and that of the training text is tried."
+    )
+    clean: bool | None = option(
+        None,
+        "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are. Default: as for "
+        "the training text.",
+    )
+    json: bool = option(False, "Print JSON instead of a table: an object a line, the measures on the last line.")
+    picture: str = option("", "PNG file to write: the confusion matrix. Needs --labels.")
+
+    def check(self) -> None:
+        """Checks what goes together."""
+        super().check()
+        self.require(bool(self.model) != bool(self.models), "model", "give it, or several --models, but not both")
+        self.require(not (self.mix and self.models), "mix", "goes with --model; leave it or --models out")
+        self.require(bool(self.text), "text", "names no file; say what to classify, such as --text=letter.txt")
+        self.require(
+            self.labels == "field" or not self.label_field, "label_field", "only has an effect with --labels=field"
+        )
+        self.require(bool(self.labels) or not self.picture, "picture", "needs true labels; say where, with --labels")
+        if "-" in self.text:
+            self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
+            self.require(self.documents in ("", "lines"), "documents", "--text=- reads lines; leave the flag out")
+            self.require(not self.labels, "labels", "lines of standard input have none; leave the flag out")
+
+    @property
+    def runs(self) -> list[str]:
+        """The folders of all runs."""
+        return [folder for folder in self.models.split(",") if folder] if self.models else [self.model, *self.mix]
+
+
+def main(config: ClassifyConfig) -> None:
+    """Loads the runs and the texts, classifies, and prints."""
+    runs = [RunFolder.find(folder, flag="models" if config.models else "model").config for folder in config.runs]
+    if config.picture and not path_of(config.picture).absolute().parent.is_dir():
+        raise UserError(f"--picture={config.picture}: No such file or directory; name a file that can be written")
+    groups = _groups(config, runs[0])
+    import_tensorflow()  # not before the flags are checked, since it takes seconds
+    from char_lstm_tf.inference.judges import Judge
+
+    judge = Judge.of_runs(config.runs) if config.models else Judge.of_labels(config.runs)
+    for note in judge.notes:
+        print(note, file=sys.stderr)
+    result = Classification(config, judge)
+    for group in groups:
+        result.add(group)
+    result.finish()
+
+
+def _groups(config: ClassifyConfig, run: Config) -> Iterable[Sequence[Document]]:
+    """Returns the documents, or the passages, in groups."""
+    clean = run.prompt_reader.clean if config.clean is None else config.clean
+    reader = dataclasses.replace(run.prompt_reader, encoding=config.text_encoding, clean=clean)
+    if config.text == ("-",):
+        return lines_as_they_come(sys.stdin.buffer, reader)
+    found = sources.text_documents(
+        config.text,
+        reader,
+        documents=config.documents or ("files" if run.documents == "text" else run.documents),
+        text_field=config.text_field or run.text_field,
+        labels=config.labels,
+        label_field=config.label_field or run.label_field,
+    )
+    documents: Iterator[Document] = read_documents(found)
+    return in_groups(passages(documents, config.passage) if config.passage else documents)
+
+
+class Classification:
+    """Classifies documents, prints a row for each as it comes, and adds up.
+
+    Args:
+        config: what to print.
+        judge: gives the probabilities.
+    """
+
+    def __init__(self, config: ClassifyConfig, judge: "Judge") -> None:
+        self._config, self._judge = config, judge
+        self._width = max(9, *map(len, judge.labels))
+        self._probabilities: list[np.ndarray] = []
+        self._truths: list[int] = []
+        self._nats, self._characters, self._documents = 0.0, 0, 0
+        self._others: dict[str, int] = {}
+        if not config.json:
+            columns = "".join(f" {label:>9}" for label in judge.labels)
+            print(f"{'predicted':<{self._width}}{columns}  document", flush=True)
+
+    def add(self, group: Sequence[Document]) -> None:
+        """Classifies documents, and prints a row for each."""
+        names, texts = self._judge.labels, [document.text for document in group]
+        nats, characters, probabilities = self._judge.judge(
+            texts, whole=not self._config.passage, priors=self._config.priors
+        )
+        for row, document in enumerate(group):
+            self._print_row(document, probabilities[row])
+            self._documents += 1
+            if document.label in names:
+                truth = names.index(document.label)
+                self._truths.append(truth)
+                self._probabilities.append(probabilities[row])
+                self._nats += float(nats[row, truth])
+                self._characters += int(characters[row])
+            elif self._config.labels:
+                self._others[document.label] = self._others.get(document.label, 0) + 1
+        sys.stdout.flush()  # somebody may wait for it at the other end of a pipe
+
+    def _print_row(self, document: Document, row: np.ndarray) -> None:
+        names = self._judge.labels
+        predicted = names[int(row.argmax())]
+        if self._config.json:
+            facts: dict[str, Any] = {"document": document.name, "predicted": predicted}
+            facts |= {"label": document.label} if document.label else {}
+            facts |= {"probabilities": dict(zip(names, map(float, row), strict=True))}
+            print(json.dumps(facts, ensure_ascii=False))
+            return
+        shares = "".join(f" {share:>{max(9, len(name))}.4f}" for share, name in zip(row, names, strict=True))
+        shown = f"{document.name}: {' '.join(document.text[: 2 * SHOWN].split())[:SHOWN]}"
+        print(f"{predicted:<{self._width}}{shares}  {format_flag(shown)}")
+
+    def finish(self) -> None:
+        """Prints the measures, and draws the confusion matrix."""
+        if self._judge.left_out:
+            print(f"{self._judge.left_out:,} characters that not all models know weren't compared", file=sys.stderr)
+        if self._others:
+            listed = ", ".join(f"{name!r} ({count:,})" for name, count in self._others.items())
+            print(f"not measured, since the model doesn't know these labels: {listed}", file=sys.stderr)
+        if not self._truths:
+            if self._config.json:
+                print(json.dumps({"documents": self._documents}))
+            return
+        names = self._judge.labels
+        report = classifying.report(np.array(self._probabilities), np.array(self._truths), names)
+        report |= {"characters": self._characters, "nats_per_char": self._nats / max(self._characters, 1)}
+        if self._config.json:
+            print(json.dumps(report, ensure_ascii=False))
+        else:
+            print_report(report)
+        if self._config.picture:
+            from char_lstm_tf.inference.judges import draw_confusion
+
+            try:
+                draw_confusion(report["confusion"], names, path_of(self._config.picture))
+            except OSError as error:
+                raise UserError(f"--picture={self._config.picture}: {error.strerror}; name another file") from error
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Prints the measures and the confusion matrix as tables."""
+    print()
+    for name, value in report.items():
+        if isinstance(value, int | float):
+            print(
+                f"{name.replace('_', ' '):<28}{value:>12,}"
+                if isinstance(value, int)
+                else f"{name.replace('_', ' '):<28}{value:>12.4f}"
+            )
+    names = report["labels"]
+    width = max(9, *map(len, names))
+    print(f"\n{'true':<{width}}" + "".join(f" {name:>{max(9, len(name))}}" for name in names) + "  predicted")
+    for name, row in zip(names, report["confusion"], strict=True):
+        print(
+            f"{name:<{width}}"
+            + "".join(f" {count:>{max(9, len(other))},}" for count, other in zip(row, names, strict=True))
+        )
+
+
+if __name__ == "__main__":
+    command_line.run(main, ClassifyConfig)

@@ -1,0 +1,127 @@
+"""One or several trained runs → the probability of each label."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from char_lstm_tf.inference import classifying
+from char_lstm_tf.inference.language_model import LanguageModel
+from pipelines import UserError
+
+
+class Judge:
+    """Gives texts the probabilities of labels.
+
+    Attributes:
+        labels: in the order of the probabilities.
+        notes: what the user should know of the probabilities.
+        left_out: characters that weren't compared so far, because not all of the runs know them.
+    """
+
+    def __init__(self, models: Sequence[LanguageModel], labels: tuple[str, ...], notes: Sequence[str] = ()) -> None:
+        self.labels, self.notes, self.left_out = labels, list(notes), 0
+        self._models = list(models)
+
+    @classmethod
+    def of_labels(cls, folders: Sequence[str]) -> "Judge":
+        """Returns the judge that one run with labels is, or several with the same labels.
+
+        Raises:
+            UserError: a run knows no labels, or others than the first.
+        """
+        models, notes = [LanguageModel.load(folder) for folder in folders], []
+        labels = models[0].vocabulary.labels
+        for folder, model in zip(folders, models, strict=True):
+            if not model.vocabulary.labels:
+                raise UserError(
+                    f"--model={folder}: was trained without labels; train it with --labels, or compare several runs, "
+                    "one for each label, with --models"
+                )
+            if set(model.vocabulary.labels) != set(labels):
+                raise UserError(
+                    f"--mix={folder}: knows the labels {', '.join(model.vocabulary.labels)}, and the first run "
+                    f"{', '.join(labels)}; they must be the same"
+                )
+            if not model.calibration.passages:
+                notes.append(f"{folder}: had no validation part to calibrate its probabilities on; they are extreme")
+        return cls(models, labels, notes)
+
+    @classmethod
+    def of_runs(cls, folders: Sequence[str]) -> "Judge":
+        """Returns the judge that several runs are, one for each label, which is named like its folder.
+
+        Raises:
+            UserError: there are fewer than two, two have the same name, or they can't be compared.
+        """
+        names = tuple(Path(folder).resolve().name for folder in folders)
+        if len(set(names)) != len(names) or len(names) < 2:
+            raise UserError(f"--models={','.join(folders)}: give at least two runs, with different names")
+        models = [LanguageModel.load(folder) for folder in folders]
+        for folder, model in zip(folders, models, strict=True):
+            if model.vocabulary.labels:
+                raise UserError(f"--models: {folder} knows labels itself; give it as --model")
+            if model.knows_documents != models[0].knows_documents or model.reader != models[0].reader:
+                raise UserError(
+                    f"--models: {folder} and {folders[0]} read texts in different ways (--documents, --normalize, "
+                    "--clean or --text_encoding), so their losses can't be compared; train them alike"
+                )
+        return cls(models, names, ["--models: the probabilities aren't calibrated; those of long texts are extreme"])
+
+    def judge(
+        self, texts: Sequence[str], *, whole: bool = True, priors: str = "training"
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns losses in nats, float64 `[D, L]`, scored characters, `[D]`, and probabilities, float64 `[D, L]`.
+
+        Of several runs with labels, the losses are those of the first, and the evidence is the mean of theirs.
+
+        Args:
+            texts: in the form of the training text.
+            whole: whether each ends where a document ends.
+            priors: see `classifying.Calibration.prior`.
+        """
+        if not self._models[0].vocabulary.labels:
+            nats, characters = self._losses_of_each_run(texts, whole=whole)
+            return nats, characters, classifying.softmax(-nats)
+        evidence, prior, first = [], [], None
+        for model in self._models:
+            nats, characters = model.losses_under_each(texts, whole=whole)
+            places = [model.vocabulary.labels.index(label) for label in self.labels]
+            evidence.append(model.calibration.evidence(nats, characters)[:, places])
+            prior.append(model.calibration.prior(priors)[places])
+            first = first or (nats, characters)
+        return *first, classifying.softmax(np.mean(evidence, axis=0) + np.mean(prior, axis=0))
+
+    def _losses_of_each_run(self, texts: Sequence[str], *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
+        known = set.intersection(*(set(model.vocabulary.characters[1:]) for model in self._models))
+        losses = [[nats for _, nats in model.losses(texts)] for model in self._models]
+        ends = self._models[0].knows_documents
+        kept = []
+        for text in texts:
+            compared = [character in known for character in text[0 if ends else 1 :]]
+            kept.append(np.array([*compared, whole] if ends else compared, bool))
+        nats = [[row[keep].sum(dtype=np.float64) for row, keep in zip(run, kept, strict=True)] for run in losses]
+        self.left_out += sum(int((~keep).sum()) for keep in kept) - (len(texts) if ends and not whole else 0)
+        return np.array(nats).T, np.array([int(keep.sum()) for keep in kept])
+
+
+def draw_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path) -> None:
+    """Draws a confusion matrix as a PNG file: a row for each true label, with the share of each predicted one."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    counts = np.array(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 2.5 + 0.55 * len(labels)
+    figure = Figure(figsize=(size + 0.6, size), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="predicted", ylabel="true")
+    for row, column in np.ndindex(counts.shape):
+        if counts[row, column]:
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=8)
+    figure.savefig(path, dpi=120, format="png")

@@ -1,0 +1,1 @@
+"""The baseline without a network: n-grams that are counted and smoothed."""

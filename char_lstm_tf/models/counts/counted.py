@@ -1,0 +1,197 @@
+"""The baseline without a network: counted n-grams as a Keras model."""
+
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from char_lstm_tf.models.counts import kneser_ney
+
+SHARE = 0.7  # of a label's own counts, where there is no validation part to find a better one on
+
+
+@keras.saving.register_keras_serializable(package="char_lstm_tf")
+class CountedNGrams(keras.Layer):
+    """Looks up the end of each window in `kneser_ney.Tables`, which are its weights. Nothing is trained.
+
+    For documents with labels, there is a tree of contexts for all documents together and one for those of each label.
+    The probability under a label is the weighted mean of both, so that what a label's own documents lack is learnt from
+    the others'.
+
+    Args:
+        order: n.
+        vocabulary_size: V.
+        rows: R.
+        entries: E.
+        labels: L; 0: there are none.
+    """
+
+    def __init__(self, *, order: int, vocabulary_size: int, rows: int, entries: int, labels: int = 0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._sizes = {"order": order, "vocabulary_size": vocabulary_size, "rows": rows, "entries": entries}
+        self._sizes |= {"labels": labels} if labels else {}
+        self._labels = labels
+        # A binary search among the children or the entries of a row, of which there are at most V.
+        self._halvings = vocabulary_size.bit_length()
+
+    def build(self, input_shape: tuple[int | None, ...], *_: tuple) -> None:
+        """Creates the tables."""
+        rows, entries = self._sizes["rows"], self._sizes["entries"]
+        sizes = [
+            ("children", rows + 2, "int32"),
+            ("left", rows + 1, "int32"),
+            ("rest", rows + 1, "float32"),
+            ("entries", rows + 2, "int32"),
+            ("seen", entries, "int32"),
+            ("share", entries, "float32"),
+        ]
+        if self._labels:
+            sizes += [("roots", self._labels, "int32"), ("own_share", 1, "float32")]
+        self.tables = {
+            name: self.add_weight(shape=(size,), dtype=kind, initializer="zeros", trainable=False, name=name)
+            for name, size, kind in sizes
+        }
+
+    def call(self, windows: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the logarithms of the probabilities of the next character, `[B, V]`.
+
+        Args:
+            windows: int32 `[B, n - 1]`.
+            labels: ids, int32 `[B]`, if there are labels.
+        """
+        shared = self._walk(windows, tf.zeros_like(windows[:, 0]), self._shares)
+        if not self._labels:
+            return tf.math.log(shared)
+        own = self._walk(windows, tf.gather(self.tables["roots"], labels), self._shares)
+        return tf.math.log(self._mixed(own, shared))
+
+    def of_all(self, windows: tf.Tensor) -> tf.Tensor:
+        """Returns what `call` does under each label, `[B, L, V]`."""
+        roots = tf.unstack(self.tables["roots"].value, num=self._labels)
+        shared = self._walk(windows, tf.zeros_like(windows[:, 0]), self._shares)
+        own = [self._walk(windows, tf.fill(tf.shape(windows)[:1], root), self._shares) for root in roots]
+        return tf.math.log(self._mixed(tf.stack(own, axis=1), shared[:, None]))
+
+    def nats(self, windows: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the loss of each target, `[B]`, or of a layer with labels, if none are given, under each, `[B, L]`.
+
+        Args:
+            windows: int32 `[B, n - 1]`.
+            targets: the character after each, int32 `[B]`.
+            labels: ids, int32 `[B]`.
+        """
+
+        def walk(root: tf.Tensor) -> tf.Tensor:
+            rows = tf.fill(tf.shape(targets), root) if root.shape.rank == 0 else root
+            return self._walk(windows, rows, lambda rows: self._share_of(rows, targets)[:, None])[:, 0]
+
+        shared = walk(tf.constant(0))
+        if not self._labels:
+            return -tf.math.log(shared)
+        if labels is not None:
+            return -tf.math.log(self._mixed(walk(tf.gather(self.tables["roots"], labels)), shared))
+        own = [walk(root) for root in tf.unstack(self.tables["roots"].value, num=self._labels)]
+        return -tf.math.log(self._mixed(tf.stack(own, axis=1), shared[:, None]))
+
+    def _mixed(self, own: tf.Tensor, shared: tf.Tensor) -> tf.Tensor:
+        return shared + self.tables["own_share"].value * (own - shared)
+
+    def _walk(self, windows: tf.Tensor, rows: tf.Tensor, shares: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        """Returns probabilities, `[B, …]`, from the shares of the contexts of each length.
+
+        Args:
+            windows: int32 `[B, n - 1]`.
+            rows: the empty context of each, int32 `[B]`.
+            shares: of some rows, `[B, …]`.
+        """
+        probabilities = shares(rows) + self._rest(rows) / self._sizes["vocabulary_size"]
+        for length in range(1, self._sizes["order"]):
+            rows = self._longer(rows, windows[:, -length])
+            probabilities = shares(rows) + self._rest(rows) * probabilities
+        return probabilities
+
+    def _rest(self, rows: tf.Tensor) -> tf.Tensor:
+        return tf.gather(self.tables["rest"], rows)[:, None]
+
+    def _find(self, starts: str, keys: str, rows: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns where `wanted` stands among the sorted keys of each row, `[B]`, and whether it does."""
+        low, end = tf.gather(self.tables[starts], rows), tf.gather(self.tables[starts], rows + 1)
+        last, high = self.tables[keys].shape[0] - 1, end
+        for _ in range(self._halvings):
+            middle = (low + high) // 2
+            before = (tf.gather(self.tables[keys], tf.minimum(middle, last)) < wanted) & (low < high)
+            low, high = tf.where(before, middle + 1, low), tf.where(before, high, tf.minimum(middle, high))
+        place = tf.minimum(low, last)
+        return place, (low < end) & (tf.gather(self.tables[keys], place) == wanted)
+
+    def _longer(self, rows: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
+        """Returns the rows of the contexts with one more character to the left; R if a context wasn't seen."""
+        places, found = self._find("children", "left", rows, left)
+        return tf.where(found, places, self._sizes["rows"])
+
+    def _share_of(self, rows: tf.Tensor, characters: tf.Tensor) -> tf.Tensor:
+        """Returns the share of one character after each of these contexts, `[B]`."""
+        places, found = self._find("entries", "seen", rows, characters)
+        return tf.where(found, tf.gather(self.tables["share"], places), 0.0)
+
+    def _shares(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns the share of each character after these contexts, `[B, V]`."""
+        places = tf.gather(self.tables["entries"], rows)[:, None] + tf.range(self._sizes["vocabulary_size"])
+        inside = places < tf.gather(self.tables["entries"], rows + 1)[:, None]
+        places = tf.minimum(places, self._sizes["entries"] - 1)
+        share = tf.where(inside, tf.gather(self.tables["share"], places), 0.0)
+        seen = tf.where(inside, tf.gather(self.tables["seen"], places), 0)
+        row = tf.broadcast_to(tf.range(tf.shape(rows)[0])[:, None], tf.shape(seen))
+        return tf.scatter_nd(tf.stack([row, seen], axis=-1), share, tf.shape(share))
+
+    def get_config(self) -> dict:
+        """Returns the arguments that create the same layer."""
+        return super().get_config() | self._sizes
+
+
+def counted_model(
+    tables: kneser_ney.Tables, *, order: int, vocabulary_size: int, roots: Sequence[int] = (), own_share: float = SHARE
+) -> keras.Model:
+    """Returns a model whose logits `[B, V]` are the logarithms of the tables' probabilities.
+
+    It reads windows, int32 `[B, n - 1]`, and the label of each, int32 `[B]`, if there are labels.
+
+    Args:
+        tables: what was counted.
+        order: n.
+        vocabulary_size: V.
+        roots: the row of the empty context of each label; () where there are no labels.
+        own_share: the weight of a label's own counts.
+    """
+    rows, entries = len(tables.left) - 1, len(tables.seen)
+    model = _empty(order=order, vocabulary_size=vocabulary_size, rows=rows, entries=entries, labels=len(roots))
+    own = {"roots": roots, "own_share": [own_share]} if roots else {}
+    for name, values in (vars(tables) | own).items():
+        model.layers[-1].tables[name].assign(values)
+    return model
+
+
+def empty_like(path: Path) -> keras.Model:
+    """Returns a model with empty tables of the sizes of a saved model, which are in its file.
+
+    Raises:
+        ValueError: the sizes are larger than the file.
+    """
+    with zipfile.ZipFile(path) as archive:
+        saved = json.loads(archive.read("config.json"))["config"]["layers"][-1]["config"]
+    if saved["rows"] + saved["entries"] + saved.get("labels", 0) > path.stat().st_size // 4:
+        raise ValueError("the tables in its config.json are larger than the file")
+    names = ("order", "vocabulary_size", "rows", "entries", "labels")
+    return _empty(**{name: saved[name] for name in names if name in saved})
+
+
+def _empty(**sizes: int) -> keras.Model:
+    ids = keras.Input((sizes["order"] - 1,), dtype="int32", name="ids")
+    layer = CountedNGrams(**sizes, name="counts")
+    if not sizes.get("labels"):
+        return keras.Sequential([ids, layer], name="counts")
+    labels = keras.Input((), dtype="int32", name="labels")
+    return keras.Model([ids, labels], layer(ids, labels), name="counts")

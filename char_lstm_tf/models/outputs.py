@@ -1,0 +1,84 @@
+"""The last layer of the networks: logits of the next character, for documents with labels a set for each label.
+
+Shapes: B batch, T characters in a window, V vocabulary size, L labels, H width of the input.
+"""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="char_lstm_tf")
+class LabelledLogits(keras.layers.Layer):
+    """A dense layer for each label beside one that all share: logits = (W + W_l) h + b + b_l.
+
+    As in Bagnall, "Author Identification Using Multi-headed Recurrent Neural Networks" (2015), who has no shared one.
+    The layers below read a text once, whatever its label, so the losses under all labels cost one pass over it. The
+    weights of the labels start from zeros.
+
+    Args:
+        vocabulary_size: V.
+        labels: L.
+    """
+
+    def __init__(self, vocabulary_size: int, labels: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._sizes = {"vocabulary_size": vocabulary_size, "labels": labels}
+
+    def build(self, hidden_shape: tuple[int | None, ...], *_: tuple) -> None:
+        """Creates the weights; those of the labels come last."""
+        width, size, labels = hidden_shape[-1], self._sizes["vocabulary_size"], self._sizes["labels"]
+        self.kernel = self.add_weight(shape=(width, size), initializer="glorot_uniform", name="kernel")
+        self.bias = self.add_weight(shape=(size,), initializer="zeros", name="bias")
+        self.label_kernels = self.add_weight(shape=(labels, width, size), initializer="zeros", name="label_kernels")
+        self.label_biases = self.add_weight(shape=(labels, size), initializer="zeros", name="label_biases")
+
+    def call(self, hidden: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Returns the logits under one label for each place, float32 `[…, V]`.
+
+        Args:
+            hidden: float32 `[…, H]`.
+            labels: ids, int32 `[…]`.
+        """
+        chosen = tf.one_hot(labels, self._sizes["labels"])
+        return tf.einsum("...lv,...l->...v", self.of_all(hidden), chosen)
+
+    def of_all(self, hidden: tf.Tensor) -> tf.Tensor:
+        """Returns the logits under each label, float32 `[…, L, V]`, in one matrix product."""
+        size, labels = self._sizes["vocabulary_size"], self._sizes["labels"]
+        kernels = tf.transpose(self.kernel + self.label_kernels, [1, 0, 2])
+        logits = tf.matmul(tf.reshape(hidden, [-1, hidden.shape[-1]]), tf.reshape(kernels, [-1, labels * size]))
+        return tf.reshape(logits, [*tf.unstack(tf.shape(hidden))[:-1], labels, size]) + self.bias + self.label_biases
+
+    def compute_output_shape(self, hidden_shape: tuple, *_: tuple) -> tuple:
+        """Returns `[…, V]`."""
+        return (*hidden_shape[:-1], self._sizes["vocabulary_size"])
+
+    def get_config(self) -> dict:
+        """Returns the arguments that create the same layer."""
+        return super().get_config() | self._sizes
+
+
+def logits_layer(vocabulary_size: int, labels: int) -> keras.layers.Layer:
+    """Returns the last layer of a network; labels: L, 0 for none."""
+    if labels:
+        return LabelledLogits(vocabulary_size, labels, name="logits")
+    return keras.layers.Dense(vocabulary_size, name="logits")
+
+
+def knows_labels(model: keras.Model) -> bool:
+    """Returns whether documents have labels for a model. They are its second input."""
+    return len(model.inputs) > 1
+
+
+def logits_of(model: keras.Model, inputs: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    """Returns what the last layer of a model gives, float32 `[…, V]`, or under each label, `[…, L, V]`.
+
+    Args:
+        model: of `models.build`.
+        inputs: of its last layer.
+        labels: of a model that knows labels: int32 `[…]`; None: each.
+    """
+    layer = model.layers[-1]
+    if not knows_labels(model):
+        return layer(inputs)
+    return layer.of_all(inputs) if labels is None else layer(inputs, labels)

@@ -1,0 +1,58 @@
+"""The same typography and layout for all texts, so that a model tells authors apart and not editions."""
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipelines.sources.documents import Document, Source
+
+VERSION = 1  # part of fingerprints: raise it when `plain` changes
+
+_ASCII = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛′`´‹›ʼ", "'"),
+        **dict.fromkeys("“”„‟″«»", '"'),
+        **dict.fromkeys("‐‑‒–−", "-"),
+        **dict.fromkeys("—―⸺⸻", "--"),
+        **{"…": "...", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ĳ": "ij", "Ĳ": "Ij"},
+        **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
+        **dict.fromkeys("\u00ad\u200b\u2060\ufeff", ""),  # hyphens and blanks that aren't seen
+    }
+)
+# Both underscores of a pair, around words and at their edges: not in snake_case or ____.
+_EMPHASIS = re.compile(r"(?<!\w)_([^_\s](?:[^_]*[^_\s])?)_(?!\w)")
+
+
+def plain(text: str) -> str:
+    """Returns a text in the typography of a typewriter, on one line.
+
+    Quotes, dashes, ellipses and ligatures become ASCII, accents are composed (NFC), underscores that mark emphasis are
+    removed, and each run of blanks and line ends becomes one blank.
+
+    Before: `“It is _very_\\nold” — she`; after: `"It is very old" -- she`.
+    """
+    text = unicodedata.normalize("NFC", text).translate(_ASCII)
+    return re.sub(r"\s+", " ", _EMPHASIS.sub(r"\1", text))
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The documents of another source, `plain`."""
+
+    source: Source
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.source.name
+
+    def fingerprint(self) -> str:
+        """Returns a hash of everything the texts are made from."""
+        return f"{self.source.fingerprint()} plain {VERSION}"
+
+    def documents(self) -> Iterator[Document]:
+        """Yields the texts."""
+        for document in self.source.documents():
+            yield dataclasses.replace(document, text=plain(document.text))

@@ -1,0 +1,119 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pipelines import UserError, corpus
+from pipelines.batches import Batching, training_batch, training_batches
+from pipelines.shuffling import ShuffledDocuments
+from pipelines.sources import Document
+from pipelines.vocabulary import Vocabulary
+
+KINDS = {"x": "aeiou", "y": "bcdfg", "z": "hjklm"}  # each label has characters of its own
+DOCUMENTS = [
+    (label, "".join(np.random.default_rng(number).choice(list(letters), 3 + number % 9)))
+    for number in range(60)
+    for label, letters in KINDS.items()
+]
+
+
+@dataclass
+class Labelled:
+    pairs: list
+    name: str = "labelled"
+
+    def fingerprint(self):
+        return repr(self.pairs)
+
+    def documents(self):
+        for label, text in self.pairs:
+            yield Document(text, label=label)
+
+
+def prepare(tmp_path, pairs=DOCUMENTS, split=(0.8, 0.1, 0.1), **options):
+    return corpus.prepare(
+        [Labelled(list(pairs))], split=split, folder=tmp_path, documents=True, labelled=True, **options
+    )
+
+
+def test_each_document_keeps_its_label_in_every_part(tmp_path):
+    prepared = prepare(tmp_path)
+    assert prepared.vocabulary.labels == ("x", "y", "z")
+    counts = np.zeros((3, 3), int)
+    for part, name in enumerate(corpus.SPLITS):
+        for packed in prepared.document_split(name).packed(size=40):
+            for ids, label in zip(packed.each(), packed.labels, strict=True):
+                assert set(prepared.vocabulary.decode(ids)) <= set("xyz"[label] and list(KINDS.values())[label])
+                counts[label, part] += 1
+    assert prepared.labelled == tuple(map(tuple, counts))
+    assert corpus.Corpus.load(prepared.folder) == prepared
+
+
+@pytest.mark.parametrize("order", ["stream", "shuffled"])
+def test_batches_have_the_label_of_each_target(tmp_path, order):
+    prepared = prepare(tmp_path)
+    ids, end = prepared.split("train"), prepared.vocabulary.end
+    if order == "stream":
+        ids = ShuffledDocuments(prepared.document_split("train"), seed=1, folder=tmp_path / "epochs")
+    batching = Batching(order, batch_size=4, window=8, stride=3, seed=1)
+    form = {"encoding": "embedding", "target": "sequence", "vocabulary_size": len(prepared.vocabulary), "end": end}
+    steps = 2 * batching.steps_per_epoch(ids)
+    owner = {character: label for label, letters in enumerate(KINDS.values()) for character in letters}
+    seen = 0
+    for step, ((_, labels), targets) in enumerate(training_batches(ids, batching, **form, steps=steps)):
+        characters = np.argmax(targets, axis=-1)
+        for character, label in zip(characters.ravel(), labels.numpy().ravel(), strict=True):
+            if character != end:
+                assert owner[prepared.vocabulary.characters[character]] == label
+                seen += 1
+        if step % 7 == 0:
+            (_, again), _ = training_batch(ids, batching, **form, step=step)
+            np.testing.assert_array_equal(again, labels)
+    assert seen > 100
+
+
+def test_a_label_without_a_document_for_training_is_left_out_and_named(tmp_path):
+    held_out = next(
+        text
+        for number in range(1000)
+        if corpus.splitting.part_of(corpus.splitting.text_hash(text := f"held {number}"), (0.8, 0.1, 0.1)) == 2
+    )
+    prepared = prepare(tmp_path, [*DOCUMENTS, ("rare", held_out), ("", "nobody's")])
+    assert prepared.not_learnt == {"rare": 1}
+    assert prepared.unlabelled == 1
+    assert prepared.vocabulary.labels == ("x", "y", "z")
+    assert sum(prepared.documents) == len(DOCUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([("x", "one"), ("x", "two")], r"one label alone, 'x'"),
+        ([("Jane", "one"), ("jane", "two")], r"'Jane' and 'jane' differ in nothing but case"),
+        ([("", "one")], r"no text in labelled, 1 documents without a label"),
+    ],
+)
+def test_labels_that_can_not_be_learnt_are_refused(tmp_path, pairs, message):
+    with pytest.raises(UserError, match=message):
+        prepare(tmp_path, pairs, split=(1.0, 0.0, 0.0))
+
+
+def test_labels_of_a_run_to_start_from_keep_their_ids(tmp_path):
+    known = Vocabulary.fit("").with_end().with_labels(["z", "old"])
+    assert prepare(tmp_path, known=known).vocabulary.labels == ("old", "z", "x", "y")
+
+
+def test_a_damaged_file_of_labels_is_noticed(tmp_path):
+    prepared = prepare(tmp_path)
+    labels = prepared.folder / "labels.bin"
+    labels.write_bytes(b"\1" + labels.read_bytes()[1:])
+    with pytest.raises(UserError, match=r"labels\.bin has changed"):
+        corpus.Corpus.load(prepared.folder)
+
+
+def test_a_vocabulary_keeps_its_labels(tmp_path):
+    vocabulary = Vocabulary.fit("ab").with_end().with_labels(["b", "a\u2028"])
+    vocabulary.save(tmp_path / "vocabulary.json")
+    assert Vocabulary.load(tmp_path / "vocabulary.json") == vocabulary
+    with pytest.raises(UserError, match=r"label 'c' isn't known to the model; it knows a\u2028, b"):
+        vocabulary.label_id("c")
