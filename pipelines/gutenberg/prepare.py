@@ -2,22 +2,25 @@
 
     python -m pipelines.gutenberg.prepare --books=2600,1399
     python -m pipelines.gutenberg.prepare --books="author:Tolstoy language:en" --max_books=50
+    python -m pipelines.gutenberg.prepare --books="author:Austen language:en" --output=books/austen
     python -m pipelines.gutenberg.prepare --books=everything --beam_options=runner=DirectRunner
 
 Prints where the records are. Books that are there already aren't downloaded or cleaned again. A book that can't be
 downloaded is an error; with Apache Beam it is left out and logged instead. With Beam (requirements-beam.txt), each
 worker pauses by itself, so give --pause_seconds two seconds for each worker. Or copy the books from a mirror first, by
-rsync, to downloads/gutenberg in --data_dir, named pg84.txt and so on.
+rsync, to downloads/gutenberg in --data_dir, named pg84.txt and so on. --output also writes each book as a text file,
+such as books/austen/1342.txt.
 
 Exit status: 0 it worked, 1 it didn't (a line on stderr says why).
 """
 
 import csv
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from pipelines import UserError, command_line
-from pipelines.files import path_of
+from pipelines.files import path_of, written_aside
 from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.gutenberg.catalogue import numbers
 from pipelines.gutenberg.mirror import Mirror
@@ -33,6 +36,7 @@ class PrepareConfig(Options):
     )
     data_dir: str = option("data", "Folder of downloads and prepared data.")
     mirror: str = option(DEFAULT_MIRROR, "Mirror of Project Gutenberg to download from.")
+    output: str = option("", "Folder to write the books to as well, each as a text file named by its number.")
     max_books: int = option(25, "A search that finds more books than this is an error.", at_least=1)
     pause_seconds: float = option(2.0, "Pause between requests to the mirror.", at_least=0)
     beam_options: tuple[str, ...] = option(
@@ -60,6 +64,20 @@ def main(config: PrepareConfig) -> None:
     builder = prepare(chosen, data_dir=data_dir, mirror=mirror, beam_options=options)
     count = builder.info.splits["train"].num_examples
     print(f"{count} book{'s' * (count != 1)} in {builder.data_dir}")
+    if config.output:
+        write_files(builder, path_of(config.output))
+
+
+def write_files(builder: Any, folder: Path) -> None:
+    """Writes each book to a file of its own, and prints a line for each: `austen/1342.txt Pride and Prejudice`."""
+    import tensorflow_datasets as tfds
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for record in tfds.as_numpy(builder.as_dataset(split="train")):
+        file = folder / f"{record['id']}.txt"
+        with written_aside(file) as path:
+            path.write_bytes(record["text"])
+        print(file, " ".join(record["title"].decode().split()))
 
 
 def beam_options(words: tuple[str, ...]) -> Any:

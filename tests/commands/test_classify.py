@@ -156,8 +156,11 @@ def test_fine_tuning_adds_labels(folder):
             ["sample", "--model={folder}/runs/counted", "--label=sea"],
             "label 'sea' isn't known to the model; it knows hill, river",
         ),
-        (["sample", "--model={folder}/runs/counted"], "--label: the model knows labels, so give one: hill, river"),
-        (["evaluate", "--model={folder}/runs/counted", "--text={folder}/new"], "so give one: hill, river"),
+        (
+            ["sample", "--model={folder}/runs/counted"],
+            "--label: the model knows labels, so give one of them: hill, river",
+        ),
+        (["evaluate", "--model={folder}/runs/counted", "--text={folder}/new"], "so give one of them: hill, river"),
         (["classify", "--model={folder}/runs/counted"], "--text=: names no file"),
         (["classify", "--text={folder}/new"], "--model=: give it, or several --models"),
         (["classify", "--model={folder}/runs/counted", "--text={folder}/none"], "no such file, folder or glob"),

@@ -209,6 +209,16 @@ def test_command_prints_where_the_records_are(server, tmp_path):
     assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/2.0.0\n", 0)
 
 
+def test_command_writes_each_book_to_a_file_of_its_own(server, tmp_path):
+    paths = [f"--mirror={server.mirror().url}", f"--data_dir={tmp_path}/data", f"--output={tmp_path}/books/quill"]
+    done = run("--books=2,1", "--pause_seconds=0", *paths)
+    assert done.stdout.splitlines()[1:] == [
+        f"{tmp_path}/books/quill/2.txt L'échelle",
+        f"{tmp_path}/books/quill/1.txt La lampe",
+    ]
+    assert (tmp_path / "books/quill/1.txt").read_text(encoding="utf-8") == text_of("La lampe")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
