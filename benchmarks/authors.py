@@ -125,7 +125,8 @@ def row(title: str, folder: Path, *words: str) -> str:
     """Returns a line of the table."""
     found = {}
     for kind, options in (("p250", ["--passage=250"]), ("p1000", ["--passage=1000"]), ("test", [])):
-        shown = command("classify", *words, f"--text={folder}/{kind}", "--labels=folder", "--json", *options)
+        options += ["--labels=folder", "--priors=equal", "--json"]  # each author has as many passages
+        shown = command("classify", *words, f"--text={folder}/{kind}", *options)
         found[kind] = json.loads(shown.splitlines()[-1])
     shares = [f"{found[kind]['accuracy']:>9.1%}" for kind in found]
     errors = [f"{found[kind]['expected_calibration_error']:>9.3f}" for kind in ("p250", "p1000")]

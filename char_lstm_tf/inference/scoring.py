@@ -12,12 +12,14 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf.inference.sampling import Step, filled_up
-from char_lstm_tf.models import stepping, windows
+from char_lstm_tf.models import outputs, recurrent, stepping, windows
 from pipelines.corpus import DocumentRange, IdRange, Packed
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 units on two cores; 46,000 for one text
-MANY_ROWS, MANY = 64, 1000  # rows for at least so many texts
+MANY_ROWS, MANY = 64, 200  # rows for at least so many texts
+TEAM = 8  # rows that a core of its own is worth
+MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
 READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory
 
 
@@ -90,45 +92,57 @@ class Score:
 
 
 def losses(
-    step: Step,
-    ids: tf.Tensor,
-    targets: tf.Tensor,
-    states: Sequence[tf.Tensor],
-    length: tf.Tensor | None = None,
-    fresh: tf.Tensor | None = None,
-    labels: tf.Tensor | None = None,
-    under_each: int = 0,
+    step: Step, ids: tf.Tensor, targets: tf.Tensor, states: Sequence[tf.Tensor], *, under_each: int = 0
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Returns the loss of each target, in nats, float32 `[B, T]`, and the states after the last id.
 
     Args:
-        step: one step of a model: ids `[B]`, states and labels `[B]`, if any → logits `[B, V]` and states.
+        step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
         ids: int32 `[B, T]`.
         targets: the character after each of them, int32 `[B, T]`.
         states: before the first id, float32 `[B, H]` each.
-        length: ids of each row to read, int32; None: all T. The losses after them are 0.
-        fresh: where a text begins, so that the state is reset first, bool `[B, T]`; None: nowhere.
-        labels: that of the text of each id, int32 `[B, T]`, of a model that knows labels; None: none, or each.
         under_each: L, if the step returns logits `[B, L, V]`; the losses are `[B, T, L]` then.
     """
 
-    def read(position: tf.Tensor, nats: tf.TensorArray, *states: tf.Tensor) -> tuple:
-        if fresh is not None:
-            states = [tf.where(fresh[:, position, None], tf.zeros_like(state), state) for state in states]
-        told = [] if labels is None else [labels[:, position]]
-        logits, new_states = step(ids[:, position], states, *told)
-        return position + 1, nats.write(position, windows.nats(targets[:, position], logits)), *new_states
+    def read(place: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        logits, states = step(ids[:, place], states)
+        return windows.nats(targets[:, place], logits), states
 
-    size = tf.shape(ids)[1]
-    last = size if length is None else length
     shape = [*ids.shape[:1], under_each] if under_each else ids.shape[:1]
-    _, nats, *states = tf.while_loop(
-        lambda position, *_: position < last,
-        read,
-        (0, tf.TensorArray(tf.float32, size, element_shape=shape), *states),
-    )
-    nats = nats.stack()
-    return tf.transpose(nats, [1, 0, 2] if under_each else [1, 0]), states
+    return along(read, states, count=tf.shape(ids)[1], shape=shape)
+
+
+def along(
+    read: Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]],
+    states: Sequence[tf.Tensor],
+    *,
+    count: int | tf.Tensor,
+    shape: Sequence[int | None],
+    last: tf.Tensor | None = None,
+    fresh: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Returns what a model gives at each place, one after the other, `[B, count, …]`, and the states after the last.
+
+    Args:
+        read: a place and the states before it → values and the new states.
+        states: before the first place, float32 `[B, H]` each.
+        count: of the places.
+        shape: of the values at a place, `[B, …]`.
+        last: how many places to read, int32; None: all. The values after them are 0.
+        fresh: where a text begins, so that the state is reset first, bool `[B, count]`; None: nowhere.
+    """
+
+    def go_on(place: tf.Tensor, values: tf.TensorArray, *states: tf.Tensor) -> tuple:
+        if fresh is not None:
+            states = [tf.where(fresh[:, place, None], tf.zeros_like(state), state) for state in states]
+        found, new_states = read(place, states)
+        return place + 1, values.write(place, found), *new_states
+
+    last = count if last is None else last
+    start = (0, tf.TensorArray(tf.float32, count, element_shape=shape), *states)
+    _, values, *states = tf.while_loop(lambda place, *_: place < last, go_on, start)
+    values = values.stack()
+    return tf.transpose(values, [1, 0, *range(2, len(shape) + 1)]), states
 
 
 def packed(lengths: Sequence[int], *, rows: int) -> list[list[int]]:
@@ -163,9 +177,24 @@ class Scorer:
         self._windows = windows.reads_windows(model)
         self._spaces = np.array([token.isspace() for token in vocabulary.tokens])
         self._end, self._labels = vocabulary.end, len(vocabulary.labels)
-        # XLA makes this loop ten times faster at one row, where nearly all of it is overhead.
-        self._nats = tf.function(self._nats_of_chunk, jit_compile=True)
-        self._nats_under_each = tf.function(partial(self._nats_of_chunk, under_each=True), jit_compile=True)
+        self._nats, self._nats_under_each = (self._on_all_cores(under_each) for under_each in (False, True))
+
+    def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
+        """Returns `_nats_of_chunk`, compiled, with the rows split into a group for each core.
+
+        XLA makes the loop ten times faster at one row, where nearly all of it is overhead, but runs it on one core.
+        """
+        compiled = tf.function(partial(self._nats_of_chunk, under_each=under_each), jit_compile=True, autograph=False)
+
+        @partial(tf.function, autograph=False)
+        def read(*rows: tf.Tensor, states: list[tf.Tensor], length: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            count = max(1, min(recurrent.cores(), rows[0].shape[0] // TEAM))
+            split = zip(*(tf.split(values, count) for values in (*rows, *states)), strict=True)
+            found = [compiled(*part[: len(rows)], list(part[len(rows) :]), length) for part in split]
+            nats, states = zip(*found, strict=True)
+            return tf.concat(nats, axis=0), [tf.concat(parts, axis=0) for parts in zip(*states, strict=True)]
+
+        return read
 
     def _nats_of_chunk(
         self,
@@ -182,8 +211,16 @@ class Scorer:
         if self._windows:  # no window waits for another, so they are read all at once
             nats, state = windows.losses(self._model, ids, targets, *states, fresh=fresh, labels=told)
             return nats, [state]
-        each = self._labels if under_each else 0
-        return losses(partial(stepping.step, self._model), ids, targets, states, length, fresh, told, each)
+        # The last layer reads all places at once: one large matrix product is several times as fast as many small ones.
+        hidden, states = along(
+            lambda place, states: stepping.hidden(self._model, ids[:, place], states),
+            states,
+            count=ids.shape[1],
+            shape=[ids.shape[0], self._model.layers[-1].kernel.shape[0]],
+            last=length,
+            fresh=fresh,
+        )
+        return windows.nats(targets, outputs.logits_of(self._model, hidden, told)), states
 
     def nats_of_each(
         self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, quiet: bool = False
@@ -243,17 +280,23 @@ class Scorer:
         found = [np.empty((len(row), *shape), np.float32) for row in columns[0]]
         states = stepping.zero_states(self._model, len(rows))
         longest = max(map(len, found))
-        # A loop may end early, but windows are read all at once.
-        size = min(self._chunk, filled_up(max(longest, 1))) if self._windows else self._chunk
+        size = self._size_of_chunk(longest, logits=len(rows) * math.prod(shape))
         for start in range(0, longest, size):
             end = min(start + size, longest)
             padded = [_rectangle(column, start, size) for column in columns]
-            nats, states = nats_of_chunk(*map(tf.constant, padded), states, tf.constant(end - start))
+            length = tf.constant(end - start)
+            nats, states = nats_of_chunk(*map(tf.constant, padded), states=states, length=length)
             for row, values in zip(found, nats.numpy(), strict=True):
                 part = row[start:end]
                 part[:] = values[: len(part)]
                 progress.update(len(part))
         return found
+
+    def _size_of_chunk(self, longest: int, *, logits: int = 1) -> int:
+        """Returns how many characters of each row to read at once; logits: sets of V for each place in the rows."""
+        if self._windows:  # a loop may end early, but windows are read all at once
+            return min(self._chunk, filled_up(max(longest, 1)))
+        return max(min(self._chunk, MAX_LOGITS // (logits * len(self._spaces))), 1)
 
     def nats_in_windows(self, texts: Sequence[np.ndarray], window: int, labels: Sequence[int] = ()) -> list[np.ndarray]:
         """Returns the losses of several texts as `nats_of_each` does, with the state reset after every `window`."""
@@ -277,13 +320,14 @@ class Scorer:
         nats, words, unknown = 0.0, int(~self._spaces[ids[:1][0]]), int(ids[:1][0] == 0)
         states = stepping.zero_states(self._model, 1)
         longest = len(ids) - 1
-        size = min(self._chunk, filled_up(max(longest, 1))) if self._windows else self._chunk
+        size = self._size_of_chunk(longest)
         with _progress_bar(longest, leave=False) as progress:
             for start in range(0, longest, size):
                 chunk = ids[start : start + size + 1]
                 values = chunk[:-1], chunk[1:], np.zeros(size, bool), np.zeros(size, np.int32)
                 read = [_rectangle([part], 0, size) for part in values]
-                losses, states = self._nats(*map(tf.constant, read), states, tf.constant(len(chunk) - 1))
+                length = tf.constant(len(chunk) - 1)
+                losses, states = self._nats(*map(tf.constant, read), states=states, length=length)
                 spaces = self._spaces[chunk]
                 nats += losses.numpy()[0, : len(chunk) - 1].sum(dtype=np.float64)
                 words += np.count_nonzero(spaces[:-1] & ~spaces[1:])

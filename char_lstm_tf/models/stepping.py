@@ -62,20 +62,29 @@ def step(
     if windows.reads_windows(model):
         logits, state = windows.read(model, ids[:, None], *states, labels=None if labels is None else labels[:, None])
         return logits[:, 0], [state]
+    last, new_states = hidden(model, ids, states)
+    return outputs.logits_of(model, last, labels), new_states
+
+
+def hidden(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Returns what the last layer of a recurrent model reads, float32 `[B, H]`, and the new states. As `step` does it.
+
+    Args:
+        model: of `models.build`, not one that reads windows.
+        ids: int32 `[B]`.
+        states: as `zero_states` or an earlier step returned them.
+    """
     states, new_states, results = iter(states), [], []
     skips = any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers)
-    hidden = ids
+    values = ids
     if not any(isinstance(layer, keras.layers.Embedding) for layer in model.layers):
-        hidden = tf.one_hot(ids, model.output_shape[-1])
+        values = tf.one_hot(ids, model.output_shape[-1])
     for layer in model.layers:
         if isinstance(layer, keras.layers.RNN):
             old = [next(states) for _ in tf.nest.flatten(layer.cell.state_size)]
-            hidden, new = layer.cell(hidden, old)
+            values, new = layer.cell(values, old)
             new_states += new
-            results.append(hidden)
-        elif layer.name == "logits":
-            hidden = tf.concat(results, axis=-1) if skips else hidden
-            hidden = outputs.logits_of(model, hidden, labels)
+            results.append(values)
         elif isinstance(layer, keras.layers.Embedding):
-            hidden = layer(hidden)
-    return hidden, new_states
+            values = layer(values)
+    return tf.concat(results, axis=-1) if skips else values, new_states

@@ -10,7 +10,7 @@ from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
 from pipelines.corpus import SPLITS, Corpus
 
 LENGTHS = (250, 1000, 4000)  # characters of the passages of long documents
-PASSAGES = 400  # of each length
+CHARACTERS = 200_000  # of the passages of each length, and of short documents five times as many
 SHORT = 8000  # characters of a document that is read as a whole
 
 
@@ -48,8 +48,9 @@ def _pieces(text: Corpus, part: str) -> Iterator[tuple[np.ndarray, int, bool]]:
     """Yields ids to read, with an end symbol before them, their label, and whether what is reported is about them."""
     documents = text.document_split(part)
     lengths = np.diff(documents.ends[:]) - 1
-    few = {length: _spread(int((lengths[lengths > SHORT] // length).sum()), PASSAGES) for length in LENGTHS}
-    short = _spread(int((lengths <= SHORT).sum()), 10 * PASSAGES)
+    few = {length: _spread(int((lengths[lengths > SHORT] // length).sum()), CHARACTERS // length) for length in LENGTHS}
+    of_short = lengths[lengths <= SHORT]
+    short = _spread(len(of_short), 5 * CHARACTERS // max(int(of_short.mean()) if len(of_short) else 1, 1))
     seen = dict.fromkeys((0, *LENGTHS), 0)
     end = np.array([text.vocabulary.end], text.vocabulary.dtype)
     for packed in documents.packed(size=READ_AT_ONCE):
