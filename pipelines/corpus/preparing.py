@@ -25,6 +25,7 @@ from pipelines.files import remove
 from pipelines.sources import Document, Source, SourceLine, joined
 from pipelines.vocabulary import END, Vocabulary
 
+MOST_LABELS = 1000
 LABELS_AT_ONCE = 1 << 12  # documents whose labels are written at a time
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
 
@@ -204,6 +205,11 @@ def _check_labels(found: Sequence[str], known: Sequence[str], names: str) -> Non
     if len(labels) < 2:
         raise UserError(
             f"--labels: the documents for training have one label alone, {labels[0]!r}; give at least two ({names})"
+        )
+    if len(labels) > MOST_LABELS:
+        raise UserError(
+            f"--labels: {len(labels):,} different ones, such as {labels[0]!r} and {labels[1]!r}, and at most "
+            f"{MOST_LABELS:,} are allowed, since each has weights of its own; is --label_field the right column?"
         )
     alike: dict[str, str] = {}
     for label in labels:

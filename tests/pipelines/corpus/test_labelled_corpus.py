@@ -90,6 +90,7 @@ def test_a_label_without_a_document_for_training_is_left_out_and_named(tmp_path)
     [
         ([("x", "one"), ("x", "two")], r"one label alone, 'x'"),
         ([("Jane", "one"), ("jane", "two")], r"'Jane' and 'jane' differ in nothing but case"),
+        ([(f"{number}", f"text {number}") for number in range(1001)], r"1,001 different ones, such as '0' and '1'"),
         ([("", "one")], r"no text in labelled, 1 documents without a label"),
     ],
 )
