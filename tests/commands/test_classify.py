@@ -72,7 +72,13 @@ def test_a_table_has_the_probability_of_each_label_and_the_measures_follow(folde
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("options", [[], ["--mix={folder}/runs/counted"], ["--priors=equal", "--passage=12"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--mix={folder}/runs/counted"],
+        pytest.param(["--priors=equal", "--passage=12"], marks=pytest.mark.slow),
+    ],
+)
 def test_json_has_a_line_a_document_and_the_measures_last(folder, options):
     words = [word.format(folder=folder) for word in options]
     done = classify(f"--model={folder}/runs/places", f"--text={folder}/new", "--labels=file", "--json", *words)
@@ -98,6 +104,7 @@ def test_python_gives_the_probabilities_of_the_command(folder):
     assert model.calibration != Calibration((0.5, 0.5))
 
 
+@pytest.mark.slow
 def test_runs_for_each_label_are_compared_on_the_characters_that_all_know(folder):
     for label, extra in (("river", "öööö\n"), ("hill", "")):
         (folder / f"{label}.txt").write_text("\n".join(sentences(label, 80, 3)) + "\n" + extra)
@@ -117,6 +124,7 @@ def test_runs_for_each_label_are_compared_on_the_characters_that_all_know(folder
     assert "weren't compared" in done.stderr
 
 
+@pytest.mark.slow
 def test_lines_are_classified_as_they_come(folder):
     words = [sys.executable, "-m", "char_lstm_tf.classify", f"--model={folder}/runs/counted", "--text=-", "--json"]
     done = subprocess.run(words, input="boat bank\n\npeak\n", cwd=ROOT, capture_output=True, text=True, timeout=200)
@@ -125,6 +133,7 @@ def test_lines_are_classified_as_they_come(folder):
     assert last == {"documents": 2}
 
 
+@pytest.mark.slow
 def test_samples_and_losses_are_those_of_a_label(folder):
     model = f"--model={folder}/runs/counted"
     for label in WORDS:
@@ -138,6 +147,7 @@ def test_samples_and_losses_are_those_of_a_label(folder):
     assert losses["hill"] < losses["river"]
 
 
+@pytest.mark.slow
 def test_fine_tuning_adds_labels(folder):
     (folder / "more").mkdir()
     for label, words in (("hill", "stone path"), ("--sea", "wave salt")):
