@@ -91,6 +91,7 @@ def test_json_has_a_line_a_document_and_the_measures_last(folder, options):
     assert 0 < report["nats_per_char"] < 3
 
 
+@pytest.mark.slow
 def test_python_gives_the_probabilities_of_the_command(folder):
     rows = map(
         json.loads, classify(f"--model={folder}/runs/counted", f"--text={folder}/new", "--json").stdout.splitlines()
@@ -170,14 +171,19 @@ def test_fine_tuning_adds_labels(folder):
             ["sample", "--model={folder}/runs/counted"],
             "--label: the model knows labels, so give one of them: hill, river",
         ),
-        (["evaluate", "--model={folder}/runs/counted", "--text={folder}/new"], "so give one of them: hill, river"),
+        pytest.param(
+            ["evaluate", "--model={folder}/runs/counted", "--text={folder}/new"],
+            "so give one of them: hill, river",
+            marks=pytest.mark.slow,
+        ),
         (["classify", "--model={folder}/runs/counted"], "--text=: names no file"),
         (["classify", "--text={folder}/new"], "--model=: give it, or several --models"),
         (["classify", "--model={folder}/runs/counted", "--text={folder}/none"], "no such file, folder or glob"),
         (["classify", "--models={folder}/runs/counted", "--text={folder}/new"], "give at least two runs"),
-        (
+        pytest.param(
             ["classify", "--models={folder}/runs/counted,{folder}/runs/places", "--text={folder}/new"],
             "knows labels itself; give it as --model",
+            marks=pytest.mark.slow,
         ),
         (["classify", "--model={folder}/runs/counted", "--text={folder}/new", "--picture=x.png"], "needs true labels"),
     ],

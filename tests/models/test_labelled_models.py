@@ -130,7 +130,7 @@ def test_gradients_are_probed_with_labels(kind):
     assert snapshot.norms[-2:].min() > 0  # of the labels' own weights
 
 
-@pytest.mark.parametrize("kind", ["sequential", "counts"])
+@pytest.mark.parametrize("kind", ["sequential", pytest.param("counts", marks=pytest.mark.slow)])
 def test_texts_are_written_under_their_label(kind):
     model = LanguageModel(model_of(kind), VOCABULARY)
     written = [model.generate(["a"] * 3, chars=30, seed=1, label=label) for label in "xyz"]

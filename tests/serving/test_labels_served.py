@@ -32,7 +32,7 @@ def counts():
     return counted.counted_model(joined, **sizes, roots=roots)
 
 
-@pytest.fixture(scope="module", params=[network, counts])
+@pytest.fixture(scope="module", params=[network, pytest.param(counts, marks=pytest.mark.slow)])
 def both(request, tmp_path_factory):
     model = LanguageModel(request.param(), VOCABULARY, calibration=CALIBRATION)
     path = tmp_path_factory.mktemp("written") / "1"
