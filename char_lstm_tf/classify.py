@@ -28,8 +28,9 @@ import numpy as np
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference import classifying
-from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, passages, read_documents
+from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, passages, read_documents, reader_for
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.training.pictures import draw_confusion
 from pipelines import UserError, command_line, sources
 from pipelines.files import path_of
 from pipelines.options import Options, format_flag, option
@@ -135,8 +136,7 @@ def main(config: ClassifyConfig) -> None:
 
 def _groups(config: ClassifyConfig, run: Config) -> Iterable[Sequence[Document]]:
     """Returns the documents, or the passages, in groups."""
-    clean = run.prompt_reader.clean if config.clean is None else config.clean
-    reader = dataclasses.replace(run.prompt_reader, encoding=config.text_encoding, clean=clean)
+    reader = reader_for(run, encoding=config.text_encoding, clean=config.clean)
     if config.text == ("-",):
         return lines_as_they_come(sys.stdin.buffer, reader)
     found = sources.text_documents(
@@ -221,8 +221,6 @@ class Classification:
         else:
             print_report(report)
         if self._config.picture:
-            from char_lstm_tf.inference.judges import draw_confusion
-
             try:
                 draw_confusion(report["confusion"], names, path_of(self._config.picture))
             except OSError as error:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
-from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, read_documents, read_texts
+from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, read_documents, read_texts, reader_for
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
 from pipelines import UserError, command_line, sources
@@ -106,7 +106,7 @@ def main(config: EvaluateConfig) -> None:
     """Loads the run and the texts, scores, and prints."""
     run = RunFolder.find(config.model).config
     config = dataclasses.replace(config, documents="lines" if config.from_stdin else config.documents or run.documents)
-    reader = reader_for(config, run)
+    reader = reader_for(run, encoding=config.text_encoding, clean=config.clean)
     found = [] if config.from_stdin else _sources(config, run, reader)
     check_outputs(config, [source.name for source in found])
     running = [] if config.documents != "text" else read_texts(found)  # so that a mistake shows before TensorFlow loads
@@ -123,12 +123,6 @@ def main(config: EvaluateConfig) -> None:
         evaluation.score_documents(groups)
     evaluation.write_files()
     evaluation.print_total()
-
-
-def reader_for(config: EvaluateConfig, run: Config) -> sources.Reader:
-    """Returns how to read the texts: as the training text was read, unless flags say otherwise."""
-    clean = run.prompt_reader.clean if config.clean is None else config.clean
-    return dataclasses.replace(run.prompt_reader, encoding=config.text_encoding, clean=clean)
 
 
 def _sources(config: EvaluateConfig, run: Config, reader: sources.Reader) -> list[sources.Source]:

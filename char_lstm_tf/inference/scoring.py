@@ -18,7 +18,6 @@ from pipelines.vocabulary import Vocabulary
 
 ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 units on two cores; 46,000 for one text
 MANY_ROWS, MANY = 64, 200  # rows for at least so many texts
-TEAM = 8  # rows that a core of its own is worth
 MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
 READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory
 
@@ -188,8 +187,8 @@ class Scorer:
 
         @partial(tf.function, autograph=False)
         def read(*rows: tf.Tensor, states: list[tf.Tensor], length: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            count = max(1, min(recurrent.cores(), rows[0].shape[0] // TEAM))
-            split = zip(*(tf.split(values, count) for values in (*rows, *states)), strict=True)
+            split_rows = partial(recurrent.split_rows, parts=recurrent.group_count(rows[0].shape[0]))
+            split = zip(*map(split_rows, (*rows, *states)), strict=True)
             found = [compiled(*part[: len(rows)], list(part[len(rows) :]), length) for part in split]
             nats, states = zip(*found, strict=True)
             return tf.concat(nats, axis=0), [tf.concat(parts, axis=0) for parts in zip(*states, strict=True)]
@@ -280,7 +279,7 @@ class Scorer:
         found = [np.empty((len(row), *shape), np.float32) for row in columns[0]]
         states = stepping.zero_states(self._model, len(rows))
         longest = max(map(len, found))
-        size = self._size_of_chunk(longest, logits=len(rows) * math.prod(shape))
+        size = self._size_of_chunk(longest, rows=len(rows))
         for start in range(0, longest, size):
             end = min(start + size, longest)
             padded = [_rectangle(column, start, size) for column in columns]
@@ -292,11 +291,12 @@ class Scorer:
                 progress.update(len(part))
         return found
 
-    def _size_of_chunk(self, longest: int, *, logits: int = 1) -> int:
-        """Returns how many characters of each row to read at once; logits: sets of V for each place in the rows."""
+    def _size_of_chunk(self, longest: int, *, rows: int = 1) -> int:
+        """Returns how many characters of each row to read at once."""
         if self._windows:  # a loop may end early, but windows are read all at once
             return min(self._chunk, filled_up(max(longest, 1)))
-        return max(min(self._chunk, MAX_LOGITS // (logits * len(self._spaces))), 1)
+        logits = rows * len(self._spaces) * max(self._labels, 1)  # at a place: the last layer computes all labels'
+        return max(min(self._chunk, MAX_LOGITS // logits), 1)
 
     def nats_in_windows(self, texts: Sequence[np.ndarray], window: int, labels: Sequence[int] = ()) -> list[np.ndarray]:
         """Returns the losses of several texts as `nats_of_each` does, with the state reset after every `window`."""

@@ -6,10 +6,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
+from char_lstm_tf.config import Config
 from pipelines import UserError, sources
 from pipelines.sources import Document
 
 AT_ONCE = 1 << 20  # characters of documents in memory at a time
+
+
+def reader_for(run: Config, *, encoding: str, clean: bool | None) -> sources.Reader:
+    """Returns how to read texts for a run: as its training text was read, unless flags say otherwise."""
+    clean = run.prompt_reader.clean if clean is None else clean
+    return dataclasses.replace(run.prompt_reader, encoding=encoding, clean=clean)
 
 
 def read_texts(found: Sequence[sources.Source]) -> list[Document]:

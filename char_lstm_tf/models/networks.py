@@ -41,8 +41,9 @@ def build_sequential(config: ModelConfig, **interface: Any) -> keras.Model:
     if interface.get("end") is not None or interface.get("labels"):  # keras.Sequential has one input for each layer
         *below, logits = layers
         *_, hidden = _outputs(inputs, below, **interface)
-        return _model(inputs, hidden, logits, name="sequential", **interface)
-    model = keras.Sequential([inputs, *layers], name="sequential")
+        model = _model(inputs, hidden, logits, name="sequential", **interface)
+    else:
+        model = keras.Sequential([inputs, *layers], name="sequential")
     if config.bidirectional:
         encodings.silence_unknown(layers[0], interface["vocabulary_size"])
     return model

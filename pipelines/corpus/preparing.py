@@ -1,31 +1,24 @@
 """Sources → a text as ids on disk, with its vocabulary and its split, written once and shared by runs."""
 
-import dataclasses
 import hashlib
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from pipelines import UserError
 from pipelines.corpus import spool
-from pipelines.corpus.id_range import IdRange
-from pipelines.corpus.splitting import spool_documents
-from pipelines.corpus.spool import ProvisionalIds
+from pipelines.corpus.parts import Parts
 from pipelines.corpus.stored import SPLITS, Corpus, crc32, label_dtype
 from pipelines.files import remove
-from pipelines.sources import Document, Source, SourceLine, joined
+from pipelines.sources import Source
 from pipelines.vocabulary import END, Vocabulary
 
-MOST_LABELS = 1000
 LABELS_AT_ONCE = 1 << 12  # documents whose labels are written at a time
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
 
@@ -90,9 +83,9 @@ def prepare(
                 written = Path(aside, "corpus")
                 written.mkdir()
                 if documents:
-                    parts = _Parts.of_documents(sources, split, Path(aside), labelled=labelled, known=known.labels)
+                    parts = Parts.of_documents(sources, split, Path(aside), labelled=labelled, known=known.labels)
                 else:
-                    parts = _Parts.of_running_text(sources, split, Path(aside))
+                    parts = Parts.of_running_text(sources, split, Path(aside))
                 facts = _write(parts, known, max_vocabulary, deduplicate, written)
                 facts["fingerprints"] = fingerprints
                 (written / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -110,127 +103,7 @@ def _publish(written: Path, prepared: Path) -> None:
             raise
 
 
-@dataclass
-class _Parts:
-    """Training, validation and test as provisional ids.
-
-    Attributes:
-        ids: of each part.
-        seen: the characters that they stand for, in order.
-        lines: about each source.
-        is_first: of each part, which documents no earlier one equals; [] for running text.
-        kept: of each part, which documents to keep, bool; [] for running text.
-        labels: of each part, the labels of the documents, as places in `names`; likewise.
-        names: the labels that training has, in the order of their first document.
-        facts: what was left out, for `corpus.json`.
-    """
-
-    ids: list[IdRange]
-    seen: str
-    lines: list[SourceLine]
-    is_first: list[np.ndarray] = dataclasses.field(default_factory=list)
-    kept: list[np.ndarray] = dataclasses.field(default_factory=list)
-    labels: list[np.ndarray] = dataclasses.field(default_factory=list)
-    names: list[str] = dataclasses.field(default_factory=list)
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    @classmethod
-    def of_running_text(cls, sources: Sequence[Source], split: Sequence[float], folder: Path) -> "_Parts":
-        """Reads all sources as one text, which is split by place."""
-        lines, ids = [SourceLine(source.name) for source in sources], ProvisionalIds()
-        path = folder / "spool"
-        progress = tqdm(sources, "encoding", unit=" sources", delay=2, leave=False, disable=None)
-        characters = len(spool.spool(joined(_watched(progress, lines)), path, ids))
-        if not characters:
-            raise UserError(f"no text in {', '.join(source.name for source in sources)}")
-        # The shares may add up to a little more than 1.
-        edges = [min(round(characters * share), characters) for share in (split[0], split[0] + split[1])]
-        parts = [IdRange(path, "uint32", begin, end) for begin, end in pairwise([0, *edges, characters])]
-        return cls(parts, ids.seen, lines)
-
-    @classmethod
-    def of_documents(
-        cls,
-        sources: Sequence[Source],
-        split: Sequence[float],
-        folder: Path,
-        *,
-        labelled: bool,
-        known: Sequence[str],
-    ) -> "_Parts":
-        """Reads all documents, which are split by what they say."""
-        lines, ids = [SourceLine(source.name, documents=True) for source in sources], ProvisionalIds()
-        progress = tqdm(
-            _watched(sources, lines), "encoding", unit=" documents", unit_scale=True, delay=2, leave=False, disable=None
-        )
-        spooled = spool_documents(progress, split, folder, ids, labelled=labelled)
-        parts = spooled.parts
-        counts = [len(part.is_first) for part in parts]
-        names = _shortened([source.name for source in sources])
-        if not sum(counts):
-            left_out = {"empty documents": spooled.empty, "documents without a label": spooled.unlabelled}
-            what = "".join(f", {count:,} {kind}" for kind, count in left_out.items() if count)
-            raise UserError(f"no text in {names}{what}")
-        if not counts[0]:
-            raise UserError(
-                f"no document for training: {sum(counts):,} of {names} fall into validation and test (a hash of a "
-                "document's text decides); give more documents, or --split=1,0,0"
-            )
-        facts: dict[str, Any] = {"empty": spooled.empty, "unlabelled": spooled.unlabelled}
-        kept = [np.ones(count, bool) for count in counts]
-        if labelled:
-            learnt = np.bincount(parts[0].labels, minlength=len(spooled.labels)) > 0
-            learnt |= [name in known for name in spooled.labels]
-            kept = [learnt[part.labels] for part in parts]
-            everywhere = np.concatenate([part.labels for part in parts])
-            facts["not_learnt"] = {
-                spooled.labels[place]: int(np.count_nonzero(everywhere == place)) for place in np.flatnonzero(~learnt)
-            }
-            _check_labels([name for name, known_ in zip(spooled.labels, learnt, strict=True) if known_], known, names)
-        return cls(
-            [part.ids for part in parts],
-            ids.seen,
-            lines,
-            [part.is_first for part in parts],
-            kept,
-            [part.labels for part in parts],
-            spooled.labels if labelled else [],
-            facts,
-        )
-
-
-def _check_labels(found: Sequence[str], known: Sequence[str], names: str) -> None:
-    """Raises UserError if labels aren't worth learning: there are fewer than two, or two that look the same."""
-    labels = list(dict.fromkeys([*known, *found]))
-    if len(labels) < 2:
-        raise UserError(
-            f"--labels: the documents for training have one label alone, {labels[0]!r}; give at least two ({names})"
-        )
-    if len(labels) > MOST_LABELS:
-        raise UserError(
-            f"--labels: {len(labels):,} different ones, such as {labels[0]!r} and {labels[1]!r}, and at most "
-            f"{MOST_LABELS:,} are allowed, since each has weights of its own; is --label_field the right column?"
-        )
-    alike: dict[str, str] = {}
-    for label in labels:
-        other = alike.setdefault(label.casefold(), label)
-        if other != label:
-            raise UserError(f"--labels: {other!r} and {label!r} differ in nothing but case; give both one spelling")
-
-
-def _shortened(names: Sequence[str]) -> str:
-    """Returns the first names. Before: `["a", "b", "c", "d"]`; after: `a, b, c and 1 more`."""
-    rest = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + rest
-
-
-def _watched(sources: Iterable[Source], lines: Sequence[SourceLine]) -> Iterator[Document]:
-    """Yields all documents of all sources, counted in the line of each."""
-    for source, line in zip(sources, lines, strict=True):
-        yield from line.watch(source.documents())
-
-
-def _write(parts: _Parts, known: Vocabulary, max_vocabulary: int, deduplicate: bool, folder: Path) -> dict:
+def _write(parts: Parts, known: Vocabulary, max_vocabulary: int, deduplicate: bool, folder: Path) -> dict:
     """Writes a corpus without its `corpus.json`, and returns what belongs there.
 
     Provisional ids are counted over the training split, and translated to the ids of the vocabulary.
@@ -279,7 +152,7 @@ def _write(parts: _Parts, known: Vocabulary, max_vocabulary: int, deduplicate: b
     return facts
 
 
-def _write_labels(parts: _Parts, kept: Sequence[np.ndarray], vocabulary: Vocabulary, folder: Path) -> dict:
+def _write_labels(parts: Parts, kept: Sequence[np.ndarray], vocabulary: Vocabulary, folder: Path) -> dict:
     """Writes `labels.bin`, and returns what `corpus.json` has of it.
 
     Each id has the label of its document there, and the end symbol before the first document of a part that of the

@@ -49,5 +49,6 @@ class Labelled:
 
     def documents(self) -> Iterator[Document]:
         """Yields the documents."""
+        label = tidy(self.label)
         for document in self.source.documents():
-            yield dataclasses.replace(document, label=tidy(self.label))
+            yield dataclasses.replace(document, label=label)

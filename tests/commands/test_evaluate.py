@@ -7,7 +7,8 @@ import tensorflow as tf
 from conftest import command, verse
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.evaluate import EvaluateConfig, check_outputs, reader_for
+from char_lstm_tf.evaluate import EvaluateConfig, check_outputs
+from char_lstm_tf.inference.texts import reader_for
 from pipelines import UserError
 from pipelines.sources import TextFile
 
@@ -86,7 +87,8 @@ def test_texts_are_read_as_the_training_text_was_unless_told_otherwise(tmp_path)
     file.write_text(content, encoding="utf-8")
 
     def read(run, **options):
-        (document,) = TextFile(file, reader_for(EvaluateConfig(**options), run)).documents()
+        config = EvaluateConfig(**options)
+        (document,) = TextFile(file, reader_for(run, encoding=config.text_encoding, clean=config.clean)).documents()
         return document.text
 
     assert read(Config(name="x", clean=False)) == content

@@ -8,7 +8,7 @@ import tensorflow as tf
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import Scorer
-from char_lstm_tf.models import stepping
+from char_lstm_tf.models import recurrent, stepping
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.counts import counted, kneser_ney
 from char_lstm_tf.training.compiling import compile_model
@@ -114,6 +114,23 @@ def test_counts_under_a_label_are_the_mean_of_its_own_and_all():
         found = np.exp(counts()([windows, np.full(50, label, np.int32)]))
         np.testing.assert_allclose(found, 0.6 * own[label] + 0.4 * shared, rtol=1e-5)
         np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_label_with_fewer_characters_than_the_order_is_counted():
+    end, sizes = VOCABULARY.end, {"order": 7, "vocabulary_size": len(VOCABULARY)}
+    ids = VOCABULARY.encode_whole("ab")
+    model = counted.counted_model(kneser_ney.smooth(*kneser_ney.count(ids, **sizes, end=end), **sizes), **sizes)
+    logits = model(np.array([[0, 0, 0, 0, 0, end]], np.int32))[0]
+    assert VOCABULARY.characters[int(np.argmax(logits))] == "a"
+
+
+@pytest.mark.parametrize("cores", [2, 3, 5])
+def test_the_losses_of_many_texts_do_not_depend_on_the_number_of_cores(monkeypatch, cores):
+    model, texts = network("sequential"), [VOCABULARY.encode_whole("abc de"[: number % 6]) for number in range(201)]
+    expected = Scorer(model, VOCABULARY).nats_under_each(texts)
+    monkeypatch.setattr(recurrent, "cores", lambda: cores)
+    for one, other in zip(Scorer(model, VOCABULARY).nats_under_each(texts), expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
 
 
 @pytest.mark.parametrize("kind", ["sequential", "functional", "ngram"])

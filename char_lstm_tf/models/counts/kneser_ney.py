@@ -60,13 +60,13 @@ def count(
     Raises:
         UserError: the text is shorter than n, there are too many n-grams, or their numbers exceed 63 bits.
     """
-    if len(ids) < order:
+    if len(ids) < (order if end is None else 2):
         raise UserError(f"--order={order}: the training split has {len(ids):,} characters; lower it")
     if vocabulary_size**order >= 2**63:
         fits = int(63 / np.log2(vocabulary_size))
         raise UserError(f"--order={order}: at most {fits} with a vocabulary of {vocabulary_size:,}")
     found, fresh = _merged([]), []
-    starts = range(0, len(ids) - order + 1, CHUNK)
+    starts = range(0, max(len(ids) - order + 1, 1), CHUNK)
     for start in tqdm(starts, "counting", unit=" MB", delay=2, leave=False, disable=None):
         chunk = ids[start : start + CHUNK + order - 1].astype(np.int64)
         if end is not None and start == 0:
