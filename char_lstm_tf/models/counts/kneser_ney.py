@@ -155,18 +155,16 @@ def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_si
 def forest(trees: Sequence[Tables]) -> tuple[Tables, list[int]]:
     """Returns several trees of contexts as one set of tables, and the row of the empty context of each.
 
-    They share the last row, which stands for every context that wasn't seen.
+    They share the last row, which stands for every context that wasn't seen. The children of a tree's last row seem to
+    reach into the next tree, which makes no difference: nobody looks for children of the longest contexts.
     """
     roots = np.cumsum([0, *(len(tree.left) - 1 for tree in trees)])
     entries = np.cumsum([0, *(len(tree.seen) for tree in trees)])
-    lefts = [tree.left[:-1].copy() for tree in trees]
-    for left in lefts:
-        left[0] = -1  # no context's child, although it follows the last rows of the tree before
     joined = Tables(
         np.concatenate(
             [*(tree.children[:-2] + root for tree, root in zip(trees, roots, strict=False)), [roots[-1]] * 2]
         ).astype(np.int32),
-        np.concatenate([*lefts, [0]]).astype(np.int32),
+        np.concatenate([*(tree.left[:-1] for tree in trees), [0]]).astype(np.int32),
         np.concatenate([*(tree.rest[:-1] for tree in trees), [1]]).astype(np.float32),
         np.concatenate(
             [*(tree.entries[:-2] + first for tree, first in zip(trees, entries, strict=False)), [entries[-1]] * 2]

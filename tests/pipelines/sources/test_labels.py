@@ -91,6 +91,7 @@ def test_fingerprints_tell_labels_and_typography_apart(tmp_path):
         ("“It is _very_\nold” — she\u00a0‘said’…", "\"It is very old\" -- she 'said'..."),
         ("Cæsar’s ﬁne œuvre, 1914–18", "Caesar's fine oeuvre, 1914-18"),
         ("_two words\nand more_ snake_case __init__ ____ _open", "two words and more snake_case __init__ ____ _open"),
+        ("snake_case and_ so", "snake_case and_ so"),
         ("e\u0301 \t\r\n x", "é x"),
         ("hy\u00adphen\ufeff", "hyphen"),
     ],
