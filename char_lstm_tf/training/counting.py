@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 from char_lstm_tf.inference.sampling import Writer
@@ -14,8 +13,6 @@ from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.epochs import write_samples
 from pipelines.corpus import Corpus, IdRange
 from pipelines.files import written_aside
-
-VALIDATION_IDS = 1 << 20  # of the validation part that the weight of a label's own counts is found on
 
 
 class CountingRun:
@@ -41,10 +38,6 @@ class CountingRun:
         self._tables, (_, *roots) = kneser_ney.forest(trees) if text.vocabulary.labels else (trees[0], [0])
         self._counted_in = time.monotonic() - self._started
         self.best = counted.counted_model(self._tables, **sizes, roots=roots)
-        if roots and "validation" in self._held_out:
-            share = _best_own_share(self.best, text)
-            self.best.layers[-1].tables["own_share"].assign([share])
-            print(f"a label's own counts have a weight of {share:.2f}, found on the validation part", file=sys.stderr)
 
     def fit(self) -> None:
         """Saves the model."""
@@ -92,23 +85,3 @@ def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:
             chosen = np.repeat(packed.labels == label, np.diff(packed.places))
             parts.append(packed.ids[1:][chosen])
         yield np.concatenate([[np.array(text.vocabulary.end, text.vocabulary.dtype)], *parts])
-
-
-def _best_own_share(model: keras.Model, text: Corpus) -> float:
-    """Returns the weight of a label's own counts with which the validation part is likeliest.
-
-    Expectation maximization of a mixture with one weight: from the probabilities of both kinds of counts alone, the
-    weight becomes the mean share of the label's own in the mixture, again and again.
-    """
-    scorer, own_share = Scorer(model, text.vocabulary), model.layers[-1].tables["own_share"]
-    packed = next(text.document_split("validation").packed(size=VALIDATION_IDS))
-    probabilities = []
-    for share in (0.0, 1.0):
-        own_share.assign([share])
-        losses = scorer.nats_of_each(packed.each(), packed.labels.tolist(), quiet=True)
-        probabilities.append(np.exp(-np.concatenate(losses, dtype=np.float64)))
-    shared, own = probabilities
-    share = counted.SHARE
-    for _ in range(50):
-        share = float(np.mean(share * own / (share * own + (1 - share) * shared)))
-    return min(max(share, 0.01), 0.99)
