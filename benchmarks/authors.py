@@ -33,7 +33,7 @@ from pipelines.sources import typography
 FLAGS = flags.FLAGS
 LENGTHS = (250, 1000)
 OF_BOOK = 200_000  # characters that a verdict about a whole book is based on
-LSTM = "char_lstm_tf/flagfiles/authors.flags"
+RECIPES = {"counts": "authors_counts", "lstm": "authors"}
 
 flags.DEFINE_string("books", None, "Folder or zip file with a folder of books for each author.", required=True)
 flags.DEFINE_list(
@@ -109,12 +109,13 @@ def write(folder: Path) -> None:
             (folder / name).write_text(text, encoding="utf-8")
 
 
-def train(folder: Path, name: str, *words: str) -> Path:
-    """Trains a run unless it is there, and returns its folder."""
+def train(folder: Path, name: str) -> Path:
+    """Trains a run of a recipe unless it is there, and returns its folder."""
     run = folder / "runs" / name
     if not (run / "metrics.json").exists():
         paths = [f"--text={folder}/train", f"--name={name}", f"--output_dir={folder}/runs", "--overwrite"]
-        command("train", f"--flagfile={LSTM}", f"--seed={FLAGS.seed}", *paths, *words)
+        recipe = f"--flagfile=char_lstm_tf/flagfiles/{RECIPES[name]}.flags"
+        command("train", recipe, f"--seed={FLAGS.seed}", *paths)
     return run
 
 
@@ -166,7 +167,7 @@ def main(_: list[str]) -> None:
     if FLAGS.speed:
         measure_speed(folder)
         return
-    counts = train(folder, "counts", "--architecture=counts", "--order=7")
+    counts = train(folder, "counts")
     columns = ("250", "1,000", "books", "ECE 250", "1,000", "nats 250", "1,000")
     print(f"{'seed ' + str(FLAGS.seed):<12}" + "".join(f"{column:>9}" for column in columns))
     print(row("counts", folder, f"--model={counts}"), flush=True)

@@ -78,6 +78,19 @@ class TextConfig(Options):
         "blank for each run of blanks and line ends.",
         choices=("nfc", "plain"),
     )
+    tokens: str = option(
+        "chars",
+        "What the model reads and writes. chars: characters. words: the --max_words most frequent words, and "
+        "characters: a rarer word is spelled, so that none is unknown. Losses are nats a character for both.",
+        choices=("chars", "words"),
+    )
+    max_words: int = option(
+        20_000,
+        "How many words --tokens=words has. A blank belongs to the word after it; a word with a capital letter is "
+        "another word.",
+        at_least=1,
+        at_most=1_000_000,
+    )
     split: tuple[float, ...] = option(
         (0.9, 0.05, 0.05),
         "Shares of the text for training, validation and test. Running text is split in this order. A hash of its text "
@@ -178,9 +191,10 @@ class BatchConfig(Options):
         choices=("sequence", "next_char"),
     )
     encoding: str = option(
-        "one_hot",
-        "What the network reads: one_hot vectors, or ids that go through an embedding layer.",
-        choices=("one_hot", "embedding"),
+        "",
+        "What the network reads: one_hot vectors, or ids that go through an embedding layer. Default: one_hot for "
+        "--tokens=chars, embedding for words.",
+        choices=("", "one_hot", "embedding"),
     )
     batch_size: int = option(16, "Windows in a batch.", at_least=1)
     window: int = option(
@@ -462,12 +476,18 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
                 remedy = "--architecture=counts counts every character once; leave the flag out"
                 self.require(not self.is_given(name), name, remedy)
 
+    @property
+    def input_encoding(self) -> str:
+        """`one_hot` or `embedding`: --encoding, or what follows from --tokens."""
+        return self.encoding or ("embedding" if self.tokens == "words" else "one_hot")
+
     def _check_used(self) -> None:
         """Refuses flags that another flag leaves without effect."""
         for name, used, needs in (
             ("tfds_text_key", self.tfds, "--tfds"),
             ("max_books", self.books, "--books"),
-            ("embedding_size", self.encoding == "embedding", "--encoding=embedding"),
+            ("max_words", self.tokens == "words", "--tokens=words"),
+            ("embedding_size", self.input_encoding == "embedding", "--encoding=embedding"),
             ("order", self.architecture == "counts", "--architecture=counts"),
             ("ngram_inputs", self.architecture == "ngram", "--architecture=ngram"),
             ("cell", self.architecture in ("sequential", "functional"), "a recurrent --architecture"),
@@ -498,4 +518,4 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
         """Returns the value of each flag by name, in the order of `--help`. Defaults that depend on others are set."""
         names = [field.name for group in self.groups() for field in dataclasses.fields(group)]
         values = {name: getattr(self, name) for name in names}
-        return values | {"batching": self.batch_order, "stride": self.window_stride}
+        return values | {"batching": self.batch_order, "stride": self.window_stride, "encoding": self.input_encoding}

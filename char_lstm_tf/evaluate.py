@@ -208,7 +208,7 @@ class Evaluation:
         if self._config.tsv or self._config.html:
             whole = self._model.knows_documents
             self._scored += [
-                ScoredText(text.name, text.text, losses, whole=whole)
+                ScoredText(text.name, self._model.pieces(text.text), losses, whole=whole)
                 for text, (_, losses) in zip(texts, found, strict=True)
             ]
         return scores

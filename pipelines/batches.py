@@ -130,6 +130,7 @@ def training_batches(
     encoding: str,
     target: str,
     vocabulary_size: int,
+    sparse: bool = False,
     end: int | None = None,
     steps: int,
     first_step: int = 0,
@@ -146,13 +147,15 @@ def training_batches(
         encoding: `one_hot`: inputs float32 `[B, T, V]`; `embedding`: inputs int32 `[B, T]`.
         target: `sequence`: targets one-hot float32 `[B, T, V]`; `next_char`: `[B, V]`.
         vocabulary_size: V.
+        sparse: give the targets as ids instead, int32 `[B, T]` or `[B]`, for a vocabulary of many words.
         end: id of the end symbol, of documents. A window for `next_char` then has id 0 in place of earlier documents.
         steps: where to stop, counted from the start of the first epoch.
         first_step: where to start.
     """
 
     windows = id_windows(ids, batching, steps=steps, first_step=first_step)
-    pair = partial(_pair, encoding=encoding, target=target, vocabulary_size=vocabulary_size, end=end)
+    form = {"encoding": encoding, "target": target, "vocabulary_size": vocabulary_size, "sparse": sparse, "end": end}
+    pair = partial(_pair, **form)
     # Two batches ahead are enough for a model that takes a hundred times as long. With AUTOTUNE, batches with a large
     # vocabulary (30 MB each for V = 3,782) pile up.
     return windows.map(pair, num_parallel_calls=2).prefetch(2)
@@ -165,6 +168,7 @@ def training_batch(
     encoding: str,
     target: str,
     vocabulary_size: int,
+    sparse: bool = False,
     end: int | None = None,
     step: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -174,7 +178,8 @@ def training_batch(
     places = tf.range(first, min(first + batching.batch_size, batching.windows(ids)), dtype=tf.int64)
     starts = batching.starts(ids, tf.constant(epoch, tf.int64), places)
     cut = _cut(ids.of_epoch(epoch), starts.numpy(), batching.window)
-    return _pair(*cut, encoding=encoding, target=target, vocabulary_size=vocabulary_size, end=end)
+    form = {"encoding": encoding, "target": target, "vocabulary_size": vocabulary_size, "sparse": sparse, "end": end}
+    return _pair(*cut, **form)
 
 
 def _cut(ids: IdRange, starts: np.ndarray, window: int) -> tuple[np.ndarray, ...]:
@@ -190,6 +195,7 @@ def _pair(
     encoding: str,
     target: str,
     vocabulary_size: int,
+    sparse: bool,
     end: int | None,
 ) -> tuple[tf.Tensor | tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
     windows = tf.cast(windows, tf.int32)
@@ -202,4 +208,4 @@ def _pair(
     if labels is not None:
         labels = tf.cast(labels, tf.int32)
         inputs = inputs, labels if target == "sequence" else labels[:, -1]
-    return inputs, tf.one_hot(targets, vocabulary_size)
+    return inputs, targets if sparse else tf.one_hot(targets, vocabulary_size)

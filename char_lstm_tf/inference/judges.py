@@ -66,6 +66,13 @@ class Judge:
                     f"--models: {folder} and {folders[0]} read texts in different ways (--documents, --normalize, "
                     "--clean or --text_encoding), so their losses can't be compared; train them alike"
                 )
+        if any(model.vocabulary.words for model in models):
+            characters = [set(model.vocabulary.characters) for model in models]
+            if any(known != characters[0] for known in characters):
+                raise UserError(
+                    "--models: with words as tokens, all runs must know the same characters; train them with "
+                    "--tokens=chars, or from one run (--init_from)"
+                )
         return cls(models, names, ["--models: the probabilities aren't calibrated; those of long texts are extreme"])
 
     def judge(
@@ -94,12 +101,15 @@ class Judge:
 
     def _losses_of_each_run(self, texts: Sequence[str], *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
         known = set.intersection(*(set(model.vocabulary.characters[1:]) for model in self._models))
-        losses = [[nats for _, nats in model.losses(texts)] for model in self._models]
         ends = self._models[0].knows_documents
-        kept = []
-        for text in texts:
-            compared = [character in known for character in text[0 if ends else 1 :]]
-            kept.append(np.array([*compared, whole] if ends else compared, bool))
-        nats = [[row[keep].sum(dtype=np.float64) for row, keep in zip(run, kept, strict=True)] for run in losses]
-        self.left_out += sum(int((~keep).sum()) for keep in kept) - (len(texts) if ends and not whole else 0)
-        return np.array(nats).T, np.array([int(keep.sum()) for keep in kept])
+        nats, characters = [], np.zeros(len(texts), int)
+        for model in self._models:
+            nats.append([])
+            for place, (text, (_, losses)) in enumerate(zip(texts, model.losses(texts), strict=True)):
+                pieces = model.pieces(text)[0 if ends else 1 :]
+                kept = [*map(known.issuperset, pieces), *([whole] if ends else [])]
+                nats[-1].append(losses[kept].sum(dtype=np.float64))
+                characters[place] = sum(len(piece) for piece in pieces if known.issuperset(piece)) + (ends and whole)
+        self.left_out += sum(len(text) - (not ends and len(text) > 0) + (ends and whole) for text in texts)
+        self.left_out -= int(characters.sum())
+        return np.array(nats).T, characters

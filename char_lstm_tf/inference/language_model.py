@@ -164,7 +164,8 @@ class LanguageModel:
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
 
-        The unknown character is never among them, so there are at most V - 1. The end of a document is "".
+        The unknown character is never among them, so there are at most V - 1. The end of a document is "". Where words
+        are tokens, these are the likeliest next tokens.
         """
         if not prompts:
             return []
@@ -184,19 +185,24 @@ class LanguageModel:
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns the score of each text and the losses of its characters, in nats.
 
-        Losses are float32 `[N - 1]`, of all characters of a running text but the first, or `[N + 1]`, of all characters
-        of a document and of its end.
+        Losses are float32 `[N - 1]`, of all tokens of a running text but the first, or `[N + 1]`, of all tokens of a
+        document and of its end. `pieces` gives the tokens.
 
         Args:
             texts: each is read as it is, from a fresh state that is carried to its end.
-            window: forget everything after this many characters and start again; 0: never.
+            window: forget everything after this many tokens and start again; 0: never.
             label: of all texts. A model that knows labels needs one.
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
-        documents = int(self.knows_documents)
+        fixed = {"lengths": self.vocabulary.lengths, "documents": int(self.knows_documents)}
         told = self.label_ids(label) * len(ids)
         losses = self._scorer.nats_in_windows(ids, window, told) if window else self._scorer.nats_of_each(ids, told)
-        return [(Score.of(*row, documents=documents), row[2]) for row in zip(texts, ids, losses, strict=True)]
+        return [(Score.of(*row, **fixed), row[2]) for row in zip(texts, ids, losses, strict=True)]
+
+    def pieces(self, text: str) -> list[str]:
+        """Returns the parts of a text that are a token each: its characters, or words and characters."""
+        ends = np.cumsum(self.vocabulary.lengths[self.vocabulary.encode(text)]).tolist()
+        return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def classify(self, texts: Sequence[str], *, priors: str = "training") -> list[dict[str, float]]:
         """Returns the probability of each label of each text, the likeliest label first.
@@ -233,7 +239,7 @@ class LanguageModel:
         losses = self._scorer.nats_under_each(ids)
         return (
             np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(ids), -1),
-            np.array(list(map(len, losses))),
+            np.array([int(self.vocabulary.lengths[text[1:]].sum()) for text in ids]),
         )
 
 

@@ -58,14 +58,14 @@ class _Documents:
         encoded = {corpus.vocabulary.encode(text).tobytes(): text for text in texts}
         sizes = {len(key) for key in encoded}
         for part in corpus.document_split("train").packed(size=CHUNK):
-            self._measure(part)
+            self._measure(part, corpus.vocabulary.lengths)
             for ids in part.each():
                 inside = ids[1:-1]
                 if inside.nbytes in sizes and (key := inside.tobytes()) in encoded:
                     self.known.add(encoded[key])
 
-    def _measure(self, part: Packed) -> None:
-        lengths = np.diff(part.places) - 1
+    def _measure(self, part: Packed, lengths_of_tokens: np.ndarray) -> None:
+        lengths = np.diff(np.cumsum(lengths_of_tokens[part.ids])[part.places]) - 1  # without the end symbol
         shortest = int(lengths.min())
         self._shortest = min(self._shortest, shortest) if self._count else shortest
         self._longest = max(self._longest, int(lengths.max()))
@@ -85,7 +85,7 @@ class _Documents:
 
 
 def longest_copied_run(texts: Sequence[str], corpus: Corpus) -> str:
-    """Returns the longest part of any of the texts that occurs in the training split, "" if no character does.
+    """Returns the longest part of any of the texts that occurs in the training split, "" if no token does.
 
     If a part of some length occurs, shorter ones do. So the length is doubled until no part of it occurs, and then
     found by bisection. Runs of a length are compared by a hash of 64 bits, and a hash that occurs is checked.

@@ -101,21 +101,26 @@ def generate(
     first: tf.Tensor,
     size: int | tf.Tensor | None = None,
     end: int | None = None,
+    lengths: tf.Tensor | None = None,
+    wanted: tf.Tensor | None = None,
     seeds: tf.Tensor,
     temperature: tf.Tensor,
     top_k: tf.Tensor,
     top_p: tf.Tensor,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Writes `count` characters in each row, and never the unknown one.
+    """Writes `count` tokens in each row, and never the unknown one.
 
     Args:
         step: as for `absorb`.
-        ids: the character before the first one to write, int32 `[B]`.
-        states: before that character is read.
-        count: how many characters to write, int32.
-        first: how many characters earlier calls have written, int64.
+        ids: the token before the first one to write, int32 `[B]`.
+        states: before that token is read.
+        count: how many tokens to write, int32.
+        first: how many tokens earlier calls have written, int64.
         size: columns of the result, for XLA, which must know it. Those from `count` on are 0. None: `count`.
         end: id of the end symbol, after which a row has nothing of meaning (more of them, or 0). None: of running text.
+        lengths: how many characters each token has, int32 `[V]`, where words are tokens; None: it doesn't matter.
+        wanted: how many characters are enough in each row, int32 `[B]`. With `lengths`, the loop ends when all have
+            them, and what follows is 0.
         seeds: int64 `[B]`.
         temperature: as for `choose`, likewise `top_k` and `top_p`.
 
@@ -127,22 +132,25 @@ def generate(
         """Returns which rows have written their end; the end symbol before the first character begins a document."""
         return (ids == end) & (first + tf.cast(position, tf.int64) > 0)
 
-    def write(position: tf.Tensor, ids: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor) -> tuple:
+    def write(
+        position: tf.Tensor, ids: tf.Tensor, left: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor
+    ) -> tuple:
         logits, states = step(ids, states)
         noise = uniform_noise(seeds, first + tf.cast(position, tf.int64))
         chosen = choose(without_unknown(logits), noise, temperature=temperature, top_k=top_k, top_p=top_p)
         if end is not None:
             chosen = tf.where(ended(position, ids), end, chosen)
-        return position + 1, chosen, written.write(position, chosen), *states
+        left = left if lengths is None else left - tf.gather(lengths, chosen)
+        return position + 1, chosen, left, written.write(position, chosen), *states
 
-    def goes_on(position: tf.Tensor, ids: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
-        return position < count if end is None else (position < count) & ~tf.reduce_all(ended(position, ids))
+    def goes_on(position: tf.Tensor, ids: tf.Tensor, left: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+        done = False if end is None else ended(position, ids)
+        done = done if lengths is None else done | (left <= 0)
+        return position < count if done is False else (position < count) & ~tf.reduce_all(done)
 
-    _, _, written, *states = tf.while_loop(
-        goes_on,
-        write,
-        (0, ids, tf.TensorArray(tf.int32, count if size is None else size, element_shape=ids.shape), *states),
-    )
+    written = tf.TensorArray(tf.int32, count if size is None else size, element_shape=ids.shape)
+    left = tf.zeros_like(ids) if wanted is None else wanted  # characters
+    _, _, _, written, *states = tf.while_loop(goes_on, write, (0, ids, left, written, *states))
     return tf.transpose(written.stack()), states
 
 
@@ -208,17 +216,17 @@ class Writer:
             "top_k": tf.fill([len(last)], top_k),
             "top_p": tf.fill([len(last)], float(top_p)),
         }
-        ended = np.zeros(len(prompts), bool)
-        for first in range(0, chars, CHUNK):
-            if ended.any() and ended.all():
-                return
-            count = min(CHUNK, chars - first)
+        first, left = 0, np.full(len(prompts), chars)  # characters that each row may still write
+        while len(left) and (most := left.max()) > 0:
+            count = min(CHUNK, int(most))  # a token has one character at least
             position = {"first": tf.constant(first, tf.int64), "count": tf.constant(count)}
             written, states = self._generate(last, states, told, **position, **options)
             last = written[:, count - 1]
             rows = [before_end(row, self._vocabulary.end) for row in written.numpy()[: len(prompts), :count]]
-            yield ["" if done else self._vocabulary.decode(row) for row, done in zip(rows, ended, strict=True)]
-            ended |= [len(row) < count for row in rows]
+            texts = [self._vocabulary.decode(row)[: max(room, 0)] for row, room in zip(rows, left, strict=True)]
+            yield texts
+            first, left = first + count, left - [len(text) for text in texts]
+            left[[len(row) < count for row in rows]] = 0  # documents that have ended
 
     def next_probabilities(self, prompts: Sequence[str], labels: Sequence[int] = ()) -> np.ndarray:
         """Returns the probability of each id after each prompt, float32 `[B, V]`; 0 for the unknown character."""

@@ -32,10 +32,11 @@ class Score:
     """The loss of texts, in nats.
 
     The first character of a running text has nothing before it and isn't scored. Of a document, all characters are
-    scored, and its end too.
+    scored, and its end too. Where words are tokens, so is the first token not scored. The loss is that of one way to
+    write the text, its tokens; the probability of the text itself is a little higher.
 
     Attributes:
-        characters: how many predictions were scored. The end of a document counts as one.
+        characters: how many were scored. The end of a document counts as one.
         nats: their sum.
         words: separated by white space.
         unknown_characters: characters that the vocabulary lacks.
@@ -59,10 +60,10 @@ class Score:
         return self.nats_per_char / math.log(2)
 
     @classmethod
-    def of(cls, text: str, ids: np.ndarray, losses: np.ndarray, *, documents: int = 0) -> "Score":
-        """Returns the score of a text from its ids and the losses of all but the first of them."""
-        nats = float(losses.sum(dtype=np.float64))
-        return cls(len(losses), nats, len(text.split()), int(np.count_nonzero(ids == 0)), documents)
+    def of(cls, text: str, ids: np.ndarray, losses: np.ndarray, *, lengths: np.ndarray, documents: int = 0) -> "Score":
+        """Returns the score of a text from its ids, the losses of all but the first, and the length of each token."""
+        nats, characters = float(losses.sum(dtype=np.float64)), int(lengths[ids[1:]].sum())
+        return cls(characters, nats, len(text.split()), int(np.count_nonzero(ids == 0)), documents)
 
     def __add__(self, other: "Score") -> "Score":
         """Returns the score of both texts together."""
@@ -174,8 +175,8 @@ class Scorer:
     def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
         self._model, self._chunk = model, chunk
         self._windows = windows.reads_windows(model)
-        self._spaces = np.array([token.isspace() for token in vocabulary.tokens])
-        self._end, self._labels = vocabulary.end, len(vocabulary.labels)
+        self._size, self._labels = len(vocabulary), len(vocabulary.labels)
+        self._lengths, self._words = vocabulary.lengths, _Words(vocabulary)
         self._nats, self._nats_under_each = (self._on_all_cores(under_each) for under_each in (False, True))
 
     def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
@@ -295,7 +296,7 @@ class Scorer:
         """Returns how many characters of each row to read at once."""
         if self._windows:  # a loop may end early, but windows are read all at once
             return min(self._chunk, filled_up(max(longest, 1)))
-        logits = rows * len(self._spaces) * max(self._labels, 1)  # at a place: the last layer computes all labels'
+        logits = rows * self._size * max(self._labels, 1)  # at a place: the last layer computes all labels'
         return max(min(self._chunk, MAX_LOGITS // logits), 1)
 
     def nats_in_windows(self, texts: Sequence[np.ndarray], window: int, labels: Sequence[int] = ()) -> list[np.ndarray]:
@@ -317,7 +318,7 @@ class Scorer:
         return self._score_text(ids) if parts is None else self._score_documents(parts, len(ids.ids) - 1)
 
     def _score_text(self, ids: np.ndarray | IdRange) -> Score:
-        nats, words, unknown = 0.0, int(~self._spaces[ids[:1][0]]), int(ids[:1][0] == 0)
+        total = Score(0, 0.0, self._words.count(ids[:1]), int(ids[:1][0] == 0))
         states = stepping.zero_states(self._model, 1)
         longest = len(ids) - 1
         size = self._size_of_chunk(longest)
@@ -328,12 +329,11 @@ class Scorer:
                 read = [_rectangle([part], 0, size) for part in values]
                 length = tf.constant(len(chunk) - 1)
                 losses, states = self._nats(*map(tf.constant, read), states=states, length=length)
-                spaces = self._spaces[chunk]
-                nats += losses.numpy()[0, : len(chunk) - 1].sum(dtype=np.float64)
-                words += np.count_nonzero(spaces[:-1] & ~spaces[1:])
-                unknown += np.count_nonzero(chunk[1:] == 0)
+                nats = float(losses.numpy()[0, : len(chunk) - 1].sum(dtype=np.float64))
+                words, unknown = self._words.count_after_first(chunk), int(np.count_nonzero(chunk[1:] == 0))
+                total += Score(int(self._lengths[chunk[1:]].sum()), nats, words, unknown)
                 progress.update(len(chunk) - 1)
-        return Score(longest, float(nats), int(words), int(unknown))
+        return total
 
     def _score_documents(self, parts: Iterator[Packed], characters: int) -> Score:
         total = Score(0, 0.0, 0, 0)
@@ -342,12 +342,31 @@ class Scorer:
                 documents = part.each()
                 labels = [] if part.labels is None else part.labels.tolist()
                 nats = self.nats_of_each(documents, labels, quiet=True)
-                gaps = self._spaces[part.ids] | (part.ids == self._end)
-                words, unknown = np.count_nonzero(gaps[:-1] & ~gaps[1:]), np.count_nonzero(part.ids == 0)
+                characters, unknown = int(self._lengths[part.ids[1:]].sum()), int(np.count_nonzero(part.ids == 0))
                 loss = sum(float(values.sum(dtype=np.float64)) for values in nats)
-                total += Score(len(part.ids) - 1, loss, int(words), int(unknown), len(documents))
+                words = self._words.count_after_first(part.ids)
+                total += Score(characters, loss, words, unknown, len(documents))
                 progress.update(len(part.ids) - 1)
         return total
+
+
+class _Words:
+    """Counts what white space separates. The end symbol separates too."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        tokens = [token or " " for token in vocabulary.tokens]
+        self._first = np.array([token[0].isspace() for token in tokens])  # whether the first character is a gap
+        self._last = np.array([token[-1].isspace() for token in tokens])
+        self._inside = self._first & ~self._last  # such a token begins one by itself: a blank, and letters after it
+
+    def count(self, ids: np.ndarray) -> int:
+        """Returns how many a text has."""
+        return int(not self._first[ids[0]]) + int(self._inside[ids[0]]) + self.count_after_first(ids)
+
+    def count_after_first(self, ids: np.ndarray) -> int:
+        """Returns how many begin after the first token."""
+        begins = self._last[ids[:-1]] & ~self._first[ids[1:]]
+        return int(np.count_nonzero(begins)) + int(np.count_nonzero(self._inside[ids[1:]]))
 
 
 def side_by_side(labelled: Sequence[tuple[np.ndarray, int]]) -> tuple[np.ndarray, ...]:

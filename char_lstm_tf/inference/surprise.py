@@ -1,11 +1,12 @@
 """Which characters of a text surprise a model: as a table, and as a page with colours."""
 
 import html
+import itertools
 import json
 import math
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +14,26 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A text and the losses of its characters.
+    """A text and the losses of its tokens.
 
     Attributes:
         name: of the file or the document.
-        text: N characters.
-        nats: float32 `[N - 1]`, of all characters but the first; or if `whole`, `[N + 1]`, of all and of the end.
+        pieces: the N parts of the text that are a token each: characters, or words and characters.
+        nats: float32 `[N - 1]`, of all tokens but the first; or if `whole`, `[N + 1]`, of all and of the end.
         whole: whether the text is a document, whose end is scored too.
     """
 
     name: str
-    text: str
+    pieces: Sequence[str]
     nats: np.ndarray
     whole: bool = False
 
     def pairs(self) -> list[tuple[int, str, float]]:
-        """Returns position, character and loss of each that is scored; the character is "" for the end."""
-        first = 0 if self.whole else 1
-        characters = [*self.text[first:], ""] if self.whole else self.text[first:]
-        return list(zip(range(first, first + len(self.nats)), characters, self.nats.tolist(), strict=True))
+        """Returns position in characters, token and loss of each that is scored; the token is "" for the end."""
+        starts = itertools.accumulate(map(len, self.pieces), initial=0)
+        tokens = list(zip(starts, [*self.pieces, ""], strict=True))
+        scored = tokens if self.whole else tokens[1:-1]
+        return [(start, token, nats) for (start, token), nats in zip(scored, self.nats.tolist(), strict=True)]
 
 
 # Lower bounds in bits, and the colour of a character that costs at least that much, so that the model gave it a
@@ -41,7 +43,7 @@ COLOURS = ("#ffffff", "#fff6cf", "#ffe69a", "#ffcf70", "#ffb05e", "#ff9468", "#f
 
 
 def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
-    """Writes a line for each scored character: file, position from 0, the character as JSON, nats. An end is "".
+    """Writes a line for each scored token: file, place in characters from 0, the token as JSON, nats. An end is "".
 
     Before: `"the"`, `[2.5, 0.125]`; after: `f.txt\\t1\\t"h"\\t2.500000\\nf.txt\\t2\\t"e"\\t0.125000`.
     """
@@ -53,7 +55,7 @@ def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
 
 
 def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
-    """Writes a page with the texts. The background of each character shows its surprise in bits."""
+    """Writes a page with the texts. The background of each token shows its surprise in bits."""
     styles = "".join(f".c{level}{{background:{colour}}}" for level, colour in enumerate(COLOURS))
     legend = "".join(f'<i class="c{level}"> {bits}+ </i>' for level, bits in enumerate(BITS))
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
@@ -67,7 +69,8 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
             f"<p>Surprise in bits a character: {legend} (each bit more halves the probability)</p>\n"
         )
         for scored in texts:
-            bits = scored.nats.mean(dtype=np.float64) / math.log(2)
+            characters = sum(max(len(token), 1) for _, token, _ in scored.pairs())
+            bits = scored.nats.sum(dtype=np.float64) / math.log(2) / max(characters, 1)
             file.write(f"<h2>{html.escape(scored.name)}: {bits:.3f} bits a character</h2>\n<pre>")
             file.writelines(_spans(scored))
             file.write("</pre>\n")
@@ -77,12 +80,10 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
 def _spans(scored: ScoredText) -> Iterable[str]:
     """Yields the text as HTML, with neighbours of the same colour in one element; ■ is the end of a document."""
     levels = np.searchsorted(BITS, scored.nats / math.log(2), side="right") - 1
-    first = 0 if scored.whole else 1
-    yield html.escape("\n" * (scored.text[0] == "\n") + scored.text[:first])  # HTML ignores a line end after <pre>
-    text, position = scored.text + "■" * scored.whole, first
-    for level, run in groupby(levels.tolist()):
-        length = len(list(run))
-        part = html.escape(text[position : position + length])
+    before = "".join([] if scored.whole else scored.pieces[:1])
+    yield html.escape("\n" * scored.pieces[0].startswith("\n") + before)  # HTML ignores a line end after <pre>
+    tokens = [token or "■" for _, token, _ in scored.pairs()]
+    for level, run in itertools.groupby(zip(levels.tolist(), tokens, strict=True), key=operator.itemgetter(0)):
+        part = html.escape("".join(token for _, token in run))
         # A line end has no width that could be coloured.
         yield f'<i class="c{level}">{part.replace(chr(10), "↵" + chr(10)) if level > 1 else part}</i>'
-        position += length

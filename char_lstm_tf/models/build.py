@@ -32,7 +32,7 @@ def build(
         config,
         vocabulary_size=len(vocabulary),
         labels=len(vocabulary.labels),
-        encoding=config.encoding,
+        encoding=config.input_encoding,
         target=config.target,
         window=config.window,
         stream_batch_size=config.batch_size if stream else None,
@@ -75,7 +75,7 @@ def _require_enough(folder: RunFolder, config: Config, vocabulary: Vocabulary) -
     recurrent = config.architecture != "ngram"
     weights = sum(a * b for a, b in zip(units, units if recurrent else units[1:], strict=False))
     weights += len(vocabulary) * units[-1] * (1 + len(vocabulary.labels))
-    if config.encoding == "embedding":
+    if config.input_encoding == "embedding":
         weights += len(vocabulary) * config.embedding_size
     if not recurrent and config.ngram_inputs == "concat":
         weights += config.window * units[0]

@@ -10,7 +10,7 @@ from pipelines import UserError
 from pipelines.options import format_flag
 from pipelines.vocabulary import Vocabulary
 
-SIZES = [field.name for field in dataclasses.fields(ModelConfig) if field.name != "dropout"] + ["encoding"]
+SIZES = [field.name for field in dataclasses.fields(ModelConfig) if field.name != "dropout"] + ["encoding", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Origin:
     def defaults(self) -> dict[str, Any]:
         """Returns the flags that a new run takes over unless they are given.
 
-        They are all sizes, the target, the window, what a document is, and how text is normalized.
+        They are all sizes, the tokens, the target, the window, what a document is, and how text is normalized.
         """
         taken = (*SIZES, "target", "window", "documents", "normalize")
-        return {name: getattr(self.config, name) for name in taken}
+        return {name: self.config.resolved()[name] for name in taken}
 
     def require_sizes(self, config: Config) -> None:
         """Checks that its weights fit another configuration.
@@ -45,8 +45,9 @@ class Origin:
         Raises:
             UserError: a flag asks for another size.
         """
+        asked, there = config.resolved(), self.config.resolved()
         for name in SIZES:
-            given, own = format_flag(getattr(config, name)), format_flag(getattr(self.config, name))
+            given, own = format_flag(asked[name]), format_flag(there[name])
             if given != own:
                 raise UserError(f"--{name}={given}: {self.folder.path} has {own}; leave the flag out")
         if config.documents == "text" != self.config.documents:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,11 +39,13 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path, calibration: 
         module.weights = [weight.value for weight in model.weights]
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
+        words = None
+        if vocabulary.words:
+            module.words = tf.saved_model.Asset(str(_lines_file(vocabulary.words, Path(folder, "words.txt"))))
+            words = module.places = word_table(module.words.asset_path)
         if vocabulary.labels:
-            labels = Path(folder, "labels.txt")
-            labels.write_text("".join(f"{label}\n" for label in vocabulary.labels), encoding="utf-8")
-            module.labels = tf.saved_model.Asset(str(labels))
-        tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids, calibration).all())
+            module.labels = tf.saved_model.Asset(str(_lines_file(vocabulary.labels, Path(folder, "labels.txt"))))
+        tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids, words, calibration).all())
         warmup.write(path, stepping.state_sizes(model), vocabulary.labels)
 
 
@@ -83,11 +85,18 @@ def _step(model: keras.Model, vocabulary: Vocabulary) -> tuple[tf.Module, tf.typ
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:
-    """Writes a line for each id, in order: the character's code point, and the character as JSON; -1 and "" for the end
-    symbol."""
+    """Writes a line for each id, in order: the character's code point, and the character as JSON.
+
+    In place of the code point, the end symbol, "", has -1, and a word -1 minus its id.
+    """
     path = folder / "vocabulary.tsv"
     lines = zip(code_points(vocabulary), vocabulary.tokens, strict=True)
     path.write_text("".join(f"{code_point}\t{json.dumps(token)}\n" for code_point, token in lines))
+    return path
+
+
+def _lines_file(values: Sequence[str], path: Path) -> Path:
+    path.write_text("".join(f"{value}\n" for value in values), encoding="utf-8")
     return path
 
 
@@ -107,3 +116,9 @@ def id_table(vocabulary_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
     """Returns the table from code points to ids, both int64. A code point that isn't in the file has id 0."""
     lines = _Lines(vocabulary_file, tf.int64, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
     return tf.lookup.StaticHashTable(lines, 0)
+
+
+def word_table(words_file: str | tf.Tensor) -> tf.lookup.StaticHashTable:
+    """Returns the table from the lines of a file to their numbers, int64; -1 for what isn't in the file."""
+    kinds = (tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)
+    return tf.lookup.StaticHashTable(_Lines(words_file, *kinds), -1)

@@ -16,14 +16,13 @@ Signature = tf.types.experimental.PolymorphicFunction
 
 SERVING_CHARS = 200  # characters that serving_default writes
 SERVING_TEMPERATURE = 0.8
-NO_CHARACTER = -1
 MAX_READ = 1_000_000  # rows × characters of the longest one; with 2×128 units a minute for one row
 MAX_CHARS = 100_000  # of one `generate`; with 2×128 units that takes 40 seconds for one row, two minutes for 64
 
 
 def code_points(vocabulary: Vocabulary) -> list[int]:
-    """Returns the code point of each id; `NO_CHARACTER` for the end symbol, which no text can contain."""
-    return [ord(token) if token else NO_CHARACTER for token in vocabulary.tokens]
+    """Returns the code point of each id; -1 for the end symbol, and for a word -1 minus its id."""
+    return [ord(token) if len(token) == 1 else -1 - id * bool(token) for id, token in enumerate(vocabulary.tokens)]
 
 
 def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor, tf.Tensor]:
@@ -43,6 +42,39 @@ def encode(text: tf.Tensor, table: tf.lookup.StaticHashTable) -> tuple[tf.Tensor
         code_points = tf.identity(code_points)
     ids = table.lookup(tf.cast(code_points, tf.int64))
     return tf.cast(ids.to_tensor(), tf.int32), tf.cast(ids.row_lengths(), tf.int32)
+
+
+def join_words(
+    ids: tf.Tensor, lengths: tf.Tensor, vocabulary: Vocabulary, words: tf.lookup.StaticHashTable
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the ids that `Vocabulary.encode` gives for texts whose characters have these ids, padded, and how many.
+
+    A letter continues the piece of the letter or the blank before it. A piece that is a word becomes one id.
+
+    Args:
+        ids: of characters, int32 `[B, T]`, padded.
+        lengths: int32 `[B]`.
+        vocabulary: with words.
+        words: from words to their place in `Vocabulary.words`, int64; -1: not one of them.
+    """
+    tokens = vocabulary.tokens
+    is_text = tf.sequence_mask(lengths, tf.shape(ids)[1])
+    letter = tf.gather(tf.constant([token in vocabulary.letters for token in tokens]), ids) & is_text
+    carries_on = letter | (ids == (tokens.index(" ") if " " in tokens else -1))
+    begins = tf.boolean_mask(~(letter & tf.pad(carries_on, [[0, 0], [1, 0]])[:, :-1]), is_text)
+    flat = tf.boolean_mask(ids, is_text)
+    pieces = tf.RaggedTensor.from_row_starts(
+        tf.gather(tf.constant(list(map(abs, code_points(vocabulary)))), flat), tf.where(begins)[:, 0]
+    )
+    places = words.lookup(tf.strings.unicode_encode(pieces, "UTF-8"))
+    word_ids = tf.constant([id for id, token in enumerate(tokens) if len(token) > 1], tf.int32)
+    word = tf.where(places < 0, -1, tf.gather(word_ids, tf.maximum(places, 0)))
+    word = tf.gather(word, tf.cumsum(tf.cast(begins, tf.int32)) - 1)  # of the piece of each character
+    kept = begins | (word < 0)
+    rows = tf.boolean_mask(tf.where(is_text)[:, 0], kept)
+    found = tf.boolean_mask(tf.where(word < 0, flat, word), kept)
+    joined = tf.RaggedTensor.from_value_rowids(found, rows, nrows=tf.shape(ids, tf.int64)[0])
+    return joined.to_tensor(), tf.cast(joined.row_lengths(), tf.int32)
 
 
 def require(holds: tf.Tensor, sentence: str, values: tf.Tensor) -> tf.Operation:
@@ -69,6 +101,7 @@ class Signatures:
         model: of `models.build`.
         vocabulary: its vocabulary.
         table: from code points to ids, int64 both; None: only `step` will be asked for, which has no strings.
+        words: as for `join_words`, if there are words.
         calibration: for `classify`, of a model that knows labels.
     """
 
@@ -77,14 +110,16 @@ class Signatures:
         model: keras.Model,
         vocabulary: Vocabulary,
         table: tf.lookup.StaticHashTable | None,
+        words: tf.lookup.StaticHashTable | None = None,
         calibration: Calibration | None = None,
     ) -> None:
-        self._model, self._table, self._size = model, table, len(vocabulary)
+        self._model, self._table, self._words, self._size = model, table, words, len(vocabulary)
+        self._vocabulary, self._lengths = vocabulary, tf.constant(vocabulary.lengths, tf.int32)
         self._end, self._start = vocabulary.end, vocabulary.start
         self._labels = vocabulary.labels
         self._calibration = calibration or Calibration((1.0,) * len(vocabulary.labels))
         self._code_points = tf.constant(code_points(vocabulary))
-        self._characters = tf.constant([token.encode() for token in vocabulary.tokens])
+        self._tokens = tf.constant([token.encode() for token in vocabulary.tokens])
 
     def _encode(self, text: tf.Tensor, *, whole: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns what `encode` does, at least one id a row: of documents, the end symbol stands before each text.
@@ -95,17 +130,29 @@ class Signatures:
             text: string `[B]`; "" of a running text is `Vocabulary.start`.
             whole: whether the texts are complete, so that an end symbol follows each document.
         """
-        ids = self._table.lookup(tf.cast(self._code_points, tf.int64))
-        same = ids == tf.range(self._size, dtype=tf.int64)
-        with tf.control_dependencies([require(same, "assets/vocabulary.tsv must be that of this model", ids)]):
-            if self._end is None:
-                return encode(tf.where(text == "", self._start, text), self._table)
-            ids, lengths = encode(tf.identity(text), self._table)
+        with tf.control_dependencies(self._require_assets()):
+            text = tf.identity(text) if self._end is not None else tf.where(text == "", self._start, text)
+            ids, lengths = encode(text, self._table)
+        if self._words is not None:
+            ids, lengths = join_words(ids, lengths, self._vocabulary, self._words)
+        if self._end is None:
+            return ids, lengths
         ids, lengths = tf.pad(ids, [[0, 0], [1, 1]], constant_values=self._end), lengths + 1
         if whole:
             places = tf.range(tf.shape(ids)[1])
             ids, lengths = tf.where(places == lengths[:, None], self._end, ids), lengths + 1
         return ids, lengths
+
+    def _require_assets(self) -> list[tf.Operation]:
+        """Returns operations that fail unless the assets are those of this model."""
+        ids = self._table.lookup(tf.cast(self._code_points, tf.int64))
+        same = ids == tf.range(self._size, dtype=tf.int64)
+        checks = [require(same, "assets/vocabulary.tsv must be that of this model", ids)]
+        if self._words is not None:
+            places = self._words.lookup(tf.constant(self._vocabulary.words))
+            same = places == tf.range(len(self._vocabulary.words), dtype=tf.int64)
+            checks.append(require(same, "assets/words.txt must be that of this model", places))
+        return checks
 
     def all(self) -> dict[str, Signature]:
         """Returns every signature by its name."""
@@ -149,17 +196,17 @@ class Signatures:
         Options as for `sampling.generate`.
         """
         ids, states = self._read(prompt, labels)
-        count = tf.reduce_max(
-            tf.concat([num_chars, [1]], axis=0)
-        )  # TensorFlow can't stack the result of a loop without steps
-        first = tf.constant(0, tf.int64)
-        step = self._step_under(labels)
-        written, _ = sampling.generate(step, ids, states, count=count, first=first, end=self._end, **options)
+        # TensorFlow can't stack the result of a loop without steps
+        options["count"] = tf.reduce_max(tf.concat([num_chars, [1]], axis=0))
+        if self._words is not None:
+            options |= {"lengths": self._lengths, "wanted": num_chars}
+        step, first = self._step_under(labels), tf.constant(0, tf.int64)
+        written, _ = sampling.generate(step, ids, states, first=first, end=self._end, **options)
+        text = tf.gather(self._tokens, written)
         if self._end is not None:
-            before_end = tf.cumsum(tf.cast(written == self._end, tf.int32), axis=1) == 0
-            num_chars = tf.minimum(num_chars, tf.reduce_sum(tf.cast(before_end, tf.int32), axis=1))
-        rows = tf.RaggedTensor.from_tensor(tf.gather(self._code_points, written), lengths=num_chars)
-        return tf.strings.unicode_encode(rows, "UTF-8")
+            text = tf.where(tf.cumsum(tf.cast(written == self._end, tf.int32), axis=1) == 0, text, "")
+        text = tf.strings.reduce_join(text, axis=1)
+        return tf.strings.substr(text, tf.zeros_like(num_chars), num_chars, unit="UTF8_CHAR")
 
     def serving_default(self) -> Signature:
         """Returns `prompt string[B]` → `text string[B]`."""
@@ -263,7 +310,7 @@ class Signatures:
                 likeliest, ids = tf.math.top_k(tf.nn.softmax(sampling.without_unknown(logits)), columns)
                 asked = (tf.range(columns) < k[:, None]) & (ids > 0)
             return {
-                "chars": tf.where(asked, tf.gather(self._characters, ids), ""),
+                "chars": tf.where(asked, tf.gather(self._tokens, ids), ""),
                 "probabilities": tf.where(asked, likeliest, 0.0),
             }
 
@@ -296,9 +343,10 @@ class Signatures:
         step = self._step_under(labels)
         losses, _ = scoring.losses(step, ids[:, :-1], ids[:, 1:], states, under_each=under_each)
         scored = tf.sequence_mask(lengths - 1, tf.shape(losses)[1])
+        characters = tf.reduce_sum(tf.where(scored, tf.gather(self._lengths, ids[:, 1:]), 0), axis=1)
         scored = scored[..., None] if under_each else scored
         # In float64: the sum of 100,000 losses in float32 would lose the fourth digit.
-        return tf.reduce_sum(tf.cast(tf.where(scored, losses, 0.0), tf.float64), axis=1), lengths - 1
+        return tf.reduce_sum(tf.cast(tf.where(scored, losses, 0.0), tf.float64), axis=1), characters
 
     def classify(self) -> Signature:
         """Returns `text string[B]` → `label string[B], probabilities float32[B,L]`."""

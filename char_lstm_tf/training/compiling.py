@@ -41,6 +41,19 @@ class SGD(_Measured, keras.optimizers.SGD):
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
 
 
+# Loss, the loss as a metric, and the accuracy, by what the targets are.
+ONE_HOT = (
+    keras.losses.CategoricalCrossentropy,
+    keras.metrics.CategoricalCrossentropy,
+    keras.metrics.CategoricalAccuracy,
+)
+SPARSE = (
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.metrics.SparseCategoricalCrossentropy,
+    keras.metrics.SparseCategoricalAccuracy,
+)
+
+
 def learning_rate(config: TrainingConfig, *, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate of a run of `steps` batches, or its schedule."""
     lowest = config.final_learning_rate
@@ -91,27 +104,27 @@ class TrainingState:
     sums: list[keras.Variable]
 
 
-def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int) -> TrainingState:
+def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int, sparse: bool = False) -> TrainingState:
     """Compiles a model of `models.build` for a run of `steps` batches.
 
-    The loss is categorical cross-entropy of logits against one-hot targets, which is nats a character. The logs have
-    its mean over the epoch so far and `accuracy`, the share of characters that were the likeliest one. The L1 and L2
-    penalty is part of what is minimized, but not of the `loss` in the logs.
+    The loss is categorical cross-entropy of logits against one-hot targets or, if `sparse`, against ids, which is the
+    same number: nats a token. The logs have its mean over the epoch so far and `accuracy`, the share of tokens that
+    were the likeliest one. The L1 and L2 penalty is part of what is minimized, but not of the `loss` in the logs.
     """
+    loss_class, loss_metric, accuracy = SPARSE if sparse else ONE_HOT
     arguments = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
     rate = ScaledSchedule(learning_rate(config, steps=steps))
     optimizer = OPTIMIZERS[config.optimizer](rate, **arguments, **config.clipping)
-    metrics = [keras.metrics.CategoricalAccuracy("accuracy")]
+    metrics = [accuracy("accuracy")]
     if config.l1 or config.l2:
         for weight in model.trainable_variables:
             if weight.name in ("kernel", "recurrent_kernel"):
                 weight.regularizer = keras.regularizers.L1L2(config.l1, config.l2)
         # Keras' own "loss" includes the penalty. A metric of this name takes its place in the logs.
-        metrics.append(keras.metrics.CategoricalCrossentropy("loss", from_logits=True))
+        metrics.append(loss_metric("loss", from_logits=True))
     # Keras' LSTM under XLA on a CPU takes twice as long as without: 102 against 50 ms a step of 16 windows of 64
     # for 2×128 units, so the choice isn't left to jit_compile="auto".
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
+    model.compile(optimizer, loss_class(from_logits=True), metrics=metrics, jit_compile=False)
     optimizer.build(model.trainable_variables)
     # Keras counts the variables of these metrics only after the first batch. The order is that of older checkpoints.
     sums = [variable for metric in [optimizer.gradient_norm, *metrics] for variable in metric.variables]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from char_lstm_tf.runs.progress import Progress
 
 
-def train_function(model: keras.Model) -> Callable[[Iterator], dict[str, tf.Tensor]]:
+def train_function(model: keras.Model, *, chars_per_id: float = 1.0) -> Callable[[Iterator], dict[str, tf.Tensor]]:
     """Returns a function that takes a training step with the next batch of an iterator and returns the logs so far.
 
     Keras' own asks in Python, at each step, whether there was a batch, and then for the logs. That takes 1 ms a step in
@@ -17,11 +17,12 @@ def train_function(model: keras.Model) -> Callable[[Iterator], dict[str, tf.Tens
 
     Args:
         model: compiled by `compile_model`. Its optimizer adds `gradient_norm` to the logs.
+        chars_per_id: mean number of characters of a token. The loss in the logs is nats a character.
     """
 
     def step(iterator: Iterator) -> dict[str, tf.Tensor]:
         logs = model.train_step(iterator.get_next())
-        return logs | {"gradient_norm": model.optimizer.gradient_norm.result()}
+        return logs | {"loss": logs["loss"] / chars_per_id, "gradient_norm": model.optimizer.gradient_norm.result()}
 
     return tf.function(step, autograph=False)
 
@@ -33,6 +34,7 @@ def fit(
     *,
     progress: Progress,
     sums: list[keras.Variable],
+    chars_per_id: float = 1.0,
 ) -> None:
     """Trains a model from step `progress.step` on, and calls the callbacks as Keras' `fit` does.
 
@@ -46,8 +48,9 @@ def fit(
         progress: of the run.
         sums: behind the means in the logs. They become 0 when an epoch starts. (Keras' `reset_metrics` leaves out
             metrics that haven't seen a batch in this process, but a checkpoint may have given them a value.)
+        chars_per_id: as for `train_function`.
     """
-    step = train_function(model)
+    step = train_function(model, chars_per_id=chars_per_id)
     model.stop_training = False
     chosen = keras.callbacks.CallbackList(
         callbacks, model=model, epochs=progress.epochs, steps=progress.steps_per_epoch
@@ -74,6 +77,7 @@ def fit(
             if not progress.ending:
                 logs = model.get_metrics_result() | {"gradient_norm": model.optimizer.gradient_norm.result()}
                 progress.ending = {name: float(value) for name, value in logs.items()}
+                progress.ending["loss"] /= chars_per_id
             logs = dict(progress.ending)
             chosen.on_epoch_end(epoch, logs)
             progress.ending = {}

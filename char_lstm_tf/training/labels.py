@@ -33,7 +33,7 @@ def measure_labels(model: keras.Model, text: Corpus, metrics: dict) -> classifyi
             continue
         pieces = list(_pieces(text, part))
         nats = [losses.sum(axis=0, dtype=np.float64) for losses in scorer.nats_under_each([ids for ids, *_ in pieces])]
-        characters = np.array([len(ids) - 1 for ids, *_ in pieces])
+        characters = np.array([int(text.vocabulary.lengths[ids[1:]].sum()) for ids, *_ in pieces])
         labels = np.array([label for _, label, _ in pieces])
         if part == "validation":
             calibration = classifying.calibrate(np.array(nats), characters, labels, shares=shares)

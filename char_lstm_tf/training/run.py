@@ -42,6 +42,7 @@ class TrainingText:
         held_out: the parts to measure on, by name.
         steps_per_epoch: batches of an epoch.
         batches: returns the batches from one step to another.
+        chars_per_id: mean number of characters of a token of the training part.
 
     Raises:
         UserError: the text is too short for the sizes.
@@ -59,23 +60,24 @@ class TrainingText:
             seed=config.seed,
         )
         form = {
-            "encoding": config.encoding,
+            "encoding": config.input_encoding,
             "target": config.target,
             "vocabulary_size": len(text.vocabulary),
+            "sparse": bool(text.vocabulary.words),
             "end": end,
         }
         self.batches = partial(training_batches, self._ids, self._batching, **form)
         self._batch = partial(training_batch, self._ids, self._batching, **form)
         self.steps_per_epoch = self._batching.steps_per_epoch(self._ids)
-        self.held_out = text.held_out()
+        self.held_out, self.chars_per_id = text.held_out(), text.chars_per_id
 
     def batch_at(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the batch of a step."""
         return self._batch(step=step)
 
     def characters(self, steps: int) -> int:
-        """Returns how many characters `steps` batches have."""
-        return self._batching.characters(self._ids, steps)
+        """Returns how many characters `steps` batches have; where words are tokens, from their mean length."""
+        return round(self._batching.characters(self._ids, steps) * self.chars_per_id)
 
 
 class Run:
@@ -108,7 +110,7 @@ class Run:
         self.best = build(config, text.vocabulary)
         self._scorer = Scorer(self.model, text.vocabulary)
         self._writer = Writer(self.model, text.vocabulary)
-        self._state = compile_model(self.model, config, steps=steps)
+        self._state = compile_model(self.model, config, steps=steps, sparse=bool(text.vocabulary.words))
         self.checkpoints = Checkpoints(
             plan.folder,
             {
@@ -152,7 +154,8 @@ class Run:
             self._say(f"resuming after step {progress.step:,}" if found else "no checkpoint: starting from step 0")
         self._spent_before = progress.seconds
         self.checkpoints.save()  # a run that diverges before the next one needs it too
-        sizes = f"{self._config.batch_size} windows of {self._config.window} characters"
+        unit = "characters" if self._config.tokens == "chars" else "tokens"
+        sizes = f"{self._config.batch_size} windows of {self._config.window} {unit}"
         self._say(f"{progress.steps:,} steps of {sizes}")
         self.best.summary(line_length=80, print_fn=self._say)
         while not progress.finished:
@@ -162,7 +165,8 @@ class Run:
                     batches = self.text.batches(steps=progress.steps, first_step=progress.step)
                     chosen = self._callbacks(signals)
                     try:
-                        fit(self.model, batches, chosen, progress=progress, sums=self._state.sums)
+                        how = {"sums": self._state.sums, "chars_per_id": self.text.chars_per_id}
+                        fit(self.model, batches, chosen, progress=progress, **how)
                     except stopping.StopAtOnce:
                         self.checkpoints.save_marked()
                         raise stopping.StoppedError(signals.came(), progress.step) from None
@@ -214,7 +218,7 @@ class Run:
     def _callbacks(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what happens around the steps, in its order."""
         config, folder, progress = self._config, self._folder, self.progress
-        chars_per_step = config.batch_size * config.window
+        chars_per_step = config.batch_size * config.window * self.text.chars_per_id
         return [
             epochs.CheckLoss(progress),
             epochs.ResetStates(progress),

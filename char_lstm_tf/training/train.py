@@ -15,6 +15,7 @@ from pipelines.sources import datasets
 from pipelines.tensorflow_import import import_tensorflow
 
 LABELS_SHOWN = 12
+MOST_ONE_HOT = 10_000  # numbers in a one-hot vector; 41 MB for a batch of 16 × 64
 
 
 def train(plan: Plan) -> dict:
@@ -40,12 +41,12 @@ def train(plan: Plan) -> dict:
     if not config.quiet:
         print(
             *text.sources,
-            f"{text.characters:,} characters, {len(text.split('train')):,} of them for training, "
-            f"{len(text.vocabulary) - 1} different ones",
+            *_character_lines(text),
             *_document_lines(text, config),
             sep="\n",
             file=sys.stderr,
         )
+    _require_memory(config, len(text.vocabulary))
     for warning in _warnings(text, config):
         print(warning, file=sys.stderr)
     import_tensorflow(verbose=config.verbose)
@@ -70,6 +71,29 @@ def train(plan: Plan) -> dict:
         folder.save_metrics(metrics)
         remove(folder.checkpoints)
     return metrics
+
+
+def _require_memory(config: Config, vocabulary_size: int) -> None:
+    """Raises UserError if one-hot vectors would be too long."""
+    if config.architecture != "counts" and config.input_encoding == "one_hot" and vocabulary_size > MOST_ONE_HOT:
+        megabytes = config.batch_size * config.window * vocabulary_size * 4 / 1e6
+        raise UserError(
+            f"--encoding=one_hot: vectors of {vocabulary_size:,} numbers would take {megabytes:,.0f} MB a batch, and "
+            f"{MOST_ONE_HOT:,} are the most; use --encoding=embedding, or fewer --max_words or --max_vocabulary"
+        )
+
+
+def _character_lines(text: corpus.Corpus) -> list[str]:
+    """Returns what to say of the length of a text and of its tokens."""
+    vocabulary, train = text.vocabulary, len(text.split("train"))
+    characters = len(vocabulary.characters) - 1
+    if not vocabulary.words:
+        return [f"{text.characters:,} characters, {train:,} of them for training, {characters} different ones"]
+    return [
+        f"{sum(text.spelled):,} characters, {text.spelled[0]:,} of them for training, {characters} different ones",
+        f"{len(vocabulary.words):,} words are tokens, and rarer ones are spelled: {train:,} tokens for training, "
+        f"{text.chars_per_id:.2f} characters each",
+    ]
 
 
 def _document_lines(text: corpus.Corpus, config: Config) -> list[str]:
@@ -139,6 +163,7 @@ def prepare_text(plan: Plan) -> corpus.Corpus:
         labelled=bool(config.labels),
         deduplicate=config.deduplicate,
         max_vocabulary=config.max_vocabulary,
+        max_words=config.max_words if config.tokens == "words" else 0,
         folder=folder,
         known=plan.origin.vocabulary if plan.origin else None,
     )

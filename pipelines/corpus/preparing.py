@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from pipelines import UserError
 from pipelines.corpus import spool
@@ -17,7 +18,7 @@ from pipelines.corpus.parts import Parts
 from pipelines.corpus.stored import SPLITS, Corpus, crc32, label_dtype
 from pipelines.files import remove
 from pipelines.sources import Source
-from pipelines.vocabulary import END, Vocabulary
+from pipelines.vocabulary import END, Vocabulary, code_points, words
 
 LABELS_AT_ONCE = 1 << 12  # documents whose labels are written at a time
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
@@ -32,6 +33,7 @@ def prepare(
     labelled: bool = False,
     deduplicate: bool = False,
     max_vocabulary: int = 0,
+    max_words: int = 0,
     known: Vocabulary | None = None,
 ) -> Corpus:
     """Returns the corpus of `sources`, which is encoded first unless an earlier run did so.
@@ -47,23 +49,27 @@ def prepare(
         labelled: whether each document has a label. Those without one, and those of a label that has no document in
             training, are left out and counted.
         deduplicate: whether to leave out documents with the same text as an earlier one.
-        max_vocabulary: largest number of ids; rarer characters become unknown. 0: no limit.
-        known: a vocabulary to extend. Its characters and labels keep their ids, whether they occur or not.
+        max_vocabulary: largest number of characters; rarer ones become unknown. 0: no limit.
+        max_words: how many of the most frequent words of the training part are tokens. 0: characters alone.
+        known: a vocabulary to extend. Its tokens and labels keep their ids, whether they occur or not. If it has words,
+            there are no others.
 
     Raises:
         UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`. There are
             fewer than two labels, or two that differ in nothing but case.
     """
     known = known.with_end() if known and documents else known
-    if known and 0 < max_vocabulary < len(known):
+    if known and 0 < max_vocabulary < len(known.characters):
         raise UserError(
-            f"--max_vocabulary={max_vocabulary}: fewer than the {len(known)} ids of --init_from, which stay; give "
-            "more, or 0 for no limit"
+            f"--max_vocabulary={max_vocabulary}: fewer than the {len(known.characters)} ids of --init_from, which "
+            "stay; give more, or 0 for no limit"
         )
     fingerprints = [source.fingerprint() for source in sources]
     settings = [FORMAT, list(split), max_vocabulary, fingerprints]
     if known:
-        settings.append(known.characters)
+        settings.append(known.tokens if known.words else known.characters)
+    elif max_words:
+        settings.append({"max_words": max_words})
     if documents:
         kind: dict[str, Any] = {"documents": True, "deduplicate": deduplicate}
         settings.append(kind | ({"labelled": known.labels if known else ()} if labelled else {}))
@@ -86,7 +92,8 @@ def prepare(
                     parts = Parts.of_documents(sources, split, Path(aside), labelled=labelled, known=known.labels)
                 else:
                     parts = Parts.of_running_text(sources, split, Path(aside))
-                facts = _write(parts, known, max_vocabulary, deduplicate, written)
+                limits = {"max_vocabulary": max_vocabulary, "max_words": max_words}
+                facts = _write(parts, known, deduplicate, written, **limits)
                 facts["fingerprints"] = fingerprints
                 (written / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
                 _publish(written, prepared)
@@ -103,45 +110,42 @@ def _publish(written: Path, prepared: Path) -> None:
             raise
 
 
-def _write(parts: Parts, known: Vocabulary, max_vocabulary: int, deduplicate: bool, folder: Path) -> dict:
+def _write(
+    parts: Parts, known: Vocabulary, deduplicate: bool, folder: Path, *, max_vocabulary: int, max_words: int
+) -> dict:
     """Writes a corpus without its `corpus.json`, and returns what belongs there.
 
     Provisional ids are counted over the training split, and translated to the ids of the vocabulary.
     """
-    end = parts.seen.find(END) if known.end is not None else -1
     kept = [kept & first if deduplicate else kept for kept, first in zip(parts.kept, parts.is_first, strict=True)]
+    end = parts.seen.find(END) if known.end is not None else -1
 
     def chunks(part: int) -> Iterable[np.ndarray]:
         ids = (parts.ids[part][start : start + spool.CHUNK] for start in range(0, len(parts.ids[part]), spool.CHUNK))
         return _without(ids, end, ~kept[part]) if kept and not kept[part].all() else ids
 
-    counts = np.zeros(len(parts.seen), np.int64)
-    for chunk in chunks(0):
-        counts += np.bincount(chunk, minlength=len(parts.seen))
-    likeliest = [parts.seen[place] for place in np.argsort(-counts, kind="stable") if counts[place] and place != end]
-    new = [character for character in likeliest if character not in known.characters]
-    vocabulary = known.extended("".join(new[: max_vocabulary - len(known) if max_vocabulary else None]))
+    vocabulary = known.extended(_likeliest(chunks(0), parts.seen, known, max_vocabulary))
+    if max_words and not known.words:
+        texts = _progress(_texts(chunks(0), parts.seen), len(parts.ids[0]), "counting words")
+        vocabulary = vocabulary.extended(words.frequent(texts, characters=vocabulary.characters, count=max_words))
     if parts.names:
         vocabulary = vocabulary.with_labels(set(parts.names) - set(parts.facts["not_learnt"]))
-    translation = vocabulary.encode(parts.seen)
-    if end >= 0:
-        translation[end] = vocabulary.end
-    lengths, unknown = [0] * len(SPLITS), [0] * len(SPLITS)
-    with (folder / "ids.bin").open("wb") as ids, (folder / "ends.bin").open("wb") as ends:
+    lengths, spelled, unknown = ([0] * len(SPLITS) for _ in range(3))
+    with (folder / "ids.bin").open("wb") as file, (folder / "ends.bin").open("wb") as ends:
         for part in range(len(SPLITS)):
-            for chunk in chunks(part):
+            for ids in _encoded(chunks(part), parts.seen, vocabulary, len(parts.ids[part])):
                 if end >= 0:
-                    ends.write((np.flatnonzero(chunk == end) + lengths[part]).astype(np.int64).tobytes())
-                translated = translation[chunk]
-                lengths[part] += chunk.size
-                unknown[part] += chunk.size - int(np.count_nonzero(translated))
-                ids.write(translated.tobytes())
-        for file in (ids, ends):
-            file.flush()
-            os.fsync(file.fileno())
+                    ends.write((np.flatnonzero(ids == vocabulary.end) + lengths[part]).astype(np.int64).tobytes())
+                lengths[part] += ids.size
+                spelled[part] += int(vocabulary.lengths[ids].sum()) if vocabulary.words else ids.size
+                unknown[part] += ids.size - int(np.count_nonzero(ids))
+                file.write(ids.tobytes())
+        for written in (file, ends):
+            written.flush()
+            os.fsync(written.fileno())
     vocabulary.save(folder / "vocabulary.json")
     facts = {"characters": sum(lengths), "bounds": [lengths[0], lengths[0] + lengths[1]], "unknown": unknown}
-    facts |= {"sources": list(map(str, parts.lines)), "crc32": crc32(folder / "ids.bin")}
+    facts |= {"sources": list(map(str, parts.lines)), "crc32": crc32(folder / "ids.bin"), "spelled": spelled}
     if known.end is None:
         (folder / "ends.bin").unlink()
         return facts
@@ -150,6 +154,45 @@ def _write(parts: Parts, known: Vocabulary, max_vocabulary: int, deduplicate: bo
     if parts.names:
         facts |= _write_labels(parts, kept, vocabulary, folder)
     return facts
+
+
+def _likeliest(chunks: Iterable[np.ndarray], seen: str, known: Vocabulary, max_vocabulary: int) -> list[str]:
+    """Returns the characters of the training part that get ids: the most frequent ones, as many as may have some."""
+    counts = np.zeros(len(seen), np.int64)
+    for chunk in chunks:
+        counts += np.bincount(chunk, minlength=len(seen))
+    order = [seen[place] for place in np.argsort(-counts, kind="stable") if counts[place]]
+    taken = set(known.characters)
+    new = [character for character in order if character not in taken]
+    return new[: max_vocabulary - len(known.characters) if max_vocabulary else None]
+
+
+def _encoded(chunks: Iterable[np.ndarray], seen: str, vocabulary: Vocabulary, characters: int) -> Iterator[np.ndarray]:
+    """Yields the ids of the vocabulary for provisional ones, a part at a time."""
+    if vocabulary.words:
+        texts = _progress(_texts(chunks, seen), characters, "encoding words")
+        yield from (vocabulary.encode_pieces(pieces) for pieces in words.cut(texts, vocabulary.piece))
+        return
+    translation = vocabulary.encode(seen)
+    if vocabulary.end is not None and END in seen:
+        translation[seen.index(END)] = vocabulary.end
+    yield from (translation[chunk] for chunk in chunks)
+
+
+def _texts(chunks: Iterable[np.ndarray], seen: str) -> Iterator[str]:
+    """Yields the text of provisional ids, a part at a time, none of them empty."""
+    characters = code_points(seen)
+    for chunk in chunks:
+        if chunk.size:
+            yield characters[chunk].tobytes().decode("utf-32-le")
+
+
+def _progress(texts: Iterable[str], characters: int, what: str) -> Iterator[str]:
+    """Yields texts, and shows how far they are."""
+    with tqdm(total=characters, desc=what, unit=" chars", unit_scale=True, delay=2, leave=False, disable=None) as bar:
+        for text in texts:
+            yield text
+            bar.update(len(text))
 
 
 def _write_labels(parts: Parts, kept: Sequence[np.ndarray], vocabulary: Vocabulary, folder: Path) -> dict:

@@ -28,10 +28,12 @@ class Corpus:
     Attributes:
         folder: where it lies.
         vocabulary: its characters.
-        characters: how many ids it has. Of documents, each part has an end symbol before its first document and one
-            after each.
+        characters: how many ids it has; where words are tokens, fewer than characters. Of documents, each part has an
+            end symbol before its first document and one after each.
         bounds: where training and validation end.
         sources: a line about each source.
+        spelled: how many characters the ids of training, validation and test stand for; () of older ones, where each
+            is one.
         unknown: characters of training, validation and test that the vocabulary lacks.
         fingerprints: hashes of what it was made from.
         documents: how many documents training, validation and test have; zeros for running text.
@@ -47,6 +49,7 @@ class Corpus:
     characters: int
     bounds: tuple[int, int]
     sources: tuple[str, ...] = ()
+    spelled: tuple[int, ...] = ()
     unknown: tuple[int, ...] = (0, 0, 0)
     fingerprints: tuple[str, ...] = ()
     documents: tuple[int, ...] = (0, 0, 0)
@@ -65,6 +68,11 @@ class Corpus:
         if self.vocabulary.labels:
             labels = IdRange(self.folder / "labels.bin", label_dtype(len(self.vocabulary.labels)), begin, end)
         return IdRange(self.folder / "ids.bin", self.vocabulary.dtype, begin, end, labels)
+
+    @property
+    def chars_per_id(self) -> float:
+        """The mean number of characters of a token of the training part; 1 where words are no tokens."""
+        return self.spelled[0] / self.bounds[0] if self.vocabulary.words else 1.0
 
     def document_split(self, name: str) -> DocumentRange:
         """Returns the documents of `train`, `validation` or `test`."""

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from char_lstm_tf.config import ModelConfig
+from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference import scoring
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.build import build
 from pipelines.vocabulary import Vocabulary
 
 TEXT = "It is a truth, universally acknowledged,\nthat words   are what split() says. " * 40
@@ -74,7 +75,8 @@ def test_texts_side_by_side_cost_what_each_costs_alone(scorer):
 def test_a_measured_text_has_the_score_of_a_pass(scorer):
     text = "truth 真 and 理 words" * 30
     ids = VOCABULARY.encode(text)
-    measured, scored = scoring.Score.of(text, ids, scorer.nats_of_each([ids])[0]), scorer.score(ids)
+    losses = scorer.nats_of_each([ids])[0]
+    measured, scored = scoring.Score.of(text, ids, losses, lengths=VOCABULARY.lengths), scorer.score(ids)
     assert measured.nats == pytest.approx(scored.nats)
     assert (measured.words, measured.characters, measured.unknown_characters) == (
         scored.words,
@@ -86,7 +88,20 @@ def test_a_measured_text_has_the_score_of_a_pass(scorer):
 def test_words_are_those_of_the_text_whatever_the_vocabulary_knows():
     assert "\t" not in VOCABULARY.characters
     text = "a\tb c"
-    assert scoring.Score.of(text, VOCABULARY.encode(text), np.zeros(4)).words == 3
+    ids = VOCABULARY.encode(text)
+    assert scoring.Score.of(text, ids, np.zeros(4), lengths=VOCABULARY.lengths).words == 3
+
+
+@pytest.mark.parametrize("text", ["truth and words", " and  truth\n and", "x", "and"])
+def test_a_text_of_words_has_the_words_and_characters_of_the_text(text):
+    vocabulary = VOCABULARY.extended([" and", "and", "truth", " words", "\n"])
+    model = build(Config(name="x", units=(5,), tokens="words"), vocabulary)
+    ids, scorer = vocabulary.encode(text), scoring.Scorer(model, vocabulary, chunk=2)
+    measured = scoring.Score.of(text, ids, scorer.nats_of_each([ids])[0], lengths=vocabulary.lengths)
+    scored = scorer.score(ids)
+    assert scored.nats == pytest.approx(measured.nats)
+    assert (scored.words, scored.characters) == (len(text.split()), measured.characters)
+    assert measured.characters == len(text) - len(vocabulary.tokens[ids[0]])
 
 
 def test_scores_add_up():

@@ -23,7 +23,7 @@ def test_the_page_has_the_text_and_a_colour_for_each_character(tmp_path):
     write_html(tmp_path / "x.html", [SCORED])
     page = (tmp_path / "x.html").read_text()
     text = page.split("<pre>")[1].split("</pre>")[0]
-    assert html.unescape(re.sub("<[^>]*>", "", text)).replace("↵", "") == "\n" + SCORED.text
+    assert html.unescape(re.sub("<[^>]*>", "", text)).replace("↵", "") == "\n" + "".join(SCORED.pieces)
     levels = re.findall(r'class="c(\d)">([^<]*)<', text)
     assert levels == [("0", "&lt;"), ("1", "&amp;"), ("0", "&quot;"), ("2", "\t"), ("6", "↵\nx")]
     assert "a&lt;b.txt: 7.500 bits a character" in page
@@ -36,3 +36,14 @@ def test_black_is_readable_on_every_colour():
         linear = [value / 12.92 if value <= 0.04 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
         luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]  # WCAG 2.1, "relative luminance"
         assert (luminance + 0.05) / 0.05 >= 7
+
+
+def test_a_word_has_one_colour_and_counts_all_its_characters(tmp_path):
+    words = ScoredText("w", ["The", " cat", "s", "<x>"], np.float32([0, 1, 7]) * math.log(2))
+    write_tsv(tmp_path / "w.tsv", [words])
+    lines = (tmp_path / "w.tsv").read_text().splitlines()[1:]
+    assert [line.split("\t")[1:3] for line in lines] == [["3", '" cat"'], ["7", '"s"'], ["8", '"<x>"']]
+    write_html(tmp_path / "w.html", [words])
+    page = (tmp_path / "w.html").read_text()
+    assert "w: 1.000 bits a character" in page
+    assert '<pre>The<i class="c0"> cat</i><i class="c1">s</i>' in page

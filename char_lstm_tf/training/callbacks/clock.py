@@ -21,12 +21,12 @@ class Clock(keras.callbacks.Callback):
 
     Args:
         progress: of the run.
-        chars_per_step: characters of a batch.
+        chars_per_step: characters of a batch, on average.
         log: CSV file with a row an epoch.
         out: where the line goes; None: nowhere.
     """
 
-    def __init__(self, progress: Progress, *, chars_per_step: int, log: Path, out: TextIO | None) -> None:
+    def __init__(self, progress: Progress, *, chars_per_step: float, log: Path, out: TextIO | None) -> None:
         super().__init__()
         self._progress, self._log, self._out = progress, log, out
         self._chars_per_step = chars_per_step

@@ -137,7 +137,7 @@ def test_a_vocabulary_with_an_end_symbol_keeps_it_on_disk_and_frames_texts(tmp_p
     assert loaded.encode_prompt("").tolist() == [1]
     assert loaded.encode("a\uffffb").tolist() == [2, 0, 3]  # no text can contain the end symbol
     assert loaded.decode(loaded.encode_whole("ab")) == "ab"
-    assert loaded.tokens == ["\ufffd", "", "a", "b"]
+    assert loaded.tokens == ("\ufffd", "", "a", "b")
 
 
 def test_a_running_text_may_have_the_code_point_of_the_end_symbol_as_a_character(tmp_path):

@@ -1,0 +1,56 @@
+"""Words as tokens: how a text is cut into pieces, and which pieces are frequent.
+
+A letter goes with the letter or the blank before it. Every other character begins a piece, so that a blank belongs to
+the word after it, and pieces joined together are the text.
+
+Before: `"Well, my dear"`; after: `"Well" "," " my" " dear"`.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from operator import itemgetter
+
+
+def is_letter(character: str) -> bool:
+    """Returns whether a character makes words: a letter or a digit of any script, or a mark such as an accent."""
+    return character.isalnum() or unicodedata.category(character).startswith("M")
+
+
+def pattern(letters: Collection[str], *, blank: bool) -> re.Pattern[str]:
+    """Returns what matches one piece after the other.
+
+    Args:
+        letters: the characters that are letters.
+        blank: whether a blank belongs to the letters after it.
+    """
+    if not letters:
+        return re.compile(".", re.DOTALL)
+    return re.compile(f"{' ?' * blank}[{''.join(map(re.escape, sorted(letters)))}]+|.", re.DOTALL)
+
+
+def cut(texts: Iterable[str], piece: re.Pattern[str]) -> Iterator[list[str]]:
+    """Yields the pieces of a text that comes in parts, none of which is empty, whatever the parts are."""
+    held = ""  # the last piece so far, which the next part may continue
+    for text in texts:
+        *found, held = piece.findall(held + text)
+        yield found
+    yield [held] if held else []
+
+
+def frequent(texts: Iterable[str], *, characters: Collection[str], count: int) -> list[str]:
+    """Returns the most frequent pieces of two or more characters that occur at least twice, most frequent first.
+
+    Args:
+        texts: parts of a text, none of which is empty.
+        characters: those that a piece may have. Another one is no letter.
+        count: how many pieces.
+    """
+    counts: Counter[str] = Counter()
+    piece = pattern(list(filter(is_letter, characters)), blank=" " in characters)
+    for pieces in cut(texts, piece):
+        counts.update(pieces)
+    found = [(piece, number) for piece, number in counts.items() if len(piece) > 1 and number > 1]
+    found.sort(key=lambda pair: (-pair[1], pair[0]))
+    return list(map(itemgetter(0), found[:count]))

@@ -1,0 +1,74 @@
+"""A run whose tokens are words."""
+
+import csv
+import json
+import math
+
+import pytest
+from conftest import verse
+
+import char_lstm_tf
+from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.training.train import prepare_text, train
+from pipelines import UserError
+
+
+def plan(tmp_path, **options):
+    (tmp_path / "verse.txt").write_text(verse(300))
+    folders = {"output_dir": str(tmp_path), "data_dir": str(tmp_path)}
+    sizes = {"units": (12,), "batch_size": 4, "window": 8, "sample_chars": 40, "split": (0.8, 0.1, 0.1), "quiet": True}
+    return plan_run(text=(f"{tmp_path}/verse.txt",), name="w", tokens="words", **folders, **sizes | options)
+
+
+def test_its_losses_are_nats_a_character(tmp_path, capsys):
+    planned = plan(tmp_path, max_words=9, epochs=1, learning_rate=1e-6, schedule="constant")
+    metrics, text = train(planned), prepare_text(planned)
+    with planned.folder.training_log.open() as file:
+        row = next(csv.DictReader(file))
+    # Nothing is learnt, so training and validation have about the loss of equally likely tokens.
+    expected = math.log(len(text.vocabulary)) / text.chars_per_id
+    for name in ("loss", "val_loss"):
+        assert float(row[name]) == pytest.approx(expected, rel=0.15)
+    assert (
+        metrics["validation"]["characters"] == text.spelled[1] - text.vocabulary.lengths[text.split("validation")[0:1]]
+    )
+    assert metrics["characters_seen"] == pytest.approx(text.spelled[0], rel=0.05)
+
+    model = char_lstm_tf.load(planned.folder.path)
+    assert max(map(len, model.vocabulary.tokens)) > 1
+    assert len(model.generate(["The "], chars=37, seed=1)[0]) == 37
+    started = plan_run(
+        name="more", init_from=str(planned.folder.path), output_dir=str(tmp_path), text=planned.config.text
+    )
+    assert (started.config.tokens, started.config.input_encoding) == ("words", "embedding")
+
+
+def test_one_hot_vectors_of_many_words_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("char_lstm_tf.training.train.MOST_ONE_HOT", 30)
+    with pytest.raises(UserError, match=r"--encoding=one_hot: vectors of \d+ numbers .* use --encoding"):
+        train(plan(tmp_path, encoding="one_hot"))
+
+
+def test_a_run_of_characters_cant_be_continued_with_words(trained):
+    with pytest.raises(UserError, match=r"--tokens=words: .*tiny has chars; leave the flag out"):
+        plan_run(name="x", init_from=str(trained), tokens="words")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"architecture": "ngram", "target": "next_char"},
+        {"architecture": "counts", "order": 3},
+        {"batching": "shuffled"},
+        {"encoding": "one_hot", "max_words": 50},
+    ],
+)
+def test_every_kind_of_run_writes_and_scores_words(tmp_path, options):
+    planned = plan(tmp_path, **({} if options.get("architecture") == "counts" else {"epochs": 1}) | options)
+    metrics = train(planned)
+    assert 0 < metrics["test"]["nats_per_char"] < 4
+    assert planned.folder.samples.exists()
+    score = char_lstm_tf.load(planned.folder.path).score(["The old river runs."])[0]
+    assert score.characters == len("The old river runs.") - 3
+    json.loads(planned.folder.vocabulary.read_text())["tokens"]
