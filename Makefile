@@ -28,7 +28,7 @@ lint: .venv/installed-dev  ## Style, types, and which package may import which
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## Remove the virtual environment and caches, not the runs in saved_models/
-	rm -rf .venv .venv-triton .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build *.egg-info
+	rm -rf .venv .venv-triton .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis build *.egg-info
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and \

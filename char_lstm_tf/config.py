@@ -13,6 +13,7 @@ from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.options import Options, format_flag, has_raw_bytes, option, unescaped
 from pipelines.sources import Reader
 
+PARTS = 16
 _TRAINING_STEPS = ("init_from", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
 
 
@@ -181,14 +182,15 @@ class BatchConfig(Options):
         "",
         "stream: each row of a batch continues where the same row of the previous batch ended, and the LSTM state is "
         "carried over (truncated backpropagation through time). shuffled: every window once an epoch, in a new order, "
-        "from a zero state. Default: stream for --target=sequence, shuffled for next_char.",
+        "from a zero state. Default: stream for --target=sequence, shuffled for the others.",
         choices=("", "stream", "shuffled"),
     )
     target: str = option(
         "sequence",
-        "What a window of characters predicts. sequence: the character after each position. next_char: the character "
-        "after the last position.",
-        choices=("sequence", "next_char"),
+        "What is predicted. sequence: the character after each position of a window. next_char: the one after its last "
+        "position. label: the label of a document, which is read as a whole; such a model classifies and writes no "
+        "text.",
+        choices=("sequence", "next_char", "label"),
     )
     encoding: str = option(
         "",
@@ -200,7 +202,7 @@ class BatchConfig(Options):
     window: int = option(
         64,
         "Characters in a window. Gradients reach back this far, and --architecture=ngram and --bidirectional see "
-        "nothing else.",
+        "nothing else. For --target=label: a document longer than 16 windows is cut into parts of at most this length.",
         at_least=1,
     )
     stride: int = option(
@@ -227,9 +229,14 @@ class BatchConfig(Options):
     @property
     def window_stride(self) -> int:
         """Characters from one window to the next; 0 for a stream, which has no stride."""
-        if self.batch_order == "stream":
+        if self.batch_order == "stream" or self.target == "label":
             return 0
-        return self.stride or (self.window if self.target == "sequence" else 3)
+        return self.stride or (3 if self.target == "next_char" else self.window)
+
+    @property
+    def longest_part(self) -> int:
+        """Tokens of the longest part of a document that --target=label reads at once."""
+        return PARTS * self.window
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -276,7 +283,7 @@ class ModelConfig(Options):
     dropout: float = option(
         0.0,
         "Share of each recurrent layer's outputs that is dropped in training. 0.2 to 0.5 helps when a text is read "
-        "many times.",
+        "many times. For --target=label: of what each layer reads, and half as large a share of whole tokens.",
         at_least=0,
         below=1,
     )
@@ -471,6 +478,8 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
         self._check_used()
         if self.bidirectional or self.architecture == "ngram":
             self._check_windows()
+        if self.target == "label":
+            self._check_answers()
         if self.architecture == "counts":
             for name in ("target", *_TRAINING_STEPS):
                 remedy = "--architecture=counts counts every character once; leave the flag out"
@@ -498,6 +507,20 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             ("max_rollbacks", self.on_divergence == "rollback", "--on_divergence=rollback"),
         ):
             self.require(bool(used) or not self.is_given(name), name, f"only has an effect with {needs}; leave it out")
+
+    def _check_answers(self) -> None:
+        """Checks that there are labels to answer, and nothing that only a model of text has."""
+        self.require(
+            bool(self.labels), "target", "answers the label of a document; say where labels come from, with --labels"
+        )
+        self.require(
+            self.architecture == "sequential",
+            "architecture",
+            "--target=label goes with the sequential stack alone; leave the flag out",
+        )
+        self.require(self.batch_order == "shuffled", "batching", "--target=label shuffles documents; leave it out")
+        for name in ("stride", "sample_prompt", "gradient_steps"):
+            self.require(not self.is_given(name), name, "has no effect with --target=label; leave it out")
 
     def _check_windows(self) -> None:
         """Checks that a model that reads whole windows is trained on one target a window, without a state."""

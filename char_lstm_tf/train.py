@@ -38,6 +38,27 @@ def main(plan: Plan) -> None:
 
 def print_results(folder: RunFolder, metrics: dict) -> None:
     """Prints the table of a finished run, and what to do with it."""
+    answers = folder.config.target == "label"
+    (_print_answers if answers else _print_losses)(metrics)
+    exported = folder.versions()
+    length = "--chars=500" if folder.config.documents == "text" else "--num_samples=5"
+    verb, *words = ["classify", "--text=FILE"] if answers else ["sample", length, "--temperature=0.8"]
+    use = [python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={folder.path}", *words]
+    print(
+        f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
+        f"{metrics['seconds']:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"
+        f"{verb} it: {' ' * (len('sample') - len(verb))} {shlex.join(use)}"
+    )
+
+
+def _print_answers(metrics: dict) -> None:
+    print(f"{'held out':<12}{'documents':>11}{'accuracy':>11}{'nats/document':>15}")
+    for split in ("validation", "test"):
+        if row := metrics.get(split):
+            print(f"{split:<12}{row['documents']:>11,}{row['accuracy']:>11.1%}{row['nats_per_document']:>15.4f}")
+
+
+def _print_losses(metrics: dict) -> None:
     print(
         f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"
         f"{'perplexity/word':>17}"
@@ -49,14 +70,6 @@ def print_results(folder: RunFolder, metrics: dict) -> None:
                 f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
                 f" {shown[0]:>16} {shown[1]:>16}"
             )
-    exported = folder.versions()
-    length = "--chars=500" if folder.config.documents == "text" else "--num_samples=5"
-    sample = [python_command(), "-m", "char_lstm_tf.sample", f"--model={folder.path}", length]
-    print(
-        f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
-        f"{metrics['seconds']:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"
-        f"sample it:  {shlex.join([*sample, '--temperature=0.8'])}"
-    )
 
 
 def python_command() -> str:

@@ -8,9 +8,11 @@ import keras
 import numpy as np
 
 from char_lstm_tf.inference import beam
+from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Score, Scorer
+from char_lstm_tf.models import classifier
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
@@ -41,7 +43,12 @@ class LanguageModel:
         self.calibration = calibration or Calibration(tuple(shares))
         self.reader = reader or Reader()
         self._model = model
+        self.answers_labels = classifier.answers_labels(model)
         self._writer, self._scorer = Writer(model, vocabulary), Scorer(model, vocabulary)
+        if self.answers_labels:
+            self._judge: Scorer | LabelScorer = LabelScorer(model, vocabulary, self.calibration.shares)
+        else:
+            self._judge = self._scorer
 
     @classmethod
     def load(cls, path: str | Path) -> "LanguageModel":
@@ -150,6 +157,10 @@ class LanguageModel:
         Raises:
             UserError: the label isn't known, or missing. The message lists those that are known.
         """
+        if self.answers_labels:
+            raise UserError(
+                "the model answers labels (--target=label): it classifies texts, and can't write or score them"
+            )
         if not label and self.vocabulary.labels:
             raise UserError(
                 f"--label: the model knows labels, so give one of them: {', '.join(self.vocabulary.labels)}"
@@ -236,7 +247,7 @@ class LanguageModel:
         if not self.vocabulary.labels:
             raise UserError("the model knows no labels; train it with --labels=folder, file or field")
         ids = [self.vocabulary.encode_whole(text)[: None if whole else -1] for text in texts]
-        losses = self._scorer.nats_under_each(ids)
+        losses = self._judge.nats_under_each(ids)
         return (
             np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(ids), -1),
             np.array([int(self.vocabulary.lengths[text[1:]].sum()) for text in ids]),

@@ -75,6 +75,10 @@ class Score:
             self.documents + other.documents,
         )
 
+    def logs(self) -> dict[str, float]:
+        """Returns what the logs of an epoch have of it."""
+        return {"loss": self.nats_per_char}
+
     def report(self) -> dict[str, float | None]:
         """Returns the measures under the names that `evaluate --json` prints; None for one that is infinite."""
         nats_per_word = self.nats / self.words if self.words else math.inf

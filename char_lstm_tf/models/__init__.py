@@ -3,7 +3,7 @@
 Importing this registers the layers that Keras lacks, so that `keras.models.load_model` reads every run's model.keras.
 """
 
-from char_lstm_tf.models import cells, outputs
-from char_lstm_tf.models.counts import counted
+from char_lstm_tf.models import cells, classifier, outputs
+from char_lstm_tf.models.ngrams import counted
 
-__all__ = ["cells", "counted", "outputs"]
+__all__ = ["cells", "classifier", "counted", "outputs"]

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import networks
-from char_lstm_tf.models.counts import counted
+from char_lstm_tf.models import classifier, networks
+from char_lstm_tf.models.ngrams import counted
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
@@ -26,6 +26,9 @@ def build(
         packed: whether it is to be trained on packed documents, if it knows documents. Models that read windows need no
             reset: their batches have nothing of earlier documents.
     """
+    if config.target == "label":
+        sizes = {"vocabulary_size": len(vocabulary), "labels": len(vocabulary.labels), "end": vocabulary.end}
+        return classifier.build_classifier(config, encoding=config.input_encoding, trains=trains, **sizes)
     recurrent = config.architecture != "ngram" and not config.bidirectional
     of_documents = {"end": vocabulary.end} if packed and recurrent and vocabulary.end is not None else {}
     return networks.BUILD[config.architecture](
@@ -74,7 +77,8 @@ def _require_enough(folder: RunFolder, config: Config, vocabulary: Vocabulary) -
     units = config.units
     recurrent = config.architecture != "ngram"
     weights = sum(a * b for a, b in zip(units, units if recurrent else units[1:], strict=False))
-    weights += len(vocabulary) * units[-1] * (1 + len(vocabulary.labels))
+    answers = len(vocabulary.labels) if config.target == "label" else len(vocabulary) * (1 + len(vocabulary.labels))
+    weights += answers * units[-1]
     if config.input_encoding == "embedding":
         weights += len(vocabulary) * config.embedding_size
     if not recurrent and config.ngram_inputs == "concat":

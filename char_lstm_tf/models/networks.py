@@ -12,7 +12,7 @@ import keras
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import documents, encodings, outputs, recurrent
 from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
-from char_lstm_tf.models.ngram import build_ngram
+from char_lstm_tf.models.ngrams.neural import build_ngram
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 CELLS = {"peephole": PeepholeLSTMCell, "coupled": CoupledLSTMCell}  # those without a layer of their own

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.models import outputs
-from char_lstm_tf.models.counts.counted import CountedNGrams
+from char_lstm_tf.models.ngrams.counted import CountedNGrams
 
 
 def reads_windows(model: keras.Model) -> bool:

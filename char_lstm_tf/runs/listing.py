@@ -74,10 +74,15 @@ def unknown_warning(unknown: int, characters: int, *, where: str) -> str:
 
 
 def _nats(metrics: dict, split: str) -> str:
-    """Returns a loss, and the share of unknown characters if it is more than 1 in 1,000: "2.9600 (82% unknown)"."""
+    """Returns a loss, and the share of unknown characters if it is more than 1 in 1,000: "2.9600 (82% unknown)".
+
+    Of a run that answers labels: "81.2% right".
+    """
     if split not in metrics:
         return "-"
     measured = metrics[split]
+    if "nats_per_char" not in measured:
+        return f"{measured['accuracy']:.1%} right"
     share = measured.get("unknown_characters", 0) / max(measured.get("characters", 1), 1)
     return f"{measured['nats_per_char']:.4f}" + (f" ({share:.1%} unknown)" if share > 1 / 1000 else "")
 

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.inference.classifying import Calibration
-from char_lstm_tf.models import stepping
+from char_lstm_tf.models import classifier, stepping
 from char_lstm_tf.serving import warmup
 from char_lstm_tf.serving.signatures import Signatures, code_points
 from pipelines.vocabulary import Vocabulary
@@ -46,7 +46,10 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path, calibration: 
         if vocabulary.labels:
             module.labels = tf.saved_model.Asset(str(_lines_file(vocabulary.labels, Path(folder, "labels.txt"))))
         tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids, words, calibration).all())
-        warmup.write(path, stepping.state_sizes(model), vocabulary.labels)
+        if classifier.answers_labels(model):
+            warmup.write(path, dict.fromkeys(("serving_default", "classify"), warmup.REQUESTS["score"]))
+        else:
+            warmup.write(path, warmup.requests(stepping.state_sizes(model), vocabulary.labels))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from char_lstm_tf.inference import sampling, scoring
 from char_lstm_tf.inference.classifying import Calibration
-from char_lstm_tf.models import stepping
+from char_lstm_tf.models import classifier, stepping
 from pipelines.vocabulary import Vocabulary
 
 Signature = tf.types.experimental.PolymorphicFunction
@@ -155,7 +155,9 @@ class Signatures:
         return checks
 
     def all(self) -> dict[str, Signature]:
-        """Returns every signature by its name."""
+        """Returns every signature by its name. A model that answers labels has `classify` alone."""
+        if classifier.answers_labels(self._model):
+            return {"serving_default": self.classify(), "classify": self.classify()}
         return {
             "serving_default": self.serving_default(),
             "generate": self.generate(),
@@ -348,13 +350,23 @@ class Signatures:
         # In float64: the sum of 100,000 losses in float32 would lose the fourth digit.
         return tf.reduce_sum(tf.cast(tf.where(scored, losses, 0.0), tf.float64), axis=1), characters
 
+    def _nats_under_each(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what whole documents cost under each label, float64 `[B, L]`, and their characters, int32 `[B]`."""
+        if not classifier.answers_labels(self._model):
+            return self._losses(text, [], under_each=len(self._labels))
+        ids, lengths = self._encode(text)
+        ids = tf.where(tf.range(tf.shape(ids)[1]) < lengths[:, None], ids, self._end)[:, 1:]  # without the first end
+        logits = tf.cast(classifier.answer(self._model, ids), tf.float64)
+        characters = tf.reduce_sum(tf.where(ids == self._end, 0, tf.gather(self._lengths, ids)), axis=1)
+        return classifier.nats_under_each(logits, self._calibration.shares), characters
+
     def classify(self) -> Signature:
         """Returns `text string[B]` → `label string[B], probabilities float32[B,L]`."""
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
         def classify(text: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the likeliest label of each whole document, and the probability of each label, in their order."""
-            nats, characters = self._losses(text, [], under_each=len(self._labels))
+            nats, characters = self._nats_under_each(text)
             calibration = self._calibration
             length = tf.cast(tf.maximum(characters, 1), tf.float64)
             evidence = -nats / (calibration.scale * length**calibration.power)[:, None]

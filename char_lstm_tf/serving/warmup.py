@@ -24,23 +24,32 @@ REQUESTS = {
 }
 
 
-def write(path: Path, state_sizes: list[int], labels: Sequence[str] = ()) -> None:
-    """Writes a request for each signature into a SavedModel.
+def requests(state_sizes: list[int], labels: Sequence[str] = ()) -> dict[str, dict]:
+    """Returns the inputs of a request for each signature of a language model, by its name.
+
+    Args:
+        state_sizes: widths of the states of `step`.
+        labels: that the model knows.
+    """
+    states = {f"state_{number}": np.zeros([2, size], "f") for number, size in enumerate(state_sizes)}
+    found = REQUESTS | {"step": {"ids": np.int32([1, 1]), **states}}
+    if labels:
+        for name in ("generate", "next_char", "score"):
+            found[name] = found[name] | {"label": [labels[0], labels[-1]]}
+        found["step"] |= {"label": np.int32([0, len(labels) - 1])}
+        found["classify"] = REQUESTS["score"]
+    return found
+
+
+def write(path: Path, requests: dict[str, dict]) -> None:
+    """Writes requests into a SavedModel.
 
     The file is a TFRecord of PredictionLog messages, as in the server's guide "SavedModel Warmup".
 
     Args:
         path: the SavedModel.
-        state_sizes: widths of the states of `step`.
-        labels: that the model knows.
+        requests: the inputs of each, by the name of the signature.
     """
-    states = {f"state_{number}": np.zeros([2, size], "f") for number, size in enumerate(state_sizes)}
-    requests = REQUESTS | {"step": {"ids": np.int32([1, 1]), **states}}
-    if labels:
-        for name in ("generate", "next_char", "score"):
-            requests[name] = requests[name] | {"label": [labels[0], labels[-1]]}
-        requests["step"] |= {"label": np.int32([0, len(labels) - 1])}
-        requests["classify"] = REQUESTS["score"]
     file = path / FILE
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as records:

@@ -8,7 +8,7 @@ import numpy as np
 
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
-from char_lstm_tf.models.counts import counted, kneser_ney
+from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.epochs import write_samples
 from pipelines.corpus import Corpus, IdRange

@@ -5,14 +5,17 @@ from functools import partial
 import keras
 import numpy as np
 
-from char_lstm_tf.models import build
+from char_lstm_tf.models import build, classifier
 from char_lstm_tf.runs.origin import Origin
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
 
 def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> None:
-    """Sets the weights of a new model to those of another run; those of new characters and labels stay as they are.
+    """Sets the weights of a new model to those of another run; those of new tokens and labels stay as they are.
+
+    A model that answers labels takes over what is below the last layer of a language model. (Dai and Le,
+    "Semi-supervised Sequence Learning", 2015.)
 
     Args:
         origin: the other run.
@@ -20,13 +23,16 @@ def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> 
         vocabulary: the other run's, extended.
 
     Raises:
-        UserError: shapes differ by more than the characters and labels.
+        UserError: shapes differ by more than the tokens and labels, or only the other run answers labels.
     """
     trained, known = build.load(origin.folder)
-    own = [weight for weight in model.weights if known.labels or not weight.name.startswith("label_")]
-    if len(trained.weights) != len(own):
-        raise UserError(f"--init_from={origin.folder.path}: its layers aren't those of this run any more")
-    for weight, old in zip(own, trained.get_weights(), strict=True):
+    own, given = model.weights, trained.weights
+    if classifier.answers_labels(model) and not classifier.answers_labels(trained):
+        own, given = ([weight for layer in each.layers[:-1] for weight in layer.weights] for each in (model, trained))
+    own = [weight for weight in own if known.labels or not weight.name.startswith("label_")]
+    if len(given) != len(own) or classifier.answers_labels(trained) > classifier.answers_labels(model):
+        raise UserError(f"--init_from={origin.folder.path}: its layers aren't those of this run")
+    for weight, old in zip(own, [weight.numpy() for weight in given], strict=True):
         value, grown = weight.numpy(), partial(extend_weights, known=len(known), vocabulary_size=len(vocabulary))
         try:
             if weight.name.startswith("label_"):

@@ -6,7 +6,9 @@ import keras
 import numpy as np
 
 from char_lstm_tf.inference import classifying
+from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
+from char_lstm_tf.models import classifier
 from pipelines.corpus import SPLITS, Corpus
 
 LENGTHS = (250, 1000, 4000)  # characters of the passages of long documents
@@ -27,7 +29,9 @@ def measure_labels(model: keras.Model, text: Corpus, metrics: dict) -> classifyi
     """
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
     shares = (counts / counts.sum()).tolist()
-    scorer, calibration = Scorer(model, text.vocabulary), classifying.Calibration(tuple(shares))
+    calibration = classifying.Calibration(tuple(shares))
+    answers = classifier.answers_labels(model)
+    scorer = LabelScorer(model, text.vocabulary, shares) if answers else Scorer(model, text.vocabulary)
     for part in SPLITS[1:]:
         if part not in metrics:
             continue

@@ -32,7 +32,8 @@ def draw_curves(log: Path, picture: Path) -> None:
         for column, label in columns.items():
             if rows and rows[0].get(column, "NA") != "NA":  # what Keras writes of a run without validation
                 axes.plot(epochs, [float(row[column]) for row in rows], marker=".", label=label)
-        axes.set_ylabel(title)
+        answers = bool(rows) and "val_accuracy" in rows[0]
+        axes.set_ylabel(title.replace("character", "document") if answers else title)
         axes.legend()
         axes.grid(alpha=0.3)
     axes.set_xlabel("epoch")

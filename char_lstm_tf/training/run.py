@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
+from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import recurrent, stepping
@@ -24,7 +25,7 @@ from char_lstm_tf.training.checkpoints import Checkpoints
 from char_lstm_tf.training.compiling import compile_model
 from char_lstm_tf.training.fitting import fit
 from char_lstm_tf.training.gradients import LogGradients
-from pipelines.batches import Batching, training_batch, training_batches
+from pipelines.batches import Batching, WholeDocuments, training_batch, training_batches
 from pipelines.corpus import Corpus
 from pipelines.files import written_aside
 from pipelines.shuffling import ShuffledDocuments
@@ -80,6 +81,26 @@ class TrainingText:
         return round(self._batching.characters(self._ids, steps) * self.chars_per_id)
 
 
+class LabelledText:
+    """A text as a run of `--target=label` reads it, with the attributes and methods of `TrainingText`."""
+
+    def __init__(self, config: Config, text: Corpus) -> None:
+        self._documents = WholeDocuments(
+            text.document_split("train"),
+            end=text.vocabulary.end,
+            batch_size=config.batch_size,
+            longest=config.longest_part,
+            seed=config.seed,
+        )
+        self.batches, self.steps_per_epoch = self._documents.batches, self._documents.steps_per_epoch
+        self.held_out, self.chars_per_id = text.held_out(), 1.0  # its loss is nats a document
+        self._chars_per_token = text.chars_per_id
+
+    def characters(self, steps: int) -> int:
+        """Returns about how many characters `steps` batches have."""
+        return round(self._documents.tokens(steps) * self._chars_per_token)
+
+
 class Run:
     """A network in training. Making one writes nothing.
 
@@ -103,14 +124,18 @@ class Run:
         keras.utils.set_random_seed(config.seed)
         self._config, self._folder = config, plan.folder
         self._log = None if config.quiet else sys.stderr
-        self.text = TrainingText(config, text, shuffled=plan.folder.shuffled)
+        self._answers = config.target == "label"
+        self.text = (
+            LabelledText(config, text) if self._answers else TrainingText(config, text, shuffled=plan.folder.shuffled)
+        )
         steps = min(self.text.steps_per_epoch * config.epochs, config.max_steps or math.inf)
         self.progress = Progress(text.folder.name, steps, self.text.steps_per_epoch)
         self.model = self._build(plan, text)
         self.best = build(config, text.vocabulary)
-        self._scorer = Scorer(self.model, text.vocabulary)
+        self._scorer = (LabelScorer if self._answers else Scorer)(self.model, text.vocabulary)
         self._writer = Writer(self.model, text.vocabulary)
-        self._state = compile_model(self.model, config, steps=steps, sparse=bool(text.vocabulary.words))
+        sparse = self._answers or bool(text.vocabulary.words)
+        self._state = compile_model(self.model, config, steps=steps, sparse=sparse)
         self.checkpoints = Checkpoints(
             plan.folder,
             {
@@ -132,7 +157,7 @@ class Run:
             config,
             text.vocabulary,
             stream=config.batch_order == "stream",
-            trains=recurrent.worth_compiling(self.progress.steps, config.window),
+            trains=not self._answers and recurrent.worth_compiling(self.progress.steps, config.window),
             packed=True,
         )
         if plan.origin and not (config.resume and plan.folder.newest_progress()):
@@ -155,8 +180,8 @@ class Run:
         self._spent_before = progress.seconds
         self.checkpoints.save()  # a run that diverges before the next one needs it too
         unit = "characters" if self._config.tokens == "chars" else "tokens"
-        sizes = f"{self._config.batch_size} windows of {self._config.window} {unit}"
-        self._say(f"{progress.steps:,} steps of {sizes}")
+        sizes = "documents" if self._answers else f"windows of {self._config.window} {unit}"
+        self._say(f"{progress.steps:,} steps of {self._config.batch_size} {sizes}")
         self.best.summary(line_length=80, print_fn=self._say)
         while not progress.finished:
             signals = stopping.Signals()
@@ -218,7 +243,7 @@ class Run:
     def _callbacks(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what happens around the steps, in its order."""
         config, folder, progress = self._config, self._folder, self.progress
-        chars_per_step = config.batch_size * config.window * self.text.chars_per_id
+        chars_per_step = self.text.characters(progress.steps_per_epoch) / progress.steps_per_epoch
         return [
             epochs.CheckLoss(progress),
             epochs.ResetStates(progress),
@@ -226,7 +251,13 @@ class Run:
             stopping.Interruptible(epochs.Measure(self._scorer, self.text.held_out.get("validation")), signals.at_once),
             epochs.KeepBest(progress, self._keep_weights),
             keras.callbacks.CSVLogger(folder.training_log, append=True),
-            Clock(progress, chars_per_step=chars_per_step, log=folder.speed_log, out=self._log),
+            Clock(
+                progress,
+                chars_per_step=chars_per_step,
+                log=folder.speed_log,
+                out=self._log,
+                bits=not self._answers,
+            ),
             keras.callbacks.TensorBoard(folder.logs, write_graph=False),
             epochs.DrawCurves(folder.training_log, folder.curves),
             *self._reports(signals),
@@ -253,7 +284,7 @@ class Run:
     def _reports(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what writes samples and gradients, as far as it was asked for."""
         config, folder, chosen = self._config, self._folder, []
-        if config.sample_chars:
+        if config.sample_chars and not self._answers:
             samples = epochs.SampleText(self._writer, config, path=folder.samples)
             chosen.append(stopping.Interruptible(samples, signals.at_once))
         if config.gradient_steps:

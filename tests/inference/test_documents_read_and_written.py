@@ -11,7 +11,7 @@ from char_lstm_tf.inference import originality, sampling, scoring
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models import stepping
 from char_lstm_tf.models.build import build
-from char_lstm_tf.models.counts import counted, kneser_ney
+from char_lstm_tf.models.ngrams import counted, kneser_ney
 from pipelines import corpus
 from pipelines.vocabulary import Vocabulary
 

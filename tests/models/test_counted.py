@@ -9,7 +9,7 @@ from conftest import verse
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import stepping
-from char_lstm_tf.models.counts import counted, kneser_ney
+from char_lstm_tf.models.ngrams import counted, kneser_ney
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 

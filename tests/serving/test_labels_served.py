@@ -8,7 +8,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.inference.classifying import Calibration
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import build
-from char_lstm_tf.models.counts import counted, kneser_ney
+from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.serving import export
 from pipelines.vocabulary import Vocabulary
 

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from char_lstm_tf.config import Config
+from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer, perplexity
 from char_lstm_tf.runs.progress import Progress
@@ -84,9 +85,11 @@ class Measure(keras.callbacks.Callback):
     is read in full, with a carried state of its own; the state of training isn't touched. `bits_per_char`,
     `perplexity_per_char` and the same with `val_` are computed from the mean losses, not averaged over batches.
     `learning_rate` is that of the next batch.
+
+    Of a model that answers labels, losses are nats a document, and `val_accuracy` is the share of right answers.
     """
 
-    def __init__(self, scorer: Scorer, ids: np.ndarray | IdRange | DocumentRange | None) -> None:
+    def __init__(self, scorer: Scorer | LabelScorer, ids: np.ndarray | IdRange | DocumentRange | None) -> None:
         super().__init__()
         self._scorer, self._ids = scorer, ids
 
@@ -94,9 +97,10 @@ class Measure(keras.callbacks.Callback):
         """Scores the validation split."""
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         if self._ids is not None:
-            logs["val_loss"] = self._scorer.score(self._ids).report()["nats_per_char"]
+            score = self._scorer.score(self._ids)
+            logs |= {f"val_{name}": value for name, value in score.logs().items()}
         for prefix in ("", "val_"):
-            if f"{prefix}loss" in logs:
+            if f"{prefix}loss" in logs and isinstance(self._scorer, Scorer):
                 nats = logs[f"{prefix}loss"]
                 logs[f"{prefix}bits_per_char"] = nats / math.log(2)
                 logs[f"{prefix}perplexity_per_char"] = perplexity(nats) or math.inf

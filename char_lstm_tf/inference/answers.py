@@ -1,0 +1,99 @@
+"""What a network that answers labels says of texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from char_lstm_tf.models import classifier
+from pipelines.batches.whole_documents import side_by_side
+from pipelines.corpus import DocumentRange
+from pipelines.vocabulary import Vocabulary
+
+READ_AT_ONCE = 1 << 20  # tokens of a split's documents in memory
+PLACES = 1 << 14  # tokens in a batch, those that fill up rows included
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """How good answers are.
+
+    Attributes:
+        documents: how many.
+        nats: the sum of -ln of the probabilities of the true labels.
+        right: how many times the true label was the likeliest.
+    """
+
+    documents: int
+    nats: float
+    right: int
+
+    def logs(self) -> dict[str, float]:
+        """Returns what the logs of an epoch have of it."""
+        return {"loss": self.nats / self.documents, "accuracy": self.right / self.documents}
+
+    def report(self) -> dict[str, float]:
+        """Returns the measures under the names that metrics.json has."""
+        return {
+            "documents": self.documents,
+            "nats_per_document": self.nats / self.documents,
+            "accuracy": self.right / self.documents,
+        }
+
+
+class LabelScorer:
+    """Asks a model of `classifier.build_classifier` for the labels of texts.
+
+    A text is read as a whole, however long. The weights are those that the model has at the time of the call.
+
+    Args:
+        model: the model.
+        vocabulary: its vocabulary.
+        shares: of each label in training; all the same by default.
+    """
+
+    def __init__(self, model: keras.Model, vocabulary: Vocabulary, shares: Sequence[float] = ()) -> None:
+        self._end = vocabulary.end
+        count = len(vocabulary.labels)
+        shares = np.array(shares or [1 / count] * count)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
+        def nats(ids: tf.Tensor) -> tf.Tensor:
+            return classifier.nats_under_each(classifier.answer(model, ids), shares)
+
+        self._nats, self._log_shares = nats, np.log(shares)
+
+    def nats_under_each(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
+        """Returns `classifier.nats_under_each` of each text, float32 `[1, L]`: there is one answer to a text.
+
+        Args:
+            texts: ids, with or without the end symbols around them.
+            quiet: show no progress.
+        """
+        inside = [ids[ids != self._end] for ids in texts]
+        order = sorted(range(len(texts)), key=lambda number: len(inside[number]))
+        found: list[np.ndarray] = [np.empty((1, len(self._log_shares)), np.float32)] * len(texts)
+        with tqdm(
+            total=len(texts), desc="reading", unit=" texts", delay=2, disable=True if quiet else None
+        ) as progress:
+            while order:
+                rows = max(PLACES // max(len(inside[order[-1]]), 1), 1)
+                batch, order = order[-rows:], order[:-rows]
+                nats = self._nats(side_by_side([inside[number] for number in batch], self._end)).numpy()
+                for number, row in zip(batch, nats, strict=True):
+                    found[number] = row[None]
+                progress.update(len(batch))
+        return found
+
+    def score(self, documents: DocumentRange) -> LabelScore:
+        """Returns how good the answers to documents with labels are."""
+        nats, right, count = 0.0, 0, 0
+        for part in documents.packed(size=READ_AT_ONCE):
+            losses = np.concatenate(self.nats_under_each(part.each(), quiet=True)) - self._log_shares
+            nats += float(losses[np.arange(len(losses)), part.labels].sum(dtype=np.float64))
+            right += int(np.count_nonzero(losses.argmin(axis=1) == part.labels))
+            count += len(losses)
+        return LabelScore(count, nats, right)

@@ -1,0 +1,97 @@
+"""Whole documents and their labels, in batches of about the same length.
+
+A batch depends only on its number, as batches of windows do: a dataset can start at any step.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines import UserError
+from pipelines.corpus import DocumentRange
+
+POOL = 50  # batches whose documents are sorted by length together
+STEP = 8  # the length of a batch is a multiple of this
+
+
+class WholeDocuments:
+    """The documents of a part of a text with their labels, B at a time, in a new order each epoch.
+
+    Documents of about the same length are in a batch, so that short ones don't pay for long ones. A document of more
+    than `longest` tokens is cut into pieces of nearly equal length, each with the document's label.
+
+    Args:
+        documents: with labels.
+        end: id of the end symbol, which fills up rows.
+        batch_size: B.
+        longest: the most tokens of a row.
+        seed: of the orders.
+
+    Raises:
+        UserError: there are no documents.
+    """
+
+    def __init__(self, documents: DocumentRange, *, end: int, batch_size: int, longest: int, seed: int) -> None:
+        self._ids, self._end, self._batch_size, self._seed = documents.ids, end, batch_size, seed
+        places = documents.ends[:]
+        lengths = np.diff(places) - 1
+        pieces = np.maximum(-(-lengths // longest), 1)
+        document = np.repeat(np.arange(len(lengths)), pieces)
+        number = np.arange(len(document)) - np.repeat(np.cumsum(pieces) - pieces, pieces)  # of a piece in its document
+        edges = (lengths[document] * (number + shift) // pieces[document] for shift in (0, 1))
+        starts, ends = (places[document] + 1 + edge for edge in edges)
+        self._starts, self._lengths = starts, ends - starts
+        if not len(starts):
+            raise UserError("the training part has no documents; give more, or --split=1,0,0")
+        self._order = lru_cache(maxsize=2)(self._order_of)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has; the last one of the order may be smaller."""
+        return -(-len(self._starts) // self._batch_size)
+
+    def tokens(self, steps: int) -> int:
+        """Returns about how many tokens `steps` batches have."""
+        return round(steps / self.steps_per_epoch * int(self._lengths.sum()))
+
+    def _order_of(self, epoch: int) -> list[np.ndarray]:
+        """Returns the numbers of the pieces in each batch of an epoch."""
+        chance = np.random.default_rng([self._seed, epoch])
+        order = chance.permutation(len(self._starts))
+        pool = POOL * self._batch_size
+        parts = [order[start : start + pool] for start in range(0, len(order), pool)]
+        order = np.concatenate([part[np.argsort(self._lengths[part], kind="stable")] for part in parts])
+        batches = [order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size)]
+        return [batches[place] for place in chance.permutation(len(batches))]
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns ids, int32 `[B, T]`, filled up with end symbols, and labels, int32 `[B]`."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        chosen = self._order(epoch)[place]
+        texts, labels = [], []
+        ids, of_ids = self._ids, self._ids.labels
+        for start, length in zip(self._starts[chosen].tolist(), self._lengths[chosen].tolist(), strict=True):
+            texts.append(ids[start : start + length])
+            labels.append(int(of_ids[start : start + 1][0]) if of_ids else 0)
+        return side_by_side(texts, self._end), np.array(labels, np.int32)
+
+    def batches(self, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
+        """Returns batches number `first_step` to `steps` of all epochs, as `batch` gives them."""
+
+        def all_batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for step in range(first_step, steps):
+                yield self.batch(step)
+
+        signature = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32))
+        return tf.data.Dataset.from_generator(all_batches, output_signature=signature).prefetch(2)
+
+
+def side_by_side(texts: list[np.ndarray], end: int) -> np.ndarray:
+    """Returns texts as rows of ids, int32 `[B, T]`, filled up with end symbols; T is a multiple of `STEP`."""
+    longest = max(map(len, texts))
+    rows = np.full((len(texts), max(-(-longest // STEP), 1) * STEP), end, np.int32)
+    for row, text in zip(rows, texts, strict=True):
+        row[: len(text)] = text
+    return rows

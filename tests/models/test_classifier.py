@@ -1,0 +1,135 @@
+"""The network that answers labels, its training batches, its export, and its use from Python."""
+
+import csv
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import verse
+
+import char_lstm_tf
+from char_lstm_tf.config import Config
+from char_lstm_tf.inference.answers import LabelScorer
+from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.models import classifier
+from char_lstm_tf.models.build import build, load
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.serving import export
+from char_lstm_tf.training.train import train
+from pipelines import UserError
+from pipelines.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary.fit("").with_end().extended("abcdef ").extended([" fed", "bad"]).with_labels(["x", "ÿ z", "w"])
+TEXTS = ["", "a", "bad face fed", "feed " * 40, "a\uffffb", "c"]
+LABELLED = {"name": "x", "target": "label", "documents": "lines", "labels": "file", "text": ("f",)}
+
+
+def made(**options):
+    model = build(Config(**LABELLED, units=(7, 5), tokens="words", **options), VOCABULARY)
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(len(weight.shape)).normal(size=weight.shape))
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"cell": "gru"}, {"encoding": "one_hot"}, {"dropout": 0.4}])
+def test_a_text_gets_the_same_answer_alone_and_beside_others(options):
+    model = made(**options)
+    ids = [VOCABULARY.encode_whole(text) for text in TEXTS]
+    together = LabelScorer(model, VOCABULARY).nats_under_each(ids)
+    for text, row in zip(ids, together, strict=True):
+        np.testing.assert_allclose(LabelScorer(model, VOCABULARY).nats_under_each([text])[0], row, atol=1e-5)
+    inside = [text[1:-1] for text in ids if len(text) == len(ids[2])]
+    rows = np.stack([np.pad(text, (0, 5), constant_values=VOCABULARY.end) for text in inside])
+    np.testing.assert_allclose(model(rows), classifier.answer(model, tf.constant(rows, tf.int32)), atol=1e-5)
+
+
+def test_probabilities_are_those_of_the_network_where_nothing_is_calibrated():
+    shares = (0.2, 0.3, 0.5)
+    model = LanguageModel(made(), VOCABULARY, calibration=Calibration(shares))
+    logits = classifier.answer(made(), tf.constant([VOCABULARY.encode("bad fed")], tf.int32))
+    found, equal = (model.classify(["bad fed"], priors=priors)[0] for priors in ("training", "equal"))
+    expected = tf.nn.softmax(logits)[0].numpy()
+    np.testing.assert_allclose([found[label] for label in VOCABULARY.labels], expected, atol=1e-6)
+    without_shares = expected / shares / (expected / shares).sum()
+    np.testing.assert_allclose([equal[label] for label in VOCABULARY.labels], without_shares, atol=1e-6)
+
+
+def test_the_export_classifies_as_python_does(tmp_path):
+    calibration = Calibration((0.2, 0.3, 0.5), scale=1.7, passages=9)
+    model = LanguageModel(made(), VOCABULARY, calibration=calibration)
+    export.export(model._model, VOCABULARY, tmp_path / "1", calibration)
+    loaded = tf.saved_model.load(str(tmp_path / "1"))
+    assert set(loaded.signatures) == {"classify", "serving_default"}
+    found = loaded.signatures["classify"](text=tf.constant(TEXTS))
+    for label, row, expected in zip(found["label"], found["probabilities"], model.classify(TEXTS), strict=True):
+        assert label.numpy().decode() == next(iter(expected))
+        np.testing.assert_allclose(row, [expected[name] for name in VOCABULARY.labels], atol=1e-5)
+
+
+def test_it_writes_no_text():
+    model = LanguageModel(made(), VOCABULARY)
+    for use in (lambda: model.generate(["a"], chars=3), lambda: model.score(["a"]), lambda: model.next_char(["a"])):
+        with pytest.raises(UserError, match="answers labels"):
+            use()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that has learnt to tell lines with "river" from lines with "boat"."""
+    folder = tmp_path_factory.mktemp("run")
+    lines = [line for line in verse(900, seed=4).splitlines() if ("river" in line) != ("boat" in line)]
+    rows = "".join(f"{'river' if 'river' in line else 'boat'}\t{line.replace('boat', 'b')}\n" for line in lines)
+    (folder / "lines.tsv").write_text(rows)
+    options = {"documents": "rows", "text_field": "2", "labels": "field", "label_field": "1", "split": (0.7, 0.2, 0.1)}
+    sizes = {"units": (12,), "embedding_size": 12, "batch_size": 8, "epochs": 4, "learning_rate": 0.02, "dropout": 0.1}
+    folders = {"output_dir": str(folder), "data_dir": str(folder), "text": (f"{folder}/lines.tsv",), "quiet": True}
+    plan = plan_run(name="run", target="label", tokens="words", **options, **sizes, **folders)
+    return plan, train(plan)
+
+
+def test_a_run_learns_is_measured_and_is_used_like_any_other(run):
+    plan, metrics = run
+    assert metrics["test"]["accuracy"] > 0.95
+    assert metrics["test"]["labels"]["labels"] == ["boat", "river"]
+    assert metrics["calibration"]["passages"] == metrics["validation"]["documents"]
+    with plan.folder.training_log.open() as file:
+        last = list(csv.DictReader(file))[-1]
+    assert float(last["val_loss"]) < 0.2
+    assert float(last["val_accuracy"]) > 0.95
+    assert "bits_per_char" not in last
+    found = char_lstm_tf.load(plan.folder.path).classify(["The river runs below a quiet hill."])[0]
+    assert next(iter(found)) == "river"
+
+
+def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_path):
+    plan, _ = run
+    same = ("documents", "text_field", "labels", "label_field", "split", "units", "embedding_size", "text", "data_dir")
+    options = {name: getattr(plan.config, name) for name in same}
+    options |= {"tokens": "words", "output_dir": str(tmp_path), "quiet": True, "sample_chars": 0}
+    options |= {"batch_size": 4, "window": 8}
+    train(plan_run(name="text", max_steps=3, **options))
+    given, _ = load(RunFolder.find(tmp_path / "text"))
+    started = plan_run(
+        name="answers", init_from=f"{tmp_path}/text", target="label", learning_rate=1e-9, max_steps=1, **options
+    )
+    train(started)
+    model, _ = load(started.folder)
+    for name in ("embedding", "lstm_1"):
+        for weight, own in zip(given.get_layer(name).weights, model.get_layer(name).weights, strict=True):
+            np.testing.assert_allclose(own.numpy(), weight.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"labels": ""}, "--target=label: answers the label of a document; say where"),
+        ({"architecture": "functional"}, "--architecture=functional: --target=label goes with the sequential stack"),
+        ({"batching": "stream"}, "--batching=stream: --target=label shuffles documents"),
+        ({"gradient_steps": 5}, "--gradient_steps=5: has no effect with --target=label"),
+    ],
+)
+def test_flags_that_a_model_of_answers_lacks_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        Config(**LABELLED | options)
