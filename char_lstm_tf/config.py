@@ -14,7 +14,7 @@ from pipelines.options import Options, format_flag, has_raw_bytes, option, unesc
 from pipelines.sources import Reader
 
 PARTS = 16
-_TRAINING_STEPS = ("init_from", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
+_TRAINING_STEPS = ("init_from", "vectors", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -309,6 +309,12 @@ class TrainingConfig(Options):
         "Start from the best weights of another run: its folder, such as saved_models/quickstart. Its sizes are taken "
         "over, and so are --target and --window unless given. Characters it doesn't know get ids after its own.",
     )
+    vectors: str = option(
+        "",
+        "Start the embedding from vectors of words: a file in the text format of word2vec or GloVe, gzip or not, with "
+        "--embedding_size numbers a word. A token that isn't in it starts from random numbers of the same spread.",
+    )
+    freeze_vectors: bool = option(False, "Keep the embedding as --vectors gives it, and train the rest.")
     freeze: int = option(
         0,
         "The first layers of --init_from that keep their weights; an embedding is not counted and is kept with them. "
@@ -495,6 +501,8 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
         for name, used, needs in (
             ("tfds_text_key", self.tfds, "--tfds"),
             ("max_books", self.books, "--books"),
+            ("vectors", self.input_encoding == "embedding", "--encoding=embedding"),
+            ("freeze_vectors", self.vectors, "--vectors"),
             ("max_words", self.tokens == "words", "--tokens=words"),
             ("embedding_size", self.input_encoding == "embedding", "--encoding=embedding"),
             ("order", self.architecture == "counts", "--architecture=counts"),

@@ -48,3 +48,16 @@ def silence_unknown(layer: keras.Layer, vocabulary_size: int) -> None:
         if weight.name in ("kernel", "embeddings"):
             known = np.arange(weight.shape[0]) % vocabulary_size > 0
             weight.assign(weight * known[:, None])
+
+
+def token_vectors(model: keras.Model, vocabulary_size: int) -> np.ndarray | None:
+    """Returns the vector of each token, float32 `[V, D]`; None if a model has none.
+
+    They are the embedding, or the rows of the first kernel where a recurrent layer reads one-hot vectors.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Embedding):
+            return layer.embeddings.numpy()
+        if isinstance(layer, keras.layers.RNN) and layer.cell.kernel.shape[0] == vocabulary_size:
+            return layer.cell.kernel.numpy()
+    return None

@@ -1,14 +1,16 @@
-"""Starting from another run: --init_from takes its weights, --freeze keeps those of its first layers."""
+"""What a run starts from: the weights of another run (--init_from, --freeze), or vectors of words (--vectors)."""
 
 from functools import partial
 
 import keras
 import numpy as np
 
+from char_lstm_tf.config import Config
 from char_lstm_tf.models import build, classifier
 from char_lstm_tf.runs.origin import Origin
 from pipelines import UserError
-from pipelines.vocabulary import Vocabulary
+from pipelines.files import path_of
+from pipelines.vocabulary import Vocabulary, vectors
 
 
 def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> None:
@@ -80,3 +82,36 @@ def freeze(model: keras.Model, layers: int) -> None:
         raise UserError(f"--freeze={layers}: at most {len(hidden)}, the last layer always learns")
     for layer in below[: below.index(hidden[layers - 1]) + 1] if layers else []:
         layer.trainable = False
+
+
+def give_vectors(config: Config, model: keras.Model, vocabulary: Vocabulary) -> str:
+    """Sets the embedding of a new model to the vectors of --vectors, and returns a line about it.
+
+    Tokens that aren't in the file keep their random vectors, scaled to the spread of the others.
+
+    Raises:
+        UserError: the file can't be read, has vectors of another size, or none of the tokens.
+    """
+    names = [vectors.names_of(token) if token else () for token in vocabulary.tokens]
+    found = vectors.read(path_of(config.vectors), {name for each in names for name in each})
+    if found.size != config.embedding_size:
+        raise UserError(
+            f"--embedding_size={config.embedding_size}: --vectors={config.vectors} has {found.size} numbers a word; "
+            f"give --embedding_size={found.size}"
+        )
+    chosen = [next((name for name in each if name in found.vectors), None) for each in names]
+    known = [id for id, name in enumerate(chosen) if name is not None]
+    if not known:
+        raise UserError(f"--vectors={config.vectors}: has none of the {len(vocabulary):,} tokens of the text")
+    layer = model.get_layer("embedding")
+    value = layer.embeddings.numpy()
+    given = np.stack([found.vectors[chosen[id]] for id in known])
+    value *= given.std() / max(value.std(), 1e-12)
+    value[known] = given
+    layer.embeddings.assign(value)
+    skipped = {"duplicate": found.duplicates, "broken": found.broken}
+    left_out = "".join(f", {count:,} {kind} lines left out" for kind, count in skipped.items() if count)
+    return (
+        f"{config.vectors}: vectors of {len(known):,} of the {len(vocabulary):,} tokens "
+        f"({found.lines:,} lines of {found.size} numbers{left_out})"
+    )

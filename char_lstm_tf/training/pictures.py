@@ -7,6 +7,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 # The panels of the curves: columns of training.csv, and their labels.
 PANELS = {
     "nats a character": {"loss": "training", "val_loss": "validation"},
@@ -98,3 +100,23 @@ def draw_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], pa
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=8)
     figure.savefig(path, dpi=120, format="png")
+
+
+def draw_map(places: np.ndarray, names: Sequence[str], picture: Path) -> None:
+    """Draws names at their places as PNG.
+
+    Args:
+        places: `[N, 2]`.
+        names: N of them.
+        picture: the file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(places[:, 0], places[:, 1], s=6, color="#b0b0b0")
+    for place, name in zip(places, names, strict=True):
+        axes.annotate(name, place, fontsize=8, xytext=(2, 2), textcoords="offset points", parse_math=False)
+    axes.set_xlabel("first principal component")
+    axes.set_ylabel("second principal component")
+    figure.savefig(picture, dpi=110)

@@ -162,7 +162,11 @@ class Run:
         )
         if plan.origin and not (config.resume and plan.folder.newest_progress()):
             fine_tuning.give_weights(plan.origin, model, text.vocabulary)
+        if config.vectors and not (config.resume and plan.folder.newest_progress()):
+            print(fine_tuning.give_vectors(config, model, text.vocabulary), file=sys.stderr)
         fine_tuning.freeze(model, config.freeze)
+        if config.freeze_vectors:
+            model.get_layer("embedding").trainable = False
         return model
 
     def fit(self) -> None:

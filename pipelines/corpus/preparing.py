@@ -127,7 +127,8 @@ def _write(
     vocabulary = known.extended(_likeliest(chunks(0), parts.seen, known, max_vocabulary))
     if max_words and not known.words:
         texts = _progress(_texts(chunks(0), parts.seen), len(parts.ids[0]), "counting words")
-        vocabulary = vocabulary.extended(words.frequent(texts, characters=vocabulary.characters, count=max_words))
+        found = words.frequent(texts, characters=vocabulary.characters, count=max_words)
+        vocabulary = Vocabulary((*vocabulary.tokens, *found), vocabulary.labels)
     if parts.names:
         vocabulary = vocabulary.with_labels(set(parts.names) - set(parts.facts["not_learnt"]))
     lengths, spelled, unknown = ([0] * len(SPLITS) for _ in range(3))

@@ -1,0 +1,149 @@
+"""Vectors of words as text: the format of word2vec and of GloVe.
+
+A line for each word: the word, a blank, and its numbers with blanks between. word2vec writes a line before them with
+how many words there are and how many numbers each has; GloVe doesn't.
+"""
+
+import gzip
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from pipelines import UserError
+
+BLANK = "\u2423"  # stands for a blank in a token that is written, since a blank would end the word
+
+
+@dataclass(frozen=True)
+class VectorFile:
+    """What of a file of vectors is wanted.
+
+    Attributes:
+        vectors: by word, float32 `[D]` each.
+        size: D.
+        lines: how many words the file has.
+        duplicates: lines with a word that an earlier line has; the first one counts.
+        broken: lines that aren't a word and D finite numbers in UTF-8, which are left out.
+    """
+
+    vectors: dict[str, np.ndarray]
+    size: int
+    lines: int
+    duplicates: int
+    broken: int
+
+
+def read(path: Path, wanted: Iterable[str]) -> VectorFile:
+    """Reads the vectors of some words. Memory grows with these, and not with the file, which may be packed by gzip.
+
+    Raises:
+        UserError: the file can't be read, or has no vectors.
+    """
+    wanted, vectors, seen = set(wanted), {}, set()
+    size = lines = duplicates = broken = 0
+    try:
+        with _opened(path) as file:
+            for number, line in enumerate(file):
+                parts = line.rstrip().split(b" ")
+                if number == 0 and len(parts) == 2 and all(part.isdigit() for part in parts):
+                    size = int(parts[1])
+                    continue
+                lines += 1
+                size = size or len(parts) - 1
+                word = _decoded(b" ".join(parts[:-size])) if size and len(parts) > size else None
+                if not word:
+                    broken += 1
+                elif word in seen:
+                    duplicates += 1
+                elif word in wanted:
+                    vector = _numbers(parts[-size:])
+                    broken += vector is None
+                    if vector is not None:
+                        seen.add(word)
+                        vectors[word] = vector
+                else:
+                    seen.add(word)
+    except (OSError, EOFError) as error:
+        raise UserError(f"--vectors={path}: {getattr(error, 'strerror', None) or error}") from error
+    if lines == broken:
+        raise UserError(f"--vectors={path}: no vectors; a line is a word and its numbers, with blanks between")
+    return VectorFile(vectors, size, lines, duplicates, broken)
+
+
+def _opened(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def _decoded(word: bytes) -> str | None:
+    try:
+        return word.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _numbers(parts: Sequence[bytes]) -> np.ndarray | None:
+    try:
+        vector = np.array(parts, np.float32)
+    except ValueError:
+        return None
+    return vector if np.isfinite(vector).all() else None
+
+
+def names_of(token: str) -> tuple[str, ...]:
+    """Returns under which words to look for a token in a file, the best first.
+
+    A blank before a word is no part of it there, and few files have capital letters.
+    Before: `" King"`; after: `"␣King"` (as `written` has it), `"King"`, `"king"`.
+    """
+    bare = token[1:] if token.startswith(" ") and len(token) > 1 else token
+    return tuple(dict.fromkeys((written(token), bare, bare.lower())))
+
+
+def written(token: str) -> str:
+    """Returns a token as a word of a file: without white space, in place of which there are signs or escapes."""
+    return "".join(BLANK if c == " " else repr(c)[1:-1] if c.isspace() else c for c in token)
+
+
+def write(path: Path, names: Sequence[str], vectors: np.ndarray) -> None:
+    """Writes vectors in word2vec's text format.
+
+    Args:
+        path: the file.
+        names: of the rows.
+        vectors: float32 `[len(names), D]`.
+    """
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f"{len(names)} {vectors.shape[1]}\n")
+        file.writelines(_lines(names, vectors))
+
+
+def _lines(names: Sequence[str], vectors: np.ndarray) -> Iterator[str]:
+    for name, vector in zip(names, vectors, strict=True):
+        yield f"{name} {' '.join(f'{value:.6g}' for value in vector.tolist())}\n"
+
+
+def nearest(vectors: np.ndarray, row: int, *, count: int) -> list[tuple[int, float]]:
+    """Returns the rows that are most similar to one of them by cosine, most similar first, and their cosines.
+
+    Args:
+        vectors: float32 `[N, D]`.
+        row: the one, which isn't among the others.
+        count: how many.
+    """
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    cosines = unit @ unit[row]
+    cosines[row] = -np.inf
+    best = np.argsort(-cosines, kind="stable")[: min(count, len(vectors) - 1)]
+    return [(int(place), float(cosines[place])) for place in best]
+
+
+def flattened(vectors: np.ndarray) -> np.ndarray:
+    """Returns the two principal components of vectors, float64 `[N, 2]`: where they differ most from each other."""
+    centred = vectors - vectors.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    return centred @ axes[:2].T
