@@ -6,10 +6,12 @@ from conftest import command, verse
 
 from char_lstm_tf.models.build import load
 from char_lstm_tf.models.encodings import token_vectors
+from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.training.train import train
+from char_lstm_tf.vectors import find
 from pipelines import UserError
-from pipelines.vocabulary import vectors
+from pipelines.vocabulary import Vocabulary, vectors
 
 
 def plan(folder, name, **options):
@@ -26,25 +28,26 @@ def run(tmp_path_factory):
     return planned.folder
 
 
-def test_the_command_writes_lists_and_draws(run, tmp_path):
+def test_the_command_writes_lists_and_draws(trained, tmp_path):
     done = command(
         "char_lstm_tf.vectors",
-        f"--model={run.path}",
+        f"--model={trained}",
         f"--output={tmp_path}/v.txt",
         f"--picture={tmp_path}/map.png",
         f"--projector={tmp_path}/projector",
-        "--nearest=river",
+        "--nearest=r",
         "--count=3",
     )
     assert done.returncode == 0, done.stderr
-    model, vocabulary = load(run)
+    model, vocabulary = load(RunFolder.find(trained))
     own = token_vectors(model, len(vocabulary))
+    np.testing.assert_array_equal(own, model.layers[0].cell.kernel.numpy())  # it reads one-hot vectors
     names = list(map(vectors.written, vocabulary.tokens))
     found = vectors.read(tmp_path / "v.txt", names)
     np.testing.assert_allclose([found.vectors[name] for name in names], own, rtol=1e-4, atol=1e-6)
     lines = done.stdout.splitlines()
-    assert lines[0] == "nearest to ' river':"
-    expected = vectors.nearest(own, vocabulary.tokens.index(" river"), count=3)
+    assert lines[0] == "nearest to 'r':"
+    expected = vectors.nearest(own, vocabulary.tokens.index("r"), count=3)
     assert [line.split(maxsplit=1)[1] for line in lines[1:4]] == [repr(vocabulary.tokens[id]) for id, _ in expected]
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "projector/names.tsv").read_text().splitlines()) == len(vocabulary)
@@ -53,22 +56,22 @@ def test_the_command_writes_lists_and_draws(run, tmp_path):
     assert 'tensor_path: "vectors.tsv"' in settings
 
 
-def test_mistakes_end_in_one_line(run, tmp_path):
+def test_mistakes_end_in_one_line(trained, tmp_path):
     for words, message in (
-        (["--nearest=zebra"], "--nearest=zebra: no word or character of this model"),
+        (["--nearest=zebra"], "--nearest=zebra: no character of this model"),
         ([], "say what to do: --output"),
-        ([f"--output={tmp_path}/absent/v.txt"], "No such file or directory; name another one"),
-        ([f"--picture={tmp_path}/map.film"], "--picture="),
+        ([f"--picture={tmp_path}/absent/map.png"], "No such file or directory; name another one"),
     ):
-        done = command("char_lstm_tf.vectors", f"--model={run.path}", *words)
+        done = command("char_lstm_tf.vectors", f"--model={trained}", *words)
         assert done.returncode == 1
         assert message in done.stderr.splitlines()[-1]
 
 
-def test_characters_read_as_one_hot_vectors_have_the_rows_of_the_first_kernel(trained):
-    model, vocabulary = load(plan_run(name="x", init_from=str(trained)).origin.folder)
-    found = token_vectors(model, len(vocabulary))
-    np.testing.assert_array_equal(found, model.layers[0].cell.kernel.numpy())
+def test_a_word_is_found_with_or_without_its_blank():
+    known = Vocabulary(["\ufffd", *" abz", "ab", " ab", "ba"])
+    assert [find(token, known) for token in ("ab", "ba", "z", " ab")] == [6, 7, 4, 6]
+    with pytest.raises(UserError, match="no word or character of this model"):
+        find("zebra", known)
 
 
 def written(path, words, size=6):
@@ -77,6 +80,7 @@ def written(path, words, size=6):
     return values
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_the_vectors_of_a_file_and_may_keep_them(tmp_path, capsys):
     values = written(tmp_path / "v.txt", ["river", "boat", "The", "zebra", "q"])
     metrics = train(plan(tmp_path, "frozen", vectors=f"{tmp_path}/v.txt", freeze_vectors=True))

@@ -103,6 +103,7 @@ def test_a_run_learns_is_measured_and_is_used_like_any_other(run):
     assert next(iter(found)) == "river"
 
 
+@pytest.mark.slow
 def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_path):
     plan, _ = run
     same = ("documents", "text_field", "labels", "label_field", "split", "units", "embedding_size", "text", "data_dir")

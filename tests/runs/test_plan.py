@@ -65,6 +65,7 @@ def test_a_run_from_another_one_takes_its_sizes_and_the_rest_from_the_flags(trai
         window=16,
         dropout=0.5,
         batch_size=7,
+        encoding="one_hot",
     )
     assert plan.config == expected
     assert plan_run(name="x", init_from=str(trained), window=9).config.window == 9

@@ -21,7 +21,8 @@ TEXTS = ["the cat", "", "a", "  the thecat,\nnéne\u0301 中文中 x1 y 𝄞𝄞
 
 
 @pytest.fixture(
-    scope="module", params=[VOCABULARY, VOCABULARY.with_end().with_labels(["p", "q"])], ids=["text", "labels"]
+    scope="module", params=[VOCABULARY.with_end().with_labels(["p", "q"]), pytest.param(VOCABULARY, marks=pytest.mark.slow)],
+    ids=["labels", "text"],
 )
 def both(request, tmp_path_factory):
     model = build(Config(name="x", units=(7,), tokens="words"), request.param)
