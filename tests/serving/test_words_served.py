@@ -20,10 +20,10 @@ VOCABULARY = CHARACTERS.extended(TOKENS)
 TEXTS = ["the cat", "", "a", "  the thecat,\nnéne\u0301 中文中 x1 y 𝄞𝄞 \u00a0the", "catcat cat", "👩\u200d👩 the"]
 
 
-@pytest.fixture(
-    scope="module", params=[VOCABULARY.with_end().with_labels(["p", "q"]), pytest.param(VOCABULARY, marks=pytest.mark.slow)],
-    ids=["labels", "text"],
-)
+LABELLED = VOCABULARY.with_end().with_labels(["p", "q"])
+
+
+@pytest.fixture(scope="module", params=[LABELLED, pytest.param(VOCABULARY, marks=pytest.mark.slow)])
 def both(request, tmp_path_factory):
     model = build(Config(name="x", units=(7,), tokens="words"), request.param)
     for weight in model.layers[-1].weights:
