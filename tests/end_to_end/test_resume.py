@@ -134,7 +134,9 @@ def test_killed_while_it_saves_and_asked_to_stop_it_ends_as_if_nothing_had_happe
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [[], ["--encoding=embedding", "--gradient_steps=40"], ["--tokens=words"]])
+@pytest.mark.parametrize(
+    "flags", [[], ["--encoding=embedding", "--gradient_steps=40"], ["--tokens=words", "--window=3"]]
+)
 def test_a_run_on_documents_ends_as_if_it_had_not_been_killed(tmp_path, flags):
     (tmp_path / "verse.txt").write_text(verse(200))
     flags = [*flags, "--documents=lines", "--epochs=2", "--checkpoint_steps=20", "--split=0.8,0.1,0.1"]
@@ -146,6 +148,21 @@ def test_a_run_on_documents_ends_as_if_it_had_not_been_killed(tmp_path, flags):
     run.end("--resume")
     assert_same(run, alone)
     assert not list(run.folder.glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_run_that_answers_labels_ends_as_if_it_had_not_been_killed(tmp_path):
+    lines = verse(600).splitlines()
+    (tmp_path / "verse.tsv").write_text("".join(f"{'river' in line}\t{line}\n" for line in lines if line))
+    flags = ["--documents=rows", "--text_field=2", "--labels=field", "--label_field=1", "--target=label"]
+    flags += ["--tokens=words", "--epochs=3", "--checkpoint_steps=20", "--split=0.8,0.1,0.1", "--dropout=0.2"]
+    alone, run = (Run(tmp_path / "verse.tsv", tmp_path / "runs" / name, flags) for name in ("alone", "killed"))
+    alone.end()
+    process = run.start()
+    wait_for(lambda: run.step() >= 140, process)  # in the second epoch
+    run.kill(process, signal.SIGKILL)
+    run.end("--resume")
+    assert_same(run, alone)
 
 
 @pytest.mark.slow
