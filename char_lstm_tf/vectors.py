@@ -65,7 +65,12 @@ def main(config: VectorsConfig) -> None:
     shown = most_frequent(vocabulary, config.points)
     for flag, write in (
         ("output", lambda path: vectors.write(path, names, values)),
-        ("picture", lambda path: draw_map(vectors.flattened(values[shown]), [names[id] for id in shown], path)),
+        (
+            "picture",
+            lambda path: draw_map(
+                vectors.flattened(values[shown]), [names[id].lstrip("␣") or "␣" for id in shown], path
+            ),
+        ),
         ("projector", lambda path: write_projector(path, names, values)),
     ):
         if name := getattr(config, flag):

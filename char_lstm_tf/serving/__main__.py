@@ -11,7 +11,7 @@ TensorFlow.js read only a SavedModel without strings, such as this one; LiteRT, 
 import dataclasses
 
 from char_lstm_tf.runs.folder import RunFolder
-from pipelines import command_line
+from pipelines import UserError, command_line
 from pipelines.files import path_of, written_aside
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
@@ -41,6 +41,8 @@ class ExportConfig(Options):
 def main(config: ExportConfig) -> None:
     """Loads the run and writes its step."""
     folder = RunFolder.find(config.model)
+    if folder.config.target == "label":
+        raise UserError(f"--model={config.model}: it answers labels and has no step; its SavedModel is in its folder 1")
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.models.build import load
     from char_lstm_tf.serving import export
