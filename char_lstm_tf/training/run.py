@@ -157,7 +157,7 @@ class Run:
             config,
             text.vocabulary,
             stream=config.batch_order == "stream",
-            trains=not self._answers and recurrent.worth_compiling(self.progress.steps, config.window),
+            trains=recurrent.worth_compiling(self.progress.steps, config.window),
             packed=True,
         )
         if plan.origin and not (config.resume and plan.folder.newest_progress()):

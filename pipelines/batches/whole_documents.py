@@ -13,7 +13,7 @@ from pipelines import UserError
 from pipelines.corpus import DocumentRange
 
 POOL = 50  # batches whose documents are sorted by length together
-STEP = 8  # the length of a batch is a multiple of this
+STEP = 8  # the length of a batch is a multiple of this, and of more if it is long
 
 
 class WholeDocuments:
@@ -89,9 +89,13 @@ class WholeDocuments:
 
 
 def side_by_side(texts: list[np.ndarray], end: int) -> np.ndarray:
-    """Returns texts as rows of ids, int32 `[B, T]`, filled up with end symbols; T is a multiple of `STEP`."""
+    """Returns texts as rows of ids, int32 `[B, T]`, filled up with end symbols.
+
+    There are few different T, at most eight from one power of two to the next, since layers are compiled for each.
+    """
     longest = max(map(len, texts))
-    rows = np.full((len(texts), max(-(-longest // STEP), 1) * STEP), end, np.int32)
+    step = max(STEP, 1 << max(longest.bit_length() - 4, 0))
+    rows = np.full((len(texts), max(-(-longest // step), 1) * step), end, np.int32)
     for row, text in zip(rows, texts, strict=True):
         row[: len(text)] = text
     return rows
