@@ -11,6 +11,8 @@ from conftest import ROOT, command
 import char_lstm_tf
 from char_lstm_tf.inference.classifying import Calibration
 
+pytestmark = pytest.mark.slow  # they train three runs, in processes of their own
+
 WORDS = {"river": "water boat bank stream reed", "hill": "stone path peak goat cloud"}
 FLAGS = ["--units=16", "--batch_size=4", "--window=16", "--sample_chars=40", "--seed=3", "--epochs=6"]
 

@@ -58,6 +58,7 @@ def sample(trained, *words):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_json_has_a_line_for_each_text(trained, tmp_path):
     (tmp_path / "prompt").write_text("The ")
     words = [f"--prompt_file={tmp_path}/prompt", "--seed=3", "--num_samples=2", "--stop= ", "--json"]
@@ -66,6 +67,7 @@ def test_json_has_a_line_for_each_text(trained, tmp_path):
     assert all(" " not in text["text"] and len(text["text"]) < 80 for text in found)
 
 
+@pytest.mark.slow
 def test_prompts_and_stops_take_new_lines_as_the_sample_prompt_of_training_does(trained):
     (text,) = map(json.loads, sample(trained, r"--prompt=The\nold", r"--stop=\n", "--seed=3", "--json").splitlines())
     assert text["prompt"] == "The\nold"

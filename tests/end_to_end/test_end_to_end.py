@@ -132,13 +132,16 @@ def test_flags_repeat_the_run(trained, tmp_path):
             ["--architecture=ngram", "--target=next_char", "--stride=7", "--encoding=embedding"],
             marks=pytest.mark.slow,
         ),
-        [
-            "--encoding=embedding",
-            "--batching=shuffled",
-            "--split=1,0,0",
-            "--sample_chars=0",
-            "--schedule=exponential",
-        ],
+        pytest.param(
+            [
+                "--encoding=embedding",
+                "--batching=shuffled",
+                "--split=1,0,0",
+                "--sample_chars=0",
+                "--schedule=exponential",
+            ],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_every_choice_trains_evaluates_and_exports(tmp_path, flags):

@@ -70,6 +70,7 @@ def run_example(folder, steps):
     return python("-c", program.replace("max_steps=300", f"max_steps={steps}"), cwd=folder).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_example_runs(tmp_path):
     first, *rest = run_example(tmp_path, steps=20)
     assert re.fullmatch(r"validation loss: [\d.]+ nats a character", first)

@@ -331,6 +331,7 @@ def test_a_run_that_may_not_go_back_stops_with_its_last_good_checkpoint(tiny, mo
     assert folder.state == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [(Scorer, "score"), (Writer, "write")], ids=["validation", "samples"])
 def test_a_signal_at_the_end_of_an_epoch_ends_the_run_before_that_and_changes_nothing(tiny, monkeypatch, interrupted):
     tiny |= {"sample_chars": 30, "epochs": 4, "learning_rate": 0.3, "plateau_patience": 1, "checkpoint_steps": 7}

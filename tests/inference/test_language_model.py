@@ -45,6 +45,7 @@ def model(trained) -> LanguageModel:
     return char_lstm_tf.load(trained)
 
 
+@pytest.mark.slow
 def test_texts_are_those_of_the_command_for_each_prompt_and_seed(model, trained):
     prompts = ["The ", "", "a" * 700, "The "]
     texts = model.generate(prompts, chars=130, temperature=0.9, top_k=9, seed=7)

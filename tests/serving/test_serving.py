@@ -115,6 +115,7 @@ def test_a_c_program_writes_the_same(moved, loaded, texts):
     assert run(program, moved, output, PROMPT, CHARS, SEED, cwd=moved.parent).split("\0") == [*texts, ""]
 
 
+@pytest.mark.slow
 def test_saved_model_cli_writes_the_same_and_gives_the_same_logits(moved, texts, states, logits, tmp_path):
     def call(signature, *words):
         model = ["--dir", moved, "--tag_set", "serve", "--signature_def", signature, *words]
