@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +81,8 @@ def wait_for(condition, process, seconds=100.0):
         time.sleep(0.0005)
 
 
-def assert_same(run: Run, other: Run) -> None:
-    for name in SAME:
+def assert_same(run: Run, other: Run, *, names: Sequence[str] = SAME) -> None:
+    for name in names:
         assert (run.folder / name).read_bytes() == (other.folder / name).read_bytes(), name
 
 
@@ -162,7 +163,7 @@ def test_a_run_that_answers_labels_ends_as_if_it_had_not_been_killed(tmp_path):
     wait_for(lambda: run.step() >= 140, process)  # in the second epoch
     run.kill(process, signal.SIGKILL)
     run.end("--resume")
-    assert_same(run, alone)
+    assert_same(run, alone, names=[name for name in SAME if name != "samples.txt"])  # it writes none
 
 
 @pytest.mark.slow
