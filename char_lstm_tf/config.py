@@ -13,7 +13,7 @@ from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.options import Options, format_flag, has_raw_bytes, option, unescaped
 from pipelines.sources import Reader
 
-PARTS = 16
+PARTS = 16  # windows in the longest part of a document that --target=label trains on
 _TRAINING_STEPS = ("init_from", "vectors", "freeze", "max_steps", "gradient_steps", "patience", "plateau_patience")
 
 
@@ -235,7 +235,7 @@ class BatchConfig(Options):
 
     @property
     def longest_part(self) -> int:
-        """Tokens of the longest part of a document that --target=label reads at once."""
+        """Tokens of the longest part of a document that --target=label trains on."""
         return PARTS * self.window
 
 

@@ -61,14 +61,16 @@ def main(config: VectorsConfig) -> None:
         print(f"nearest to {vocabulary.tokens[id]!r}:")
         for other, cosine in vectors.nearest(values, id, count=config.count):
             print(f"  {cosine:6.3f}  {vocabulary.tokens[other]!r}")
-    names = [vectors.written(token) or "end" for token in vocabulary.tokens]
+    names = [vectors.written(token) or "<end>" for token in vocabulary.tokens]
     shown = most_frequent(vocabulary, config.points)
     for flag, write in (
         ("output", lambda path: vectors.write(path, names, values)),
         (
             "picture",
             lambda path: draw_map(
-                vectors.flattened(values[shown]), [names[id].lstrip("␣") or "␣" for id in shown], path
+                vectors.flattened(values[shown]),
+                [names[id].lstrip(vectors.BLANK) or vectors.BLANK for id in shown],
+                path,
             ),
         ),
         ("projector", lambda path: write_projector(path, names, values)),

@@ -37,7 +37,8 @@ class Origin:
         They are all sizes, the tokens, the target, the window, what a document is, and how text is normalized.
         """
         taken = (*SIZES, "target", "window", "documents", "normalize")
-        return {name: self.config.resolved()[name] for name in taken}
+        resolved = self.config.resolved()
+        return {name: resolved[name] for name in taken}
 
     def require_sizes(self, config: Config) -> None:
         """Checks that its weights fit another configuration.

@@ -37,7 +37,9 @@ class VectorFile:
 
 
 def read(path: Path, wanted: Iterable[str]) -> VectorFile:
-    """Reads the vectors of some words. Memory grows with these, and not with the file, which may be packed by gzip.
+    """Reads the vectors of some words from a file, which may be packed by gzip.
+
+    Memory grows with these vectors and with the words of the file, which are kept to count duplicates.
 
     Raises:
         UserError: the file can't be read, or has no vectors.
