@@ -280,6 +280,11 @@ class ModelConfig(Options):
         at_least=1,
     )
     embedding_size: int = option(32, "Width of the embedding, for --encoding=embedding.", at_least=1)
+    tie: bool = option(
+        False,
+        "The last layer has the vectors of the embedding as its weights, behind a projection from --units to "
+        "--embedding_size. With many words, that saves most of the weights.",
+    )
     dropout: float = option(
         0.0,
         "Share of each recurrent layer's outputs that is dropped in training. 0.2 to 0.5 helps when a text is read "
@@ -486,6 +491,11 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             self._check_windows()
         if self.target == "label":
             self._check_answers()
+        self.require(
+            not self.tie or not self.labels,
+            "tie",
+            "a model with labels has an output layer for each, which can't all be the embedding; leave the flag out",
+        )
         if self.architecture == "counts":
             for name in ("target", *_TRAINING_STEPS):
                 remedy = "--architecture=counts counts every character once; leave the flag out"
@@ -505,6 +515,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             ("freeze_vectors", self.vectors, "--vectors"),
             ("max_words", self.tokens == "words", "--tokens=words"),
             ("embedding_size", self.input_encoding == "embedding", "--encoding=embedding"),
+            ("tie", self.input_encoding == "embedding", "--encoding=embedding"),
             ("order", self.architecture == "counts", "--architecture=counts"),
             ("ngram_inputs", self.architecture == "ngram", "--architecture=ngram"),
             ("cell", self.architecture in ("sequential", "functional"), "a recurrent --architecture"),

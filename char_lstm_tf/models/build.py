@@ -78,7 +78,7 @@ def _require_enough(folder: RunFolder, config: Config, vocabulary: Vocabulary) -
     recurrent = config.architecture != "ngram"
     weights = sum(a * b for a, b in zip(units, units if recurrent else units[1:], strict=False))
     answers = len(vocabulary.labels) if config.target == "label" else len(vocabulary) * (1 + len(vocabulary.labels))
-    weights += answers * units[-1]
+    weights += (config.embedding_size if config.tie else answers) * units[-1]
     if config.input_encoding == "embedding":
         weights += len(vocabulary) * config.embedding_size
     if not recurrent and config.ngram_inputs == "concat":

@@ -150,7 +150,7 @@ def stack(
         layers.append(layer)
         if config.dropout:
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
-    layers.append(outputs.logits_layer(vocabulary_size, labels))
+    layers.append(outputs.logits_layer(vocabulary_size, labels, tied_to=layers[0] if config.tie else None))
     return inputs, layers
 
 

@@ -1,7 +1,10 @@
-"""The last layer of the networks: logits of the next character, for documents with labels a set for each label.
+"""The last layer of the networks: logits of the next token, for documents with labels a set for each label.
 
-Shapes: B batch, T characters in a window, V vocabulary size, L labels, H width of the input.
+Shapes: B batch, T characters in a window, V vocabulary size, L labels, H width of the input,
+D width of the embedding.
 """
+
+import math
 
 import keras
 import tensorflow as tf
@@ -58,10 +61,66 @@ class LabelledLogits(keras.layers.Layer):
         return super().get_config() | self._sizes
 
 
-def logits_layer(vocabulary_size: int, labels: int) -> keras.layers.Layer:
-    """Returns the last layer of a network; labels: L, 0 for none."""
+@keras.saving.register_keras_serializable(package="char_lstm_tf")
+class TiedLogits(keras.layers.Layer):
+    """A dense layer whose weights are the embedding's vectors: logits = E K h + b.
+
+    As in Press and Wolf, "Using the Output Embedding to Improve Language Models" (2017), and Inan and others, "Tying
+    Word Vectors and Word Classifiers" (2017). K, `[D, H]`, lets the embedding be narrower than the layer below.
+
+    Args:
+        embedding: the layer with E, `[V, D]`.
+    """
+
+    def __init__(self, embedding: keras.layers.Embedding, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._embedding = embedding
+
+    def build(self, hidden_shape: tuple[int | None, ...]) -> None:
+        """Creates K and b."""
+        # The vectors of the embedding have unit variance at first, so a sum over D of them is √D times as large.
+        width, depth = hidden_shape[-1], self._embedding.output_dim
+        initializer = keras.initializers.RandomNormal(stddev=1 / math.sqrt(width * depth))
+        self.kernel = self.add_weight(shape=(width, depth), initializer=initializer, name="kernel")
+        self.bias = self.add_weight(shape=(self._embedding.input_dim,), initializer="zeros", name="bias")
+
+    def call(self, hidden: tf.Tensor) -> tf.Tensor:
+        """Returns the logits, float32 `[…, V]`, of float32 `[…, H]`."""
+        flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
+        logits = tf.matmul(tf.matmul(flat, self.kernel), self._embedding.embeddings, transpose_b=True) + self.bias
+        return tf.reshape(logits, [*tf.unstack(tf.shape(hidden))[:-1], self._embedding.input_dim])
+
+    def compute_output_shape(self, hidden_shape: tuple) -> tuple:
+        """Returns `[…, V]`."""
+        return (*hidden_shape[:-1], self._embedding.input_dim)
+
+    def get_config(self) -> dict:
+        """Returns the name of the embedding, which stands in the file once, as a layer of its own."""
+        return super().get_config() | {"embedding": self._embedding.name}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "TiedLogits":
+        """Raises ValueError: the configuration of one layer can't hold another one's weights."""
+        raise ValueError(
+            f"{config['name']} shares the weights of {config['embedding']}, which keras.models.load_model can't "
+            "restore; use char_lstm_tf.load, or the SavedModel"
+        )
+
+
+def logits_layer(
+    vocabulary_size: int, labels: int, *, tied_to: keras.layers.Embedding | None = None
+) -> keras.layers.Layer:
+    """Returns the last layer of a network.
+
+    Args:
+        vocabulary_size: V.
+        labels: L; 0: none.
+        tied_to: the embedding whose vectors it reads, if there are no labels; None: it has weights of its own.
+    """
     if labels:
         return LabelledLogits(vocabulary_size, labels, name="logits")
+    if tied_to is not None:
+        return TiedLogits(tied_to, name="logits")
     return keras.layers.Dense(vocabulary_size, name="logits")
 
 

@@ -11,13 +11,14 @@ from char_lstm_tf.models import networks, stepping
 V = 11
 SMALL = {"units": (8, 6, 4), "embedding_size": 5, "dropout": 0.5}
 STACKS = ["sequential", "functional"]
+NGRAM = {"target": "next_char", "window": 10}
 KINDS = list(itertools.product(STACKS, networks.OUTPUT_VARIANCE, ["one_hot", "embedding"]))
 
 
-def build(architecture, cell="lstm", encoding="one_hot", **options):
+def build(architecture, cell="lstm", encoding="one_hot", *, tie=False, **options):
     keras.utils.set_random_seed(1)
     model = networks.BUILD[architecture](
-        ModelConfig(architecture=architecture, cell=cell, **SMALL),
+        ModelConfig(architecture=architecture, cell=cell, tie=tie, **SMALL),
         vocabulary_size=V,
         encoding=encoding,
         **options,
@@ -71,6 +72,34 @@ def test_dropout_is_between_layers_and_off_outside_training(ids, architecture):
     assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [0.5] * 3
     np.testing.assert_array_equal(full_pass(model, ids), full_pass(model, ids))
     assert np.abs(model(inputs, training=True) - model(inputs, training=True)).max() > 0.01
+
+
+@pytest.mark.parametrize(("architecture", "options"), [*((each, {}) for each in STACKS), ("ngram", NGRAM)])
+def test_a_tied_last_layer_reads_the_vectors_of_the_embedding(ids, architecture, options):
+    model = build(architecture, encoding="embedding", tie=True, **options)
+    vectors, logits = model.get_layer("embedding").embeddings, model.get_layer("logits")
+    assert sum(weight.shape == (V, 5) for weight in model.weights) == 1
+    assert logits.kernel.shape[1] == 5
+    before = full_pass(model, ids)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(ids, training=False)[..., 3])
+    gradient = tf.convert_to_tensor(tape.gradient(loss, vectors))
+    assert (np.abs(gradient[3]) > 1e-3).all()
+    vectors.assign(vectors * (np.arange(V) != 3)[:, None])  # as an output, token 3 has its bias left alone
+    np.testing.assert_allclose(full_pass(model, ids)[..., 3], logits.bias[3], atol=1e-6)
+    assert np.abs(before[..., 3] - logits.bias[3]).min() > 1e-4
+
+
+@pytest.mark.parametrize("architecture", STACKS)
+def test_steps_of_a_tied_model_give_the_logits_of_one_full_pass(ids, architecture):
+    model = build(architecture, encoding="embedding", tie=True)
+    np.testing.assert_allclose(step_by_step(model, ids), full_pass(model, ids), atol=1e-5)
+
+
+def test_keras_refuses_to_load_a_tied_model_instead_of_untying_it(tmp_path):
+    build("sequential", encoding="embedding", tie=True).save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"logits shares the weights of embedding.*use char_lstm_tf.load"):
+        keras.models.load_model(tmp_path / "model.keras")
 
 
 @pytest.mark.parametrize("cell", networks.OUTPUT_VARIANCE)

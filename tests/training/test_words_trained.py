@@ -4,7 +4,9 @@ import csv
 import json
 import math
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import verse
 
 import char_lstm_tf
@@ -54,6 +56,19 @@ def test_a_run_of_characters_cant_be_continued_with_words(trained):
         plan_run(name="x", init_from=str(trained), tokens="words")
 
 
+def test_a_tied_run_trains_and_is_exported_with_its_weights_once(tmp_path):
+    planned = plan(tmp_path, tie=True, epochs=1, embedding_size=6)
+    metrics, size = train(planned), len(prepare_text(planned).vocabulary)
+    assert metrics["parameters"] == size * 6 + 4 * 12 * (6 + 12 + 1) + 12 * 6 + size
+    model = char_lstm_tf.load(planned.folder.path)
+    text = "The old river runs."
+    served = tf.saved_model.load(str(planned.folder.path / "1"))
+    found = served.signatures["score"](text=tf.constant([text]))
+    np.testing.assert_allclose(found["nats_per_char"], [model.score([text])[0].nats_per_char], rtol=1e-5)
+    again = plan_run(name="more", init_from=str(planned.folder.path), output_dir=str(tmp_path))
+    assert again.config.tie
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
@@ -61,6 +76,7 @@ def test_a_run_of_characters_cant_be_continued_with_words(trained):
         {"architecture": "ngram", "target": "next_char"},
         {"architecture": "counts", "order": 3},
         {"batching": "shuffled"},
+        {"tie": True},
         {"encoding": "one_hot", "max_words": 50},
     ],
 )

@@ -56,7 +56,7 @@ def build_ngram(
         if config.dropout:
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
         variance = units
-    logits = outputs.logits_layer(vocabulary_size, labels)
+    logits = outputs.logits_layer(vocabulary_size, labels, tied_to=layers[0] if config.tie else None)
     if labels:
         hidden = inputs
         for layer in layers:
