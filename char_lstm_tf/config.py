@@ -352,6 +352,13 @@ class TrainingConfig(Options):
         at_least=0,
     )
     l2: float = option(0.0, "L2 penalty on the same elements. adamw's --weight_decay usually does better.", at_least=0)
+    average: float = option(
+        0.0,
+        "Measure and keep an average of the weights, which is often better than the last ones: each step keeps this "
+        "share of it and takes the rest from the new weights, so 0.995 averages over some 200 steps. 0: the last ones.",
+        at_least=0,
+        below=1,
+    )
     clipnorm: float | None = option(
         None,
         "Clip the gradient of each weight matrix to this norm. 0: no clipping. Default: 1, unless another clip is "

@@ -54,6 +54,14 @@ SPARSE = (
 )
 
 
+def averaged_weights(model: keras.Model) -> list[tf.Tensor]:
+    """Returns the weights of a compiled model, in their order, those that are averaged as their averages."""
+    optimizer = model.optimizer
+    averages = optimizer._model_variables_moving_average if optimizer.use_ema else []
+    by_id = {id(weight): average for weight, average in zip(model.trainable_variables, averages, strict=False)}
+    return [by_id.get(id(weight), weight) for weight in model.weights]
+
+
 def learning_rate(config: TrainingConfig, *, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate of a run of `steps` batches, or its schedule."""
     lowest = config.final_learning_rate
@@ -112,7 +120,9 @@ def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int, spa
     were the likeliest one. The L1 and L2 penalty is part of what is minimized, but not of the `loss` in the logs.
     """
     loss_class, loss_metric, accuracy = SPARSE if sparse else ONE_HOT
-    arguments = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
+    arguments: dict[str, Any] = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
+    if config.average:
+        arguments |= {"use_ema": True, "ema_momentum": config.average}
     rate = ScaledSchedule(learning_rate(config, steps=steps))
     optimizer = OPTIMIZERS[config.optimizer](rate, **arguments, **config.clipping)
     metrics = [accuracy("accuracy")]

@@ -22,7 +22,7 @@ from char_lstm_tf.training.callbacks import epochs, stopping
 from char_lstm_tf.training.callbacks.clock import Clock
 from char_lstm_tf.training.callbacks.epochs import DivergedError
 from char_lstm_tf.training.checkpoints import Checkpoints
-from char_lstm_tf.training.compiling import compile_model
+from char_lstm_tf.training.compiling import averaged_weights, compile_model
 from char_lstm_tf.training.fitting import fit
 from char_lstm_tf.training.gradients import LogGradients
 from pipelines.batches import Batching, WholeDocuments, training_batch, training_batches
@@ -111,6 +111,7 @@ class Run:
     Attributes:
         best: the model with the best weights so far, without carried state.
         model: the model in training.
+        measured: the model with the weights at the end of an epoch, or their average with --average.
         progress: where the run stands.
         checkpoints: of the run.
         text: as the run reads it.
@@ -131,9 +132,9 @@ class Run:
         steps = min(self.text.steps_per_epoch * config.epochs, config.max_steps or math.inf)
         self.progress = Progress(text.folder.name, steps, self.text.steps_per_epoch)
         self.model = self._build(plan, text)
-        self.best = build(config, text.vocabulary)
-        self._scorer = (LabelScorer if self._answers else Scorer)(self.model, text.vocabulary)
-        self._writer = Writer(self.model, text.vocabulary)
+        self.best, self.measured = build(config, text.vocabulary), build(config, text.vocabulary)
+        self._scorer = (LabelScorer if self._answers else Scorer)(self.measured, text.vocabulary)
+        self._writer = Writer(self.measured, text.vocabulary)
         sparse = self._answers or bool(text.vocabulary.words)
         self._state = compile_model(self.model, config, steps=steps, sparse=sparse)
         self.checkpoints = Checkpoints(
@@ -217,7 +218,7 @@ class Run:
 
     def measure(self) -> dict[str, dict]:
         """Returns the scores of the best weights on the held-out parts of the text."""
-        self.model.set_weights(self.best.get_weights())  # its scorer is compiled already
+        self.measured.set_weights(self.best.get_weights())  # its scorer is compiled already
         return {name: self._scorer.score(part).report() for name, part in self.text.held_out.items()}
 
     def facts(self) -> dict:
@@ -241,8 +242,11 @@ class Run:
             self.best.save(path)
 
     def _keep_weights(self) -> None:
-        self.best.set_weights(self.model.get_weights())
+        self.best.set_weights(self.measured.get_weights())
         self._save_best()
+
+    def _take_weights(self) -> None:
+        self.measured.set_weights(averaged_weights(self.model))
 
     def _callbacks(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what happens around the steps, in its order."""
@@ -252,6 +256,7 @@ class Run:
             epochs.CheckLoss(progress),
             epochs.ResetStates(progress),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.checkpoints.mark()),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._take_weights()),
             stopping.Interruptible(epochs.Measure(self._scorer, self.text.held_out.get("validation")), signals.at_once),
             epochs.KeepBest(progress, self._keep_weights),
             keras.callbacks.CSVLogger(folder.training_log, append=True),

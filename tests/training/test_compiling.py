@@ -101,3 +101,24 @@ def test_penalties_are_minimized_and_the_loss_in_the_logs_is_nats_alone():
     for path, plain, penalized in zip(before, *after, strict=True):
         shrunk = 0.01 * np.sign(before[path]) + 0.2 * before[path] if path in kernels else 0
         np.testing.assert_allclose(plain - penalized, shrunk + np.zeros_like(plain), atol=2e-6)
+
+
+def test_weights_are_averaged_step_by_step_and_those_that_are_frozen_stay():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="a"), keras.layers.Dense(1, name="b")])
+    model.get_layer("a").trainable = False
+    options = {"optimizer": "sgd", "learning_rate": 1.0, "schedule": "constant", "clipnorm": 0}
+    compiling.compile_model(model, config(average=0.75, **options), steps=3)
+    weights, before = model.trainable_variables, [weight.numpy() for weight in model.weights]
+    for _ in range(3):  # each step takes 1 off every weight that isn't frozen
+        model.optimizer.apply([np.ones(weight.shape, "float32") for weight in weights], weights)
+    # The first step starts the average: -1. Then 0.75 × -1 + 0.25 × -2 = -1.25, and 0.75 × -1.25 + 0.25 × -3 = -1.6875.
+    for weight, old in zip(compiling.averaged_weights(model)[2:], before[2:], strict=True):
+        np.testing.assert_allclose(weight, old - 1.6875, rtol=1e-6)
+    for weight, old in zip(compiling.averaged_weights(model)[:2], before[:2], strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_without_an_average_the_weights_are_the_last_ones():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    compiling.compile_model(model, config(), steps=3)
+    assert [id(weight) for weight in compiling.averaged_weights(model)] == [id(weight) for weight in model.weights]

@@ -11,6 +11,8 @@ from conftest import verse
 
 import char_lstm_tf
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.training.compiling import averaged_weights
+from char_lstm_tf.training.run import Run
 from char_lstm_tf.training.train import prepare_text, train
 from pipelines import UserError
 
@@ -67,6 +69,20 @@ def test_a_tied_run_trains_and_is_exported_with_its_weights_once(tmp_path):
     np.testing.assert_allclose(found["nats_per_char"], [model.score([text])[0].nats_per_char], rtol=1e-5)
     again = plan_run(name="more", init_from=str(planned.folder.path), output_dir=str(tmp_path))
     assert again.config.tie
+
+
+def test_averaged_weights_are_measured_and_kept(tmp_path):
+    planned = plan(tmp_path, average=0.9, epochs=2)
+    run = Run(planned, prepare_text(planned))
+    with planned.folder.opened(planned.config, prepare_text(planned).vocabulary):
+        run.fit()
+    averages = [weight.numpy() for weight in averaged_weights(run.model)]
+    for kept, average, last in zip(run.best.get_weights(), averages, run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, average)
+        assert np.abs(kept - last).max() > 1e-3
+    with planned.folder.training_log.open() as file:
+        *_, row = csv.DictReader(file)
+    assert run.measure()["validation"]["nats_per_char"] == pytest.approx(float(row["val_loss"]))
 
 
 @pytest.mark.slow
