@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.inference.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, read_documents, read_texts, reader_for
+from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
 from pipelines import UserError, command_line, sources

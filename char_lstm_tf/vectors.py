@@ -62,7 +62,7 @@ def main(config: VectorsConfig) -> None:
         for other, cosine in vectors.nearest(values, id, count=config.count):
             print(f"  {cosine:6.3f}  {vocabulary.tokens[other]!r}")
     names = [vectors.written(token) or "<end>" for token in vocabulary.tokens]
-    shown = most_frequent(vocabulary, config.points)
+    shown = vocabulary.most_frequent(config.points)
     for flag, write in (
         ("output", lambda path: vectors.write(path, names, values)),
         (
@@ -95,12 +95,6 @@ def find(token: str, vocabulary: Vocabulary) -> int:
             return vocabulary.tokens.index(tried)
     kind = "word or character" if vocabulary.words else "character"
     raise UserError(f"--nearest={token}: no {kind} of this model; one that is rare in its text has no vector")
-
-
-def most_frequent(vocabulary: Vocabulary, count: int) -> list[int]:
-    """Returns the ids of the most frequent words, which are in this order, or else of all known characters."""
-    words = [id for id, token in enumerate(vocabulary.tokens) if len(token) > 1]
-    return (words or list(range(1, len(vocabulary))))[:count]
 
 
 def write_projector(folder: Path, names: list[str], values: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from pipelines.sources.documents import Document, Source
 
 VERSION = 1  # part of fingerprints: raise it when `plain` changes
 
-_ASCII = str.maketrans(
+ASCII = str.maketrans(
     {
         **dict.fromkeys("‘’‚‛′`´‹›ʼ", "'"),
         **dict.fromkeys("“”„‟″«»", '"'),
@@ -33,7 +33,7 @@ def plain(text: str) -> str:
 
     Before: `“It is _very_\\nold” — she`; after: `"It is very old" -- she`.
     """
-    text = unicodedata.normalize("NFC", text).translate(_ASCII)
+    text = unicodedata.normalize("NFC", text).translate(ASCII)
     return re.sub(r"\s+", " ", _EMPHASIS.sub(r"\1", text))
 
 

@@ -96,6 +96,11 @@ class Vocabulary:
         """Returns this vocabulary, with the new ones of some labels after its own, sorted. Existing ids stay."""
         return Vocabulary(self.tokens, (*self.labels, *sorted(set(labels) - set(self.labels))))
 
+    def most_frequent(self, count: int) -> list[int]:
+        """Returns the ids of the most frequent words, which are in this order, or else of the first characters."""
+        words = [id for id, token in enumerate(self.tokens) if len(token) > 1]
+        return (words or [id for id, token in enumerate(self.tokens) if id and token])[:count]
+
     def label_id(self, label: str) -> int:
         """Returns the id of a label.
 

@@ -1,4 +1,4 @@
-"""Runs that an earlier version made, in tests/old_runs: one of each kind, and one that was killed."""
+"""Runs that an earlier version made, in old_runs: one of each kind, and one that was killed."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from conftest import ROOT, command, verse
 import char_lstm_tf.models
 from char_lstm_tf.inference.language_model import LanguageModel
 
-OLD = ROOT / "tests" / "old_runs"
+OLD = ROOT / "tests" / "end_to_end" / "old_runs"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
 KINDS = [name for name in EXPECTED if name != "interrupted"]
 

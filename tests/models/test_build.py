@@ -15,7 +15,7 @@ def stranger(tmp_path):
     """Returns a copy of an old run of a kind, to be spoiled."""
 
     def copy(kind):
-        return RunFolder(shutil.copytree(ROOT / "tests" / "old_runs" / kind, tmp_path / kind))
+        return RunFolder(shutil.copytree(ROOT / "tests" / "end_to_end" / "old_runs" / kind, tmp_path / kind))
 
     return copy
 

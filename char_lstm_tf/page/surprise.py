@@ -36,10 +36,10 @@ class ScoredText:
         return [(start, token, nats) for (start, token), nats in zip(scored, self.nats.tolist(), strict=True)]
 
 
-# Lower bounds in bits, and the colour of a character that costs at least that much, so that the model gave it a
-# probability of at most 1/2, 1/4, 1/16 … Black on each colour has a contrast of 7 to 1 or more.
+# Lower bounds in bits of the colours c0 to c6 of style.css. A character that costs at least that much had a probability
+# of at most 1/2, 1/4, 1/16 …
 BITS = (0, 1, 2, 4, 6, 8, 11)
-COLOURS = ("#ffffff", "#fff6cf", "#ffe69a", "#ffcf70", "#ffb05e", "#ff9468", "#ff8a8a")
+STYLE = Path(__file__).with_name("web") / "style.css"
 
 
 def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
@@ -56,22 +56,19 @@ def write_tsv(path: Path, texts: Iterable[ScoredText]) -> None:
 
 def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
     """Writes a page with the texts. The background of each token shows its surprise in bits."""
-    styles = "".join(f".c{level}{{background:{colour}}}" for level, colour in enumerate(COLOURS))
-    legend = "".join(f'<i class="c{level}"> {bits}+ </i>' for level, bits in enumerate(BITS))
+    legend = "".join(f'<i class="c{level}">{bits}+</i>' for level, bits in enumerate(BITS))
+    style = STYLE.read_text(encoding="utf-8")
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Surprise</title>'
-            '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'
-            "body{max-width:50rem;margin:2rem auto;padding:0 1rem;background:#fff;color:#000;"
-            "font:1rem/1.6 serif}h2{font-size:1.1rem;margin-top:3rem}p,h2{font-family:sans-serif}"
-            f"pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}}i{{font-style:normal}}{styles}"
-            "</style></head><body>\n"
-            f"<p>Surprise in bits a character: {legend} (each bit more halves the probability)</p>\n"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<style>\n{style}</style></head><body>\n"
+            f'<p class="legend">Surprise in bits a character: {legend} (one bit more: half the probability)</p>\n'
         )
         for scored in texts:
             characters = sum(max(len(token), 1) for _, token, _ in scored.pairs())
             bits = scored.nats.sum(dtype=np.float64) / math.log(2) / max(characters, 1)
-            file.write(f"<h2>{html.escape(scored.name)}: {bits:.3f} bits a character</h2>\n<pre>")
+            file.write(f'<h2>{html.escape(scored.name)}: {bits:.3f} bits a character</h2>\n<pre class="text">')
             file.writelines(_spans(scored))
             file.write("</pre>\n")
         file.write("</body></html>\n")

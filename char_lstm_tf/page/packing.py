@@ -1,0 +1,138 @@
+"""A model as numbers for the page: what `web/model.js` reads.
+
+Each matrix is stored row after row: as float16, or as int8 with a float32 for each row that its numbers are multiplied
+by. A row has what one output of a layer reads, or what belongs to one token. Vectors are float32.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
+from char_lstm_tf.models.outputs import LabelledLogits, TiedLogits
+from pipelines import UserError
+
+KINDS = {
+    keras.layers.LSTMCell: "lstm",
+    keras.layers.GRUCell: "gru",
+    keras.layers.SimpleRNNCell: "rnn",
+    PeepholeLSTMCell: "peephole",
+    CoupledLSTMCell: "coupled",
+}
+FORMS = ("float16", "int8")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A model in numbers.
+
+    Attributes:
+        facts: sizes, and the name, rows, columns and form of each matrix, in their order.
+        data: all matrices, one after the other.
+    """
+
+    facts: dict
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """A matrix of the page.
+
+    Attributes:
+        name: that `web/model.js` knows it by.
+        weight: the weight that it is or is a part of.
+        part: which part, of a weight that has several; None: all.
+        turned: whether its rows are the columns of the weight, because a row is what one output reads.
+        exact: whether it is stored as float32.
+    """
+
+    name: str
+    weight: keras.Variable
+    part: int | None = None
+    turned: bool = False
+    exact: bool = False
+
+
+def pack(model: keras.Model, *, form: str) -> Packed:
+    """Returns a recurrent model of `models.build` in numbers, and rounds its weights to what is stored.
+
+    Args:
+        model: the model. Its weights change.
+        form: of matrices, one of `FORMS`.
+
+    Raises:
+        UserError: a weight is too large for float16.
+    """
+    parts, listed = [], []
+    for matrix in _matrices(model):
+        all_parts = matrix.weight.numpy()
+        values = all_parts if matrix.part is None else all_parts[matrix.part]
+        rows = np.atleast_2d(values.T if matrix.turned else values)
+        own_form = "float32" if matrix.exact else form
+        data, rounded = _stored(rows, own_form)
+        parts.append(data)
+        listed.append({"name": matrix.name, "rows": rows.shape[0], "columns": rows.shape[1], "form": own_form})
+        all_parts[... if matrix.part is None else matrix.part] = (rounded.T if matrix.turned else rounded).reshape(
+            values.shape
+        )
+        matrix.weight.assign(all_parts)
+    layers = _recurrent_layers(model)
+    embedding = _embedding(model)
+    facts = {
+        "layers": [{"kind": KINDS[type(layer.cell)], "units": layer.cell.units} for layer in layers],
+        "skips": any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers),
+        "embedding": embedding.output_dim if embedding else 0,
+        "tied": isinstance(model.layers[-1], TiedLogits),
+        "weights": listed,
+    }
+    return Packed(facts, b"".join(parts))
+
+
+def _recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]
+
+
+def _embedding(model: keras.Model) -> keras.layers.Embedding | None:
+    return next((layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)), None)
+
+
+def _matrices(model: keras.Model) -> Iterator[_Matrix]:
+    """Yields the matrices of a model, with the names that `web/model.js` knows."""
+    if embedding := _embedding(model):
+        yield _Matrix("embedding", embedding.embeddings)
+    for number, layer in enumerate(_recurrent_layers(model)):
+        cell = layer.cell
+        # A one-hot vector takes a row of the first kernel as it is.
+        yield _Matrix(f"kernel {number}", cell.kernel, turned=number > 0 or embedding is not None)
+        yield _Matrix(f"recurrent {number}", cell.recurrent_kernel, turned=True)
+        if isinstance(cell, keras.layers.GRUCell):
+            yield _Matrix(f"bias {number}", cell.bias, part=0, exact=True)
+            yield _Matrix(f"state bias {number}", cell.bias, part=1, exact=True)
+        else:
+            yield _Matrix(f"bias {number}", cell.bias, exact=True)
+        if isinstance(cell, PeepholeLSTMCell):
+            yield _Matrix(f"peepholes {number}", cell.peepholes, exact=True)
+    logits = model.layers[-1]
+    yield _Matrix("logits", logits.kernel, turned=True)
+    yield _Matrix("logits bias", logits.bias, exact=True)
+    if isinstance(logits, LabelledLogits):
+        for label in range(logits.label_kernels.shape[0]):
+            yield _Matrix(f"logits {label}", logits.label_kernels, part=label, turned=True)
+        yield _Matrix("label biases", logits.label_biases, exact=True)
+
+
+def _stored(rows: np.ndarray, form: str) -> tuple[bytes, np.ndarray]:
+    """Returns float32 `[R, C]` as bytes, and as the float32 numbers that those stand for."""
+    if form == "float32":
+        return rows.astype("<f4").tobytes(), rows
+    if form == "float16":
+        if np.abs(rows).max(initial=0) > np.finfo("float16").max:
+            raise UserError("--weights=float16: a weight is above 65,504, the largest float16; use --weights=int8")
+        halves = rows.astype("<f2")
+        return halves.tobytes(), halves.astype("float32")
+    scales = np.abs(rows).max(axis=1, keepdims=True, initial=0).astype("<f4") / np.float32(127)
+    numbers = np.rint(rows / np.where(scales > 0, scales, 1)).astype("i1")
+    return scales.tobytes() + numbers.tobytes(), numbers * scales

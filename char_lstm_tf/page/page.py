@@ -1,0 +1,121 @@
+"""The page: its files put together, with the model and everything about it inside.
+
+Nothing is loaded from elsewhere, and a policy in the page forbids it. Texts are data in it, never markup.
+"""
+
+import base64
+import html
+import json
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from char_lstm_tf.models.encodings import token_vectors
+from char_lstm_tf.page import history
+from char_lstm_tf.page.packing import Packed
+from char_lstm_tf.page.surprise import BITS, STYLE
+from char_lstm_tf.runs.folder import RunFolder
+from pipelines.sources import Reader
+from pipelines.sources.typography import ASCII
+from pipelines.vocabulary import Vocabulary, vectors
+
+WEB = Path(__file__).with_name("web")
+WORKER = ("model.js", "tokens.js", "sampling.js", "reading.js", "worker.js")
+SCRIPT = ("page.js", "write.js", "text.js", "map.js", "history.js")
+MAP_TOKENS = 300
+NEIGHBOURS = 10
+
+
+def read_facts(folder: RunFolder, model: keras.Model, vocabulary: Vocabulary, reader: Reader) -> dict:
+    """Returns what the page knows of a run besides its weights: tokens, how texts are read, the map, and the history.
+
+    Args:
+        folder: of the run.
+        model: its best model, recurrent.
+        vocabulary: of the model.
+        reader: of texts for the model.
+    """
+    config, metrics = folder.config, folder.load_metrics()
+    measured = metrics.get("validation") or metrics.get("test") or {}
+    parts = [
+        f"{config.cell.upper()} with {_sizes(config.units)} units",
+        f"{model.count_params():,} weights",
+        f"{metrics['characters_seen']:,} characters seen in training" if "characters_seen" in metrics else "",
+        f"{measured['nats_per_char']:.4f} nats a character on text held out" if "nats_per_char" in measured else "",
+    ]
+    return {
+        "about": ", ".join(filter(None, parts)),
+        "tokens": vocabulary.tokens,
+        "end": vocabulary.end,
+        "labels": vocabulary.labels,
+        "letters": "".join(sorted(vocabulary.letters)),
+        "eachLine": config.documents == "lines",
+        "compose": reader.clean or reader.plain,
+        "typography": {chr(code): text for code, text in ASCII.items()} if reader.plain else None,
+        "bits": BITS,
+        "map": _map(model, vocabulary),
+        "history": {
+            "epochs": history.losses(folder.training_log),
+            "samples": history.samples(folder.samples),
+            "unit": "nats a character",
+        },
+    }
+
+
+def _sizes(units: tuple[int, ...]) -> str:
+    """Returns the sizes of layers as they are written: `2×128`, or `128+256` where they differ."""
+    return f"{len(units)}×{units[0]}" if len(set(units)) == 1 else "+".join(map(str, units))
+
+
+def _map(model: keras.Model, vocabulary: Vocabulary) -> dict:
+    """Returns where the most frequent tokens are in a square from 0 to 1, and the neighbours of each."""
+    values = token_vectors(model, len(vocabulary))
+    ids = vocabulary.most_frequent(MAP_TOKENS)
+    points = vectors.flattened(values[ids])
+    spread = np.maximum(np.ptp(points, axis=0), 1e-12)
+    kind = "words" if vocabulary.words else "characters"
+    known = values.copy()
+    known[0] = 0  # the unknown character is nobody's neighbour
+    return {
+        "ids": ids,
+        "points": np.round((points - points.min(axis=0)) / spread, 4).tolist(),
+        "nearest": [
+            [(near, round(cos, 3)) for near, cos in vectors.nearest(known, id, count=NEIGHBOURS)] for id in ids
+        ],
+        "about": f"The vectors of the {'most frequent ' * (len(vocabulary.words) > len(ids))}{kind}, which the first "
+        "layer reads, along the two directions in which they differ most. Tokens that the model treats alike are near "
+        "each other.",
+    }
+
+
+def write_page(path: Path, *, title: str, facts: dict, packed: Packed, prompt: str, text: str) -> None:
+    """Writes the page.
+
+    Args:
+        path: the file.
+        title: of the page.
+        facts: of `read_facts`.
+        packed: the model.
+        prompt: what its first text continues.
+        text: what it reads first.
+    """
+    everything = facts | packed.facts | {"prompt": prompt, "text": text}
+    parts = {
+        "title": html.escape(title),
+        "style": STYLE.read_text(encoding="utf-8"),
+        # No "<" is left, so nothing in the data can end its element or begin another one.
+        "facts": json.dumps(everything, separators=(",", ":")).replace("<", "\\u003c"),
+        "weights": base64.b64encode(packed.data).decode(),
+        "worker": _joined(WORKER),
+        "script": _joined(SCRIPT),
+    }
+    template = (WEB / "page.html").read_text(encoding="utf-8")
+    page = re.sub(rf"\{{({'|'.join(parts)})\}}", lambda found: parts[found[1]], template)
+    path.write_text(page, encoding="utf-8")
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    """Returns scripts, one after the other, as one."""
+    return "\n".join(['"use strict";', *((WEB / name).read_text(encoding="utf-8") for name in names)])

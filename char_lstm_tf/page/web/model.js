@@ -1,0 +1,219 @@
+// The model of the page: its weights, and one step of reading. Every matrix product of the page is in `addProduct`.
+//
+// `facts` is what packing.py writes: { tokens, end, labels, layers: [{ kind, units }], skips, embedding, tied, weights }.
+// Shapes: V tokens, H units of a layer, G the sums of its gates (4H of an LSTM), E the width of the embedding.
+
+/** Returns the number that the 16 bits of a float16 stand for (IEEE 754; there are no infinities here). */
+function half(bits) {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
+}
+
+/**
+ * Returns matrices by name: { rows, columns, values }, with zeros behind the last row so that `addProduct` can always
+ * take four rows at once.
+ *
+ * @param {Uint8Array} bytes all matrices, one after the other, each row after row. float32 and float16 are little
+ *   endian. int8 has a float32 for each row first, which the numbers of the row are multiplied by.
+ * @param {{name: string, rows: number, columns: number, form: string}[]} list what they are, in this order.
+ */
+function unpack(bytes, list) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const matrices = {};
+  let at = 0;
+  for (const { name, rows, columns, form } of list) {
+    const values = new Float32Array((rows + (-rows & 3)) * columns);
+    const size = rows * columns;
+    if (form === "float32") {
+      for (let i = 0; i < size; i++, at += 4) values[i] = view.getFloat32(at, true);
+    } else if (form === "float16") {
+      for (let i = 0; i < size; i++, at += 2) values[i] = half(view.getUint16(at, true));
+    } else {
+      const numbers = at + 4 * rows;
+      for (let i = 0; i < size; i++) {
+        values[i] = view.getInt8(numbers + i) * view.getFloat32(at + 4 * Math.floor(i / columns), true);
+      }
+      at = numbers + size;
+    }
+    matrices[name] = { rows, columns, values };
+  }
+  return matrices;
+}
+
+/** Adds a matrix times a vector to `sums`, which has room for a multiple of four. */
+function addProduct({ rows, columns, values }, vector, sums) {
+  for (let row = 0; row < rows; row += 4) {
+    const first = row * columns;
+    const second = first + columns;
+    const third = second + columns;
+    const fourth = third + columns;
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    for (let column = 0; column < columns; column++) {
+      const factor = vector[column];
+      a += values[first + column] * factor;
+      b += values[second + column] * factor;
+      c += values[third + column] * factor;
+      d += values[fourth + column] * factor;
+    }
+    sums[row] += a;
+    sums[row + 1] += b;
+    sums[row + 2] += c;
+    sums[row + 3] += d;
+  }
+}
+
+/** Adds a row of a matrix to `sums`: the product with a one-hot vector. */
+function addRow({ columns, values }, row, sums) {
+  for (let column = 0, at = row * columns; column < columns; column++, at++) sums[column] += values[at];
+}
+
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+const tanh = (x) => 2 / (1 + Math.exp(-2 * x)) - 1;
+
+// What a cell does with the sums of its gates, in the order of Keras and of cells.py. Each sets h and c in place.
+const CELLS = {
+  lstm({ units, sums, h, c }) {
+    for (let u = 0; u < units; u++) {
+      c[u] = sigmoid(sums[units + u]) * c[u] + sigmoid(sums[u]) * tanh(sums[2 * units + u]);
+      h[u] = sigmoid(sums[3 * units + u]) * tanh(c[u]);
+    }
+  },
+  peephole({ units, sums, h, c, peepholes: { values: p } }) {
+    for (let u = 0; u < units; u++) {
+      const input = sigmoid(sums[u] + p[u] * c[u]);
+      const forget = sigmoid(sums[units + u] + p[units + u] * c[u]);
+      c[u] = forget * c[u] + input * tanh(sums[2 * units + u]);
+      h[u] = sigmoid(sums[3 * units + u] + p[2 * units + u] * c[u]) * tanh(c[u]);
+    }
+  },
+  coupled({ units, sums, h, c }) {
+    for (let u = 0; u < units; u++) {
+      const forget = sigmoid(sums[u]);
+      c[u] = forget * c[u] + (1 - forget) * tanh(sums[units + u]);
+      h[u] = sigmoid(sums[2 * units + u]) * tanh(c[u]);
+    }
+  },
+  gru({ units, sums, fromState, h }) {
+    for (let u = 0; u < units; u++) {
+      const update = sigmoid(sums[u] + fromState[u]);
+      const reset = sigmoid(sums[units + u] + fromState[units + u]);
+      const candidate = tanh(sums[2 * units + u] + reset * fromState[2 * units + u]);
+      h[u] = update * h[u] + (1 - update) * candidate;
+    }
+  },
+  rnn({ units, sums, h }) {
+    for (let u = 0; u < units; u++) h[u] = tanh(sums[u]);
+  },
+};
+const GATES = { lstm: 4, peephole: 4, coupled: 3, gru: 3, rnn: 1 };
+const padded = (size) => new Float64Array(size + (-size & 3));
+
+class Model {
+  /**
+   * @param {object} facts see the top of this file.
+   * @param {Uint8Array} bytes the weights.
+   */
+  constructor(facts, bytes) {
+    this.facts = facts;
+    const weights = unpack(bytes, facts.weights);
+    this.weights = weights;
+    this.layers = facts.layers.map(({ kind, units }, number) => ({
+      kind,
+      units,
+      first: number === 0,
+      kernel: weights[`kernel ${number}`],
+      recurrent: weights[`recurrent ${number}`],
+      bias: weights[`bias ${number}`].values,
+      stateBias: weights[`state bias ${number}`]?.values, // of a GRU
+      peepholes: weights[`peepholes ${number}`],
+      sums: padded(GATES[kind] * units),
+      fromState: padded(GATES[kind] * units),
+    }));
+    this.units = facts.layers.reduce((sum, { units }) => sum + units, 0);
+    this.vector = new Float64Array(facts.embedding);
+    this.joined = new Float64Array(this.units);
+    this.projected = padded(facts.embedding);
+    this.sums = padded(facts.tokens.length);
+    this.logits = this.sums.subarray(0, facts.tokens.length);
+  }
+
+  /** Returns the state at the start of a text: h and c of each layer. */
+  fresh() {
+    return this.layers.map(({ units }) => ({ h: new Float64Array(units), c: new Float64Array(units) }));
+  }
+
+  /** Reads a token: changes `state`, and returns the logits of the next one. They stay until the next call. */
+  step(id, state, label = 0) {
+    const { embedding } = this.weights;
+    if (embedding) {
+      const width = embedding.columns;
+      for (let i = 0; i < width; i++) this.vector[i] = embedding.values[id * width + i];
+    }
+    let below = this.vector;
+    this.layers.forEach((layer, number) => {
+      const { h, c } = state[number];
+      layer.sums.set(layer.bias.subarray(0, layer.sums.length));
+      if (layer.first && !embedding) addRow(layer.kernel, id, layer.sums);
+      else addProduct(layer.kernel, below, layer.sums);
+      if (layer.stateBias) {
+        layer.fromState.set(layer.stateBias.subarray(0, layer.fromState.length));
+        addProduct(layer.recurrent, h, layer.fromState);
+      } else {
+        addProduct(layer.recurrent, h, layer.sums);
+      }
+      CELLS[layer.kind]({ ...layer, h, c });
+      below = h;
+    });
+    return this.#logits(this.facts.skips ? this.#join(state) : below, label);
+  }
+
+  #join(state) {
+    let at = 0;
+    for (const { h } of state) {
+      this.joined.set(h, at);
+      at += h.length;
+    }
+    return this.joined;
+  }
+
+  #logits(hidden, label) {
+    const { "logits": matrix, "logits bias": bias, embedding } = this.weights;
+    this.logits.set(bias.values.subarray(0, this.logits.length));
+    this.sums.fill(0, this.logits.length); // what the rows of zeros added
+    if (this.facts.tied) {
+      this.projected.fill(0);
+      addProduct(matrix, hidden, this.projected);
+      addProduct(embedding, this.projected, this.sums);
+    } else {
+      addProduct(matrix, hidden, this.sums);
+    }
+    if (this.facts.labels.length) {
+      addProduct(this.weights[`logits ${label}`], hidden, this.sums);
+      addRow(this.weights["label biases"], label, this.sums);
+    }
+    return this.logits;
+  }
+
+  /** Writes the value of each cell, -1 to 1, to `values` from `at` on: tanh of c, or h where there is no c. */
+  cells(state, values, at) {
+    this.layers.forEach(({ kind, units }, number) => {
+      const { h, c } = state[number];
+      const plain = kind === "gru" || kind === "rnn";
+      for (let u = 0; u < units; u++) values[at++] = plain ? h[u] : tanh(c[u]);
+    });
+  }
+}
+
+/** Returns ln of the sum of e to the power of each number, without overflow. */
+function logSumExp(numbers) {
+  let largest = -Infinity;
+  for (const number of numbers) if (number > largest) largest = number;
+  let sum = 0;
+  for (const number of numbers) sum += Math.exp(number - largest);
+  return largest + Math.log(sum);
+}

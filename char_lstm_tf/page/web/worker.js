@@ -1,0 +1,85 @@
+// Runs the model beside the page, so that the page never waits for it. Messages that come: `open`, `write`, `read` and
+// `stop`. Of each kind one job runs at a time; a new one takes its place. Jobs take turns of `SLICE` milliseconds.
+
+const SLICE = 25;
+const jobs = new Map();
+const turn = new MessageChannel(); // quicker than setTimeout, which waits for four milliseconds
+let model;
+let tokens;
+let scheduled = false;
+
+function schedule() {
+  if (scheduled || !jobs.size) return;
+  scheduled = true;
+  turn.port2.postMessage(null);
+}
+
+/** Yields while it writes, and tells the page the new characters. */
+function* writing({ prompt, label, characters, seed, ...how }) {
+  const ids = tokens.prompt(normalized(prompt, model.facts));
+  const state = model.fresh();
+  let logits;
+  for (const id of ids) {
+    logits = model.step(id, state, label);
+    yield { text: "" };
+  }
+  for (let position = 0, left = characters; left > 0; position++) {
+    const id = choose(logits, uniformNoise(seed, position), how);
+    if (id === tokens.end) return;
+    const text = Array.from(model.facts.tokens[id]).slice(0, left).join("");
+    left -= Array.from(text).length;
+    logits = model.step(id, state, label);
+    yield { text };
+  }
+}
+
+/** Yields while it reads, and returns what it found. */
+function* readingOf({ text, label }) {
+  const normal = normalized(text, model.facts);
+  const parts = model.facts.eachLine ? normal.split("\n").filter(Boolean) : [normal];
+  const texts = parts.map((part) => tokens.encode(part));
+  const count = texts.reduce((sum, part) => sum + part.length, 0);
+  for (const steps = reading(model, texts, label); ; ) {
+    const { value, done } = steps.next();
+    if (done) return { ...value, ...summary(value) };
+    yield { share: value / count };
+  }
+}
+
+const KINDS = { write: writing, read: readingOf };
+
+/** Runs a slice of each job, and sends what it has done since. */
+function run() {
+  scheduled = false;
+  for (const [kind, job] of jobs) {
+    const started = performance.now();
+    const message = { kind, number: job.number, steps: 0, text: "" };
+    do {
+      const { value, done } = job.steps.next();
+      if (done) {
+        jobs.delete(kind);
+        Object.assign(message, { done: true, result: value });
+        break;
+      }
+      message.steps++;
+      if (value.text) message.text += value.text;
+      if (value.share) message.share = value.share;
+    } while (performance.now() - started < SLICE);
+    message.milliseconds = performance.now() - started;
+    postMessage(message);
+  }
+  schedule();
+}
+
+turn.port1.onmessage = run;
+onmessage = ({ data: { kind, ...message } }) => {
+  if (kind === "open") {
+    model = new Model(message.facts, Uint8Array.from(atob(message.weights), (character) => character.charCodeAt(0)));
+    tokens = new Tokens(message.facts);
+  } else if (kind === "stop") {
+    jobs.delete(message.job);
+  } else {
+    jobs.set(kind, { number: message.number, steps: KINDS[kind](message) });
+    schedule();
+  }
+};

@@ -1,0 +1,152 @@
+"""Writes one HTML page with a trained model in it.
+
+    python -m char_lstm_tf.visualize --model=saved_models/quickstart --output=page.html
+    python -m char_lstm_tf.visualize --model=saved_models/book --output=book.html --text=chapter.txt --open
+
+The page needs no server and no network: open the file, or send it to somebody. It has five views. Write: the model
+writes, as `sample` does. Read: a text of yours in colours, by how much each character surprises the model, with the
+likeliest next characters. Cells: the same text in the colours of one memory cell, and which cells follow quotes,
+brackets or the position in the line. Map: the vectors of the characters. History: the losses and the samples of
+each epoch. The end of the address chooses the view: page.html#cells.
+
+Recurrent models alone (--architecture=sequential or functional, with every --cell), with documents, labels and words.
+The page holds the weights, the samples of the run and the text that it reads first, for everybody who gets the file.
+"""
+
+import dataclasses
+import sys
+import webbrowser
+from typing import TYPE_CHECKING
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.inference.texts import read_texts, reader_for
+from char_lstm_tf.runs.folder import RunFolder
+from pipelines import UserError, command_line, sources
+from pipelines.files import path_of, written_aside
+from pipelines.options import Options, option, unescaped
+from pipelines.tensorflow_import import import_tensorflow
+
+if TYPE_CHECKING:
+    from char_lstm_tf.inference.language_model import LanguageModel
+
+MOST_TEXT = 20_000  # characters that the page reads when it opens; four seconds at 2×128 units
+OWN_TEXT = 3_000  # characters that the model writes for the page to read
+OWN_DOCUMENTS = 100
+MOST_LOSS = 0.002  # nats a character that rounded weights may cost before there is a warning
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VisualizeConfig(Options):
+    """What to write."""
+
+    model: str = option("", "Folder of a run, such as saved_models/quickstart.")
+    output: str = option("", "The page to write, such as page.html. An older one is replaced.")
+    text: str = option(
+        "",
+        "File that the page reads first; of a long one, the first 20,000 characters. Default: a text that the model "
+        "writes itself.",
+    )
+    text_encoding: str = option("", "Encoding of the --text file, such as latin-1. Default: detected.")
+    prompt: str = option("", r"What the page writes on when it opens; \n is a new line. Default: that of the samples.")
+    weights: str = option(
+        "float16",
+        "How the page holds the weights. float16: two bytes each, and hardly any rounding. int8: one byte each, so the page "
+        "is half as large. What the rounding costs is printed.",
+        choices=("float16", "int8"),
+    )
+    open: bool = option(False, "Show the page in the browser.")
+
+    def check(self) -> None:
+        """Checks the place to write to."""
+        super().check()
+        self.require(bool(self.output), "output", "name the page to write, such as --output=page.html")
+        path = path_of(self.output)
+        self.require(not path.is_dir(), "output", "is a folder; name a file, such as page.html")
+        self.require(path.parent.is_dir(), "output", "is in a folder that doesn't exist; make it first")
+        self.require(
+            not self.text or path.resolve() != path_of(self.text).resolve(),
+            "output",
+            "is the --text; name another file",
+        )
+
+
+def main(config: VisualizeConfig) -> None:
+    """Loads the run and writes its page."""
+    folder = RunFolder.find(config.model)
+    run = folder.config
+    require_recurrent(config.model, run)
+    given = read_text(config, run) if config.text else ""
+    import_tensorflow()  # not before the flags are checked, since it takes seconds
+    from char_lstm_tf.inference.language_model import LanguageModel
+    from char_lstm_tf.models.build import load
+    from char_lstm_tf.page import packing, page
+
+    model, vocabulary = load(folder)
+    language_model = LanguageModel(model, vocabulary, run.prompt_reader)
+    text = given or own_text(language_model, seed=run.seed)
+    facts = page.read_facts(folder, model, vocabulary, run.prompt_reader)
+    before = loss(language_model, text, by_line=run.documents == "lines")
+    packed = packing.pack(model, form=config.weights)
+    after = loss(language_model, text, by_line=run.documents == "lines")
+    prompt = unescaped(config.prompt) or run.prompt
+    output = path_of(config.output)
+    try:
+        with written_aside(output) as path:
+            page.write_page(path, title=folder.path.name, facts=facts, packed=packed, prompt=prompt, text=text)
+    except OSError as error:
+        raise UserError(f"--output={config.output}: {error.strerror}; name another file") from error
+    print(
+        f"{config.output}: {output.stat().st_size:,} bytes. The text that it reads first costs {after:.4f} nats a "
+        f"character with weights in {config.weights}, {after - before:+.5f} against float32"
+    )
+    if after - before > MOST_LOSS:
+        print(f"warning: --weights={config.weights} costs more than {MOST_LOSS} nats a character", file=sys.stderr)
+    if config.open and not webbrowser.open(output.resolve().as_uri()):
+        print(f"no browser found here; open {output.resolve().as_uri()}", file=sys.stderr)
+
+
+def require_recurrent(model: str, run: Config) -> None:
+    """Raises UserError for a model that the page can't run."""
+    reasons = {
+        "it is a table of counts (--architecture=counts)": run.architecture == "counts",
+        "it reads windows (--architecture=ngram)": run.architecture == "ngram",
+        "it reads windows (--bidirectional)": run.bidirectional,
+        "it answers labels (--target=label) and writes nothing": run.target == "label",
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise UserError(f"--model={model}: {reason}; a page is of a recurrent model of text")
+
+
+def read_text(config: VisualizeConfig, run: Config) -> str:
+    """Returns the text that the page reads first, in the form of the training text."""
+    reader = reader_for(run, encoding=config.text_encoding, clean=None)
+    (document,) = read_texts(sources.text_documents((config.text,), reader))
+    text = reader.prompt(document.text)
+    if len(text) > MOST_TEXT:
+        print(
+            f"--text={config.text}: the page reads the first {MOST_TEXT:,} of {len(text):,} characters", file=sys.stderr
+        )
+    return text[:MOST_TEXT]
+
+
+def own_text(model: "LanguageModel", *, seed: int) -> str:
+    """Returns a text that the model writes, or of a model of documents, several, a line each."""
+    count = OWN_DOCUMENTS if model.knows_documents else 1
+    label = next(iter(model.vocabulary.labels), "")
+    texts = model.generate([""] * count, chars=OWN_TEXT, seed=seed, label=label)
+    if not model.knows_documents:
+        return texts[0]
+    text = "".join(f"{text}\n" for text in texts if text)
+    return text[: text.rfind("\n", 0, OWN_TEXT) + 1] or texts[0]
+
+
+def loss(model: "LanguageModel", text: str, *, by_line: bool) -> float:
+    """Returns the loss of a text in nats a character, read as the page reads it."""
+    texts = [line for line in text.split("\n") if line] if by_line else [text]
+    scores = [score for score, _ in model.losses(texts, label=next(iter(model.vocabulary.labels), ""))]
+    return sum(score.nats for score in scores) / max(sum(score.characters for score in scores), 1)
+
+
+if __name__ == "__main__":
+    command_line.run(main, VisualizeConfig)

@@ -1,0 +1,110 @@
+import html
+import json
+import re
+import shutil
+
+import pytest
+from conftest import command
+
+from char_lstm_tf import visualize
+from char_lstm_tf.config import Config
+from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.runs.folder import RunFolder
+from pipelines import UserError
+
+
+def page_of(run, output, **options):
+    visualize.main(visualize.VisualizeConfig(model=str(run), output=str(output), **options))
+    return output.read_text(encoding="utf-8")
+
+
+def facts_in(page):
+    return json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', page)[1])
+
+
+def test_the_command_writes_one_page_with_everything_inside(trained, tmp_path):
+    done = command("char_lstm_tf.visualize", f"--model={trained}", f"--output={tmp_path}/page.html")
+    assert not done.returncode, done.stderr
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    found = re.search(
+        r"page.html: ([\d,]+) bytes\. .* costs ([\d.]+) nats .* float16, ([+-][\d.]+) against", done.stdout
+    )
+    assert int(found[1].replace(",", "")) == len(page.encode())
+    assert abs(float(found[3])) < 0.002
+    assert not re.search(r"""(src|href)=["'](?!data:)|@import|url\(|https?://(?!www\.w3\.org)""", page)
+    facts = facts_in(page)
+    model = LanguageModel.load(trained)
+    assert facts["tokens"] == list(model.vocabulary.tokens)
+    assert [row["epoch"] for row in facts["history"]["epochs"]] == [1, 2]
+    assert {sample["epoch"] for sample in facts["history"]["samples"]} == {1, 2}
+    assert len(facts["text"]) == visualize.OWN_TEXT
+    assert len(facts["map"]["ids"]) == len(facts["map"]["points"]) == len(model.vocabulary) - 1
+    assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
+
+
+def test_int8_makes_the_page_smaller_and_says_what_it_costs(trained, tmp_path, capsys):
+    sizes = [len(page_of(trained, tmp_path / f"{form}.html", weights=form)) for form in ("float16", "int8")]
+    assert sizes[1] < sizes[0] - 3000
+    assert "with weights in int8, " in capsys.readouterr().out
+
+
+def test_weights_that_cost_more_than_they_may_are_warned_of(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(visualize, "MOST_LOSS", -1.0)
+    page_of(trained, tmp_path / "page.html")
+    assert "warning: --weights=float16 costs more than" in capsys.readouterr().err
+
+
+def test_a_text_of_ones_own_is_read_as_the_training_text_was_and_only_its_beginning(trained, tmp_path, capsys):
+    (tmp_path / "long.txt").write_bytes(b"\xef\xbb\xbfe\xcc\x81 one\r\n" + b"more words\r\n" * 3000)
+    facts = facts_in(page_of(trained, tmp_path / "page.html", text=f"{tmp_path}/long.txt", prompt=r"a\nb"))
+    assert facts["text"].startswith("é one\nmore words\n")
+    assert len(facts["text"]) == visualize.MOST_TEXT
+    assert facts["prompt"] == "a\nb"
+    assert "the page reads the first 20,000 of 33,006 characters" in capsys.readouterr().err
+
+
+def test_texts_are_never_markup(trained, tmp_path):
+    hostile = "</script><script>alert(1)</script><!-- <b>"
+    run = tmp_path / "<b>&name"
+    shutil.copytree(trained, run)
+    (run / "samples.txt").write_text(f"\n━━ epoch 1: x\n── temperature 1.0\n{hostile}\n")
+    (tmp_path / "x.txt").write_text(hostile)
+    page = page_of(run, tmp_path / "page.html", text=f"{tmp_path}/x.txt")
+    assert len(re.findall(r"</script", page)) == page.count("<script") == 4
+    assert "alert" not in html.unescape(re.sub(r"(?s)<script.*?</script>", "", page))
+    facts = facts_in(page)
+    assert facts["text"] == facts["history"]["samples"][0]["text"] == hostile
+    assert "<title>&lt;b&gt;&amp;name</title>" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"architecture": "counts"}, "it is a table of counts"),
+        ({"architecture": "ngram", "target": "next_char"}, r"it reads windows \(--architecture=ngram\)"),
+        ({"bidirectional": True, "target": "next_char"}, r"it reads windows \(--bidirectional\)"),
+        (
+            {"target": "label", "labels": "file", "documents": "files", "text": ("x",)},
+            r"it answers labels \(--target=label\)",
+        ),
+    ],
+)
+def test_other_models_are_refused_by_name(trained, tmp_path, monkeypatch, options, reason):
+    monkeypatch.setattr(RunFolder, "config", Config(name="x", **options))
+    with pytest.raises(UserError, match=f"--model=.*tiny: {reason}"):
+        page_of(trained, tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output": ""}, "--output=.*: name the page to write"),
+        ({"output": "/"}, "--output=/: is a folder"),
+        ({"output": "/missing/page.html"}, "is in a folder that doesn't exist"),
+        ({"output": "a.txt", "text": "./a.txt"}, "is the --text; name another file"),
+    ],
+)
+def test_a_place_that_cant_be_written_is_named_at_once(options, message):
+    with pytest.raises(UserError, match=message):
+        visualize.VisualizeConfig(model="x", **options)
