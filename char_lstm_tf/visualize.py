@@ -50,8 +50,8 @@ class VisualizeConfig(Options):
     prompt: str = option("", r"What the page writes on when it opens; \n is a new line. Default: that of the samples.")
     weights: str = option(
         "float16",
-        "How the page holds the weights. float16: two bytes each, and hardly any rounding. int8: one byte each, so the page "
-        "is half as large. What the rounding costs is printed.",
+        "How the page holds the weights. float16: two bytes each, and hardly any rounding. int8: one byte each, which "
+        "makes the page half as large. What the rounding costs is printed.",
         choices=("float16", "int8"),
     )
     open: bool = option(False, "Show the page in the browser.")
