@@ -92,7 +92,7 @@ function largest(logits, count) {
  * @param {{id: number, piece: string}[][]} texts documents, or one running text.
  * @param {number} label id of the label of all texts, of a model that knows labels.
  * @returns {{pieces: string[], nats: Float32Array, likeliest: Uint32Array, chances: Float32Array, cells: Int8Array,
- *   traits: object[]}} for each of N tokens, the end of a document ("") included: what it cost (NaN: it isn't scored);
+ *   unknown: number, traits: object[]}} for each of N tokens, the end of a document ("") included: what it cost (NaN: it isn't scored);
  *   the ids and probabilities of the `LIKELIEST` next tokens after it, [N × 5]; the cells after it, times 127, [N × C].
  */
 function* reading(model, texts, label = 0) {
@@ -113,13 +113,19 @@ function* reading(model, texts, label = 0) {
   let at = 0;
   for (const row of rows) {
     const state = model.fresh();
-    let logits = end === null ? null : model.step(end, state, label);
-    let total = logits && logSumExp(logits);
-    for (const { id, piece } of row) {
-      found.nats[at] = logits ? total - logits[id] : NaN;
+    let cost = NaN; // of the next token
+    if (end !== null) {
+      const logits = model.step(end, state, label);
+      cost = logSumExp(logits) - logits[row[0].id];
+    }
+    for (let place = 0; place < row.length; place++) {
+      const { id, piece } = row[place];
+      found.nats[at] = cost;
       if (piece) {
-        logits = model.step(id, state, label);
-        total = logSumExp(logits);
+        // The logits are used up here, as another job may take a step before this one goes on.
+        const logits = model.step(id, state, label);
+        const total = logSumExp(logits);
+        if (place + 1 < row.length) cost = total - logits[row[place + 1].id];
         largest(logits, likeliest).forEach((next, place) => {
           found.likeliest[at * LIKELIEST + place] = next;
           found.chances[at * LIKELIEST + place] = Math.exp(logits[next] - total);
@@ -135,8 +141,8 @@ function* reading(model, texts, label = 0) {
   return { ...found, traits: correlations.best(3) };
 }
 
-/** Returns what a text cost as a whole: { characters, nats, unknown }. The end of a document counts as a character. */
-function summary({ pieces, nats, unknown }) {
+/** Returns what a text cost as a whole: { characters, sum }, in nats. The end of a document counts as a character. */
+function summary({ pieces, nats }) {
   let characters = 0;
   let sum = 0;
   pieces.forEach((piece, at) => {
@@ -144,5 +150,5 @@ function summary({ pieces, nats, unknown }) {
     characters += Math.max(Array.from(piece).length, 1);
     sum += nats[at];
   });
-  return { characters, nats: sum, unknown };
+  return { characters, sum };
 }

@@ -95,11 +95,11 @@
   const percent = (share) => `${(100 * share).toFixed(share < 0.01 ? 2 : 0)}%`;
 
   function describe() {
-    const { characters, nats, unknown } = found;
-    const mean = characters ? nats / characters : 0;
+    const { characters, sum, unknown } = found;
+    const mean = characters ? sum / characters : 0;
     const parts = [
       `${number(characters)} characters scored`,
-      `${number(nats, 2)} nats`,
+      `${number(sum, 2)} nats`,
       `${mean.toFixed(4)} nats a character`,
       `${(mean / Math.LN2).toFixed(4)} bits a character`,
       `perplexity ${Math.exp(mean).toFixed(2)}`,

@@ -18,17 +18,16 @@ function schedule() {
 function* writing({ prompt, label, characters, seed, ...how }) {
   const ids = tokens.prompt(normalized(prompt, model.facts));
   const state = model.fresh();
-  let logits;
+  const last = ids.pop();
   for (const id of ids) {
-    logits = model.step(id, state, label);
+    model.step(id, state, label);
     yield { text: "" };
   }
-  for (let position = 0, left = characters; left > 0; position++) {
-    const id = choose(logits, uniformNoise(seed, position), how);
+  for (let position = 0, left = characters, id = last; left > 0; position++) {
+    id = choose(model.step(id, state, label), uniformNoise(seed, position), how);
     if (id === tokens.end) return;
     const text = Array.from(model.facts.tokens[id]).slice(0, left).join("");
     left -= Array.from(text).length;
-    logits = model.step(id, state, label);
     yield { text };
   }
 }
