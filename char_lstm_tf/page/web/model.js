@@ -12,8 +12,7 @@ function half(bits) {
 }
 
 /**
- * Returns matrices by name: { rows, columns, values }, with zeros behind the last row so that `addProduct` can always
- * take four rows at once.
+ * Returns matrices by name: { rows, columns, values }, values row after row.
  *
  * @param {Uint8Array} bytes all matrices, one after the other, each row after row. float32 and float16 are little
  *   endian. int8 has a float32 for each row first, which the numbers of the row are multiplied by.
@@ -24,8 +23,8 @@ function unpack(bytes, list) {
   const matrices = {};
   let at = 0;
   for (const { name, rows, columns, form } of list) {
-    const values = new Float32Array((rows + (-rows & 3)) * columns);
     const size = rows * columns;
+    const values = new Float32Array(size);
     if (form === "float32") {
       for (let i = 0; i < size; i++, at += 4) values[i] = view.getFloat32(at, true);
     } else if (form === "float16") {
@@ -42,28 +41,53 @@ function unpack(bytes, list) {
   return matrices;
 }
 
-/** Adds a matrix times a vector to `sums`, which has room for a multiple of four. */
+/**
+ * Returns a matrix as `addProduct` reads it: eight rows side by side, column after column, with rows of zeros at the
+ * end. Eight sums at once take four fifths of the time of one row after the other with four sums each.
+ */
+function interleaved({ rows, columns, values }) {
+  const turned = new Float32Array(padded(rows).length * columns);
+  for (let row = 0; row < rows; row++) {
+    const start = (row - (row & 7)) * columns + (row & 7);
+    for (let column = 0; column < columns; column++) turned[start + 8 * column] = values[row * columns + column];
+  }
+  return { rows, columns, values: turned };
+}
+
+/** Returns zeros, with room for a multiple of eight. */
+const padded = (size) => new Float64Array(size + (-size & 7));
+
+/** Adds a matrix, which is `interleaved`, times a vector to `sums`, which is `padded`. */
 function addProduct({ rows, columns, values }, vector, sums) {
-  for (let row = 0; row < rows; row += 4) {
-    const first = row * columns;
-    const second = first + columns;
-    const third = second + columns;
-    const fourth = third + columns;
+  let at = 0;
+  for (let row = 0; row < rows; row += 8) {
     let a = 0;
     let b = 0;
     let c = 0;
     let d = 0;
-    for (let column = 0; column < columns; column++) {
+    let e = 0;
+    let f = 0;
+    let g = 0;
+    let h = 0;
+    for (let column = 0; column < columns; column++, at += 8) {
       const factor = vector[column];
-      a += values[first + column] * factor;
-      b += values[second + column] * factor;
-      c += values[third + column] * factor;
-      d += values[fourth + column] * factor;
+      a += values[at] * factor;
+      b += values[at + 1] * factor;
+      c += values[at + 2] * factor;
+      d += values[at + 3] * factor;
+      e += values[at + 4] * factor;
+      f += values[at + 5] * factor;
+      g += values[at + 6] * factor;
+      h += values[at + 7] * factor;
     }
     sums[row] += a;
     sums[row + 1] += b;
     sums[row + 2] += c;
     sums[row + 3] += d;
+    sums[row + 4] += e;
+    sums[row + 5] += f;
+    sums[row + 6] += g;
+    sums[row + 7] += h;
   }
 }
 
@@ -77,13 +101,13 @@ const tanh = (x) => 2 / (1 + Math.exp(-2 * x)) - 1;
 
 // What a cell does with the sums of its gates, in the order of Keras and of cells.py. Each sets h and c in place.
 const CELLS = {
-  lstm({ units, sums, h, c }) {
+  lstm({ units, sums }, { h, c }) {
     for (let u = 0; u < units; u++) {
       c[u] = sigmoid(sums[units + u]) * c[u] + sigmoid(sums[u]) * tanh(sums[2 * units + u]);
       h[u] = sigmoid(sums[3 * units + u]) * tanh(c[u]);
     }
   },
-  peephole({ units, sums, h, c, peepholes: { values: p } }) {
+  peephole({ units, sums, peepholes: { values: p } }, { h, c }) {
     for (let u = 0; u < units; u++) {
       const input = sigmoid(sums[u] + p[u] * c[u]);
       const forget = sigmoid(sums[units + u] + p[units + u] * c[u]);
@@ -91,14 +115,14 @@ const CELLS = {
       h[u] = sigmoid(sums[3 * units + u] + p[2 * units + u] * c[u]) * tanh(c[u]);
     }
   },
-  coupled({ units, sums, h, c }) {
+  coupled({ units, sums }, { h, c }) {
     for (let u = 0; u < units; u++) {
       const forget = sigmoid(sums[u]);
       c[u] = forget * c[u] + (1 - forget) * tanh(sums[units + u]);
       h[u] = sigmoid(sums[2 * units + u]) * tanh(c[u]);
     }
   },
-  gru({ units, sums, fromState, h }) {
+  gru({ units, sums, fromState }, { h }) {
     for (let u = 0; u < units; u++) {
       const update = sigmoid(sums[u] + fromState[u]);
       const reset = sigmoid(sums[units + u] + fromState[units + u]);
@@ -106,12 +130,11 @@ const CELLS = {
       h[u] = update * h[u] + (1 - update) * candidate;
     }
   },
-  rnn({ units, sums, h }) {
+  rnn({ units, sums }, { h }) {
     for (let u = 0; u < units; u++) h[u] = tanh(sums[u]);
   },
 };
 const GATES = { lstm: 4, peephole: 4, coupled: 3, gru: 3, rnn: 1 };
-const padded = (size) => new Float64Array(size + (-size & 3));
 
 class Model {
   /**
@@ -121,19 +144,27 @@ class Model {
   constructor(facts, bytes) {
     this.facts = facts;
     const weights = unpack(bytes, facts.weights);
-    this.weights = weights;
+    this.embedding = weights.embedding;
     this.layers = facts.layers.map(({ kind, units }, number) => ({
       kind,
       units,
-      first: number === 0,
-      kernel: weights[`kernel ${number}`],
-      recurrent: weights[`recurrent ${number}`],
+      // Rows of the first kernel are looked up where it reads one-hot vectors.
+      table: number === 0 && !facts.embedding ? weights["kernel 0"] : null,
+      kernel: interleaved(weights[`kernel ${number}`]),
+      recurrent: interleaved(weights[`recurrent ${number}`]),
       bias: weights[`bias ${number}`].values,
       stateBias: weights[`state bias ${number}`]?.values, // of a GRU
       peepholes: weights[`peepholes ${number}`],
       sums: padded(GATES[kind] * units),
       fromState: padded(GATES[kind] * units),
     }));
+    this.output = {
+      matrix: interleaved(weights.logits),
+      bias: weights["logits bias"].values,
+      tied: facts.tied ? interleaved(weights.embedding) : null,
+      ofLabels: facts.labels.map((_, label) => interleaved(weights[`logits ${label}`])),
+      labelBiases: weights["label biases"],
+    };
     this.units = facts.layers.reduce((sum, { units }) => sum + units, 0);
     this.vector = new Float64Array(facts.embedding);
     this.joined = new Float64Array(this.units);
@@ -149,26 +180,24 @@ class Model {
 
   /** Reads a token: changes `state`, and returns the logits of the next one. They stay until the next call. */
   step(id, state, label = 0) {
-    const { embedding } = this.weights;
-    if (embedding) {
-      const width = embedding.columns;
-      for (let i = 0; i < width; i++) this.vector[i] = embedding.values[id * width + i];
-    }
+    const width = this.vector.length;
+    for (let i = 0; i < width; i++) this.vector[i] = this.embedding.values[id * width + i];
     let below = this.vector;
-    this.layers.forEach((layer, number) => {
-      const { h, c } = state[number];
-      layer.sums.set(layer.bias.subarray(0, layer.sums.length));
-      if (layer.first && !embedding) addRow(layer.kernel, id, layer.sums);
+    for (let number = 0; number < this.layers.length; number++) {
+      const layer = this.layers[number];
+      const { h } = state[number];
+      layer.sums.set(layer.bias);
+      if (layer.table) addRow(layer.table, id, layer.sums);
       else addProduct(layer.kernel, below, layer.sums);
       if (layer.stateBias) {
-        layer.fromState.set(layer.stateBias.subarray(0, layer.fromState.length));
+        layer.fromState.set(layer.stateBias);
         addProduct(layer.recurrent, h, layer.fromState);
       } else {
         addProduct(layer.recurrent, h, layer.sums);
       }
-      CELLS[layer.kind]({ ...layer, h, c });
+      CELLS[layer.kind](layer, state[number]);
       below = h;
-    });
+    }
     return this.#logits(this.facts.skips ? this.#join(state) : below, label);
   }
 
@@ -182,19 +211,18 @@ class Model {
   }
 
   #logits(hidden, label) {
-    const { "logits": matrix, "logits bias": bias, embedding } = this.weights;
-    this.logits.set(bias.values.subarray(0, this.logits.length));
-    this.sums.fill(0, this.logits.length); // what the rows of zeros added
-    if (this.facts.tied) {
+    const { matrix, bias, tied, ofLabels, labelBiases } = this.output;
+    this.sums.set(bias);
+    if (tied) {
       this.projected.fill(0);
       addProduct(matrix, hidden, this.projected);
-      addProduct(embedding, this.projected, this.sums);
+      addProduct(tied, this.projected, this.sums);
     } else {
       addProduct(matrix, hidden, this.sums);
     }
-    if (this.facts.labels.length) {
-      addProduct(this.weights[`logits ${label}`], hidden, this.sums);
-      addRow(this.weights["label biases"], label, this.sums);
+    if (ofLabels.length) {
+      addProduct(ofLabels[label], hidden, this.sums);
+      addRow(labelBiases, label, this.sums);
     }
     return this.logits;
   }

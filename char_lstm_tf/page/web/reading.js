@@ -1,6 +1,7 @@
 // What the model makes of a text: the cost of each token, the likeliest next ones, and what each cell follows.
 
 const LIKELIEST = 5;
+const MOST_CELLS = 64e6; // values that are kept, a byte each
 
 /** What a cell may follow. Each gives a number for each character of a text, after reading it. */
 const TRAITS = {
@@ -93,7 +94,8 @@ function largest(logits, count) {
  * @param {number} label id of the label of all texts, of a model that knows labels.
  * @returns {{pieces: string[], nats: Float32Array, likeliest: Uint32Array, chances: Float32Array, cells: Int8Array,
  *   unknown: number, traits: object[]}} for each of N tokens, the end of a document ("") included: what it cost (NaN: it isn't scored);
- *   the ids and probabilities of the `LIKELIEST` next tokens after it, [N × 5]; the cells after it, times 127, [N × C].
+ *   the ids and probabilities of the `LIKELIEST` next tokens after it, [N × 5]; the cells after it, times 127,
+ *   [N × C], but no more than `MOST_CELLS`.
  */
 function* reading(model, texts, label = 0) {
   const { end } = model.facts;
@@ -106,7 +108,7 @@ function* reading(model, texts, label = 0) {
     nats: new Float32Array(count),
     likeliest: new Uint32Array(count * LIKELIEST),
     chances: new Float32Array(count * LIKELIEST),
-    cells: new Int8Array(count * model.units),
+    cells: new Int8Array(Math.min(count, Math.floor(MOST_CELLS / model.units)) * model.units),
   };
   const values = new Float64Array(model.units);
   const correlations = new Correlations(model.units);
@@ -132,7 +134,8 @@ function* reading(model, texts, label = 0) {
         });
         model.cells(state, values, 0);
         correlations.add(piece, values);
-        for (let cell = 0; cell < values.length; cell++) found.cells[at * model.units + cell] = 127 * values[cell];
+        const start = at * model.units; // what is beyond the end of the array isn't kept
+        for (let cell = 0; cell < values.length; cell++) found.cells[start + cell] = 127 * values[cell];
       }
       at++;
       yield at;

@@ -13,11 +13,12 @@
   const perToken = units.reduce((sum, count) => sum + count, 0);
   const firstOf = (layer) => units.slice(0, layer).reduce((sum, count) => sum + count, 0);
   const cellChosen = () => firstOf(Number($("layer").value)) + Number($("cell").value);
+  const cellValue = (at) => found.cells[at * perToken + cellChosen()] / 127;
   const bits = (at) => found.nats[at] / Math.LN2;
 
   function colour(at) {
     if (view === "cells") {
-      const level = Math.round((5 * found.cells[at * perToken + cellChosen()]) / 127);
+      const level = Math.round(5 * cellValue(at)); // NaN: not kept
       return level ? `${level < 0 ? "m" : "p"}${Math.abs(level)}` : "";
     }
     if (Number.isNaN(found.nats[at])) return "";
@@ -84,10 +85,9 @@
     const next = Array.from({ length: 5 }, (_, place) => at * 5 + place)
       .filter((place) => found.chances[place] > 0)
       .map((place) => `${visible(facts.tokens[found.likeliest[place]])} ${percent(found.chances[place])}`);
-    const cell = `${(found.cells[at * perToken + cellChosen()] / 127).toFixed(2)}`;
     $("detail").textContent =
       view === "cells"
-        ? `“${visible(found.pieces[at])}”: cell ${$("cell").value} of layer ${Number($("layer").value) + 1} is ${cell}`
+        ? `“${visible(found.pieces[at])}”: cell ${$("cell").value} of layer ${Number($("layer").value) + 1} is ${cellValue(at).toFixed(2)}`
         : `“${visible(found.pieces[at])}”: ${cost}${next.length ? `. Next: ${next.join(", ")}` : ""}`;
     return picked;
   }
@@ -104,6 +104,8 @@
       `${(mean / Math.LN2).toFixed(4)} bits a character`,
       `perplexity ${Math.exp(mean).toFixed(2)}`,
     ];
+    const kept = found.cells.length / perToken;
+    if (kept < found.pieces.length) parts.push(`cells of the first ${number(kept)}`);
     if (unknown) parts.push(`${number(unknown)} of them unknown to the model`);
     $("read-status").textContent = `${parts.join(" · ")} · read at ${number(found.speed)} characters a second`;
   }
