@@ -37,6 +37,9 @@ MIN_LOOP_STEPS = 4_000
 # fast and 2×256 units 1.05 to 1.1 times; 2×512 units were not faster.
 MAX_ONE_THREAD_UNITS = 256
 
+# Tokens up to which that holds. The vectors and logits of more are most of the work, and operations on them are large.
+MAX_ONE_THREAD_TOKENS = 1_000
+
 # What is taken off the input of a forget gate to make it exactly 0: tanh(x / 2) is -1 in float32 far before that.
 SHUT = 1e4
 
@@ -94,15 +97,16 @@ class LSTM(keras.layers.LSTM):
         )
 
 
-def set_up_tensorflow(config: ModelConfig, batch_size: int) -> None:
+def set_up_tensorflow(config: ModelConfig, batch_size: int, vocabulary_size: int = 0) -> None:
     """Sets up TensorFlow to train a model on a CPU. Must be called before TensorFlow's first operation.
 
     The memory of a batch is kept for the next batch: getting it from the system each time took a seventh of a step with
-    2×512 units. Operations get one thread each if every core has a group of rows and the layers are small.
+    2×512 units. Operations get one thread each if every core has a group of rows, and layers and vocabulary are small.
     """
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # TensorFlow reads it when it first needs memory
     fast = config.architecture in ("sequential", "functional") and config.cell == "lstm" and not config.bidirectional
-    small = max(config.units) <= MAX_ONE_THREAD_UNITS and group_count(batch_size) >= cores()
+    small = max(config.units) <= MAX_ONE_THREAD_UNITS and vocabulary_size <= MAX_ONE_THREAD_TOKENS
+    small = small and group_count(batch_size) >= cores()
     asked = "TF_NUM_INTRAOP_THREADS" in os.environ
     if fast and small and not asked and not tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # too late: this process has used TensorFlow already

@@ -57,7 +57,7 @@ def train(plan: Plan) -> dict:
     from char_lstm_tf.training.labels import measure_labels
     from char_lstm_tf.training.run import Run
 
-    recurrent.set_up_tensorflow(config, config.batch_size)
+    recurrent.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
     run = (CountingRun if config.architecture == "counts" else Run)(plan, text)
     calibration = None
     with folder.opened(config, text.vocabulary):

@@ -386,7 +386,7 @@ from char_lstm_tf.config import ModelConfig
 os.cpu_count = lambda: 2
 if "used" in sys.argv:
     tf.zeros([2]) + 1
-recurrent.set_up_tensorflow(eval(sys.argv[1]), batch_size=int(sys.argv[2]))
+recurrent.set_up_tensorflow(eval(sys.argv[1]), batch_size=int(sys.argv[2]), vocabulary_size=int(sys.argv[3]))
 tf.zeros([2]) + 1
 print(tf.config.threading.get_intra_op_parallelism_threads())
 """
@@ -396,13 +396,14 @@ print(tf.config.threading.get_intra_op_parallelism_threads())
 @pytest.mark.parametrize(
     ("asked", "threads"),
     [
-        (["ModelConfig(units=(128, 64))", "16"], "1"),
-        (["ModelConfig(units=(128, 64))", "15"], "0"),  # a core would have no group of rows
-        (["ModelConfig(units=(64, 512))", "16"], "0"),
-        (["ModelConfig(cell='gru')", "16"], "0"),
-        (["ModelConfig(bidirectional=True)", "16"], "0"),
-        (["ModelConfig(architecture='ngram')", "16"], "0"),
-        (["ModelConfig(units=(128,))", "16", "used"], "0"),
+        (["ModelConfig(units=(128, 64))", "16", "66"], "1"),
+        (["ModelConfig(units=(128, 64))", "15", "66"], "0"),  # a core would have no group of rows
+        (["ModelConfig(units=(64, 512))", "16", "66"], "0"),
+        (["ModelConfig(cell='gru')", "16", "66"], "0"),
+        (["ModelConfig(bidirectional=True)", "16", "66"], "0"),
+        (["ModelConfig(architecture='ngram')", "16", "66"], "0"),
+        (["ModelConfig()", "16", "5000"], "0"),
+        (["ModelConfig(units=(128,))", "16", "66", "used"], "0"),
     ],
     ids=str,
 )

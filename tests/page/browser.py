@@ -51,7 +51,8 @@ def wait_for(driver, script: str):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page")
-    parser.add_argument("picture")
+    parser.add_argument("picture", nargs="?")
+    parser.add_argument("--speed", action="store_true", help="how fast it opens, writes and reads 20,000 characters")
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--width", type=int, default=1100)
     parser.add_argument("--height", type=int, default=900)
@@ -62,8 +63,31 @@ def main() -> None:
     with opened(address, width=asked.width, height=asked.height, dark=asked.dark) as driver:
         if asked.likeliest:
             driver.find_element("id", "likeliest").click()
-        time.sleep(0.3)
-        Path(asked.picture).write_bytes(driver.get_screenshot_as_png())
+        if asked.picture:
+            time.sleep(0.3)
+            Path(asked.picture).write_bytes(driver.get_screenshot_as_png())
+        if asked.speed:
+            print_speed(driver)
+
+
+def print_speed(driver) -> None:
+    """Prints seconds from the navigation to the first text, and what the page says of 20,000 characters."""
+    first = "return document.getElementById('written').dataset.first"
+    print(f"first text {float(driver.execute_script(first)) / 1000:.2f} s after opening")
+    done = "return document.getElementById('{part}').dataset.done === 'true'"
+    prepare = """
+        const [part, form] = arguments, field = (id) => document.getElementById(id);
+        field(part).dataset.done = false;
+        field("characters").value = 20000;
+        if (part === "shown") field("given").value = field("written").textContent;
+        document.querySelector(`${form} button.main`).click();
+    """
+    for _ in range(5):
+        for part, form, status in (("written", "#write-form", "write-status"), ("shown", "#read-form", "read-status")):
+            driver.execute_script(prepare, part, form)
+            wait_for(driver, done.format(part=part))
+            text = driver.execute_script(f"return document.getElementById('{status}').textContent")
+            print(f"{'wrote' if part == 'written' else 'read'}: {text}")
 
 
 if __name__ == "__main__":

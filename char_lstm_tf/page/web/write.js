@@ -21,6 +21,7 @@
     let milliseconds = 0;
     ask("write", options, ({ text, done, milliseconds: spent }) => {
       shown.appendData(text);
+      if (text) $("written").dataset.first ??= performance.now(); // milliseconds after the page was opened
       count += Array.from(text).length;
       milliseconds += spent;
       $("written").dataset.done = Boolean(done);
