@@ -13,20 +13,26 @@ from char_lstm_tf.inference.language_model import LanguageModel
 
 OLD = ROOT / "tests" / "end_to_end" / "old_runs"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
-KINDS = [name for name in EXPECTED if name != "interrupted"]
+KINDS = [name for name in EXPECTED if name not in ("interrupted", "answers")]
+TEXT = verse(8, seed=9) + "é☃\n"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_old_run_scores_and_writes_as_it_did(kind):
     model, expected = LanguageModel.load(OLD / kind), EXPECTED[kind]
-    (score,) = model.score([verse(8, seed=9) + "é☃\n"])
-    assert score.report() == pytest.approx(
-        score.report() | {name: value for name, value in expected.items() if name != "sample"}, rel=1e-5
-    )
-    assert "The " + model.generate(["The "], chars=60, temperature=0.5, seed=7)[0] == expected["sample"]
+    label = expected.get("label", "")
+    (score,) = model.score([TEXT], label=label)
+    numbers = {name: value for name, value in expected.items() if name not in ("sample", "label")}
+    assert score.report() == pytest.approx(score.report() | numbers, rel=1e-5)
+    assert "The " + model.generate(["The "], chars=60, temperature=0.5, seed=7, label=label)[0] == expected["sample"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_an_old_run_that_answers_labels_answers_as_it_did():
+    (found,) = LanguageModel.load(OLD / "answers").classify([TEXT])
+    assert found == pytest.approx(EXPECTED["answers"], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "answers"])
 def test_an_old_model_file_is_read_by_keras_once_our_models_are_imported(kind):
     assert char_lstm_tf.models
     loaded = keras.models.load_model(OLD / kind / "model.keras")
