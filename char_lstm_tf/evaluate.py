@@ -9,7 +9,7 @@ Each text is read once, from a fresh state that is carried from its first charac
 character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a word
 = exp(nats × characters / words), where words are separated by white space. A character that the model doesn't know is
 scored as the unknown character. --window reads the text in pieces instead, each from a fresh state, which is how models
-without a memory are measured.
+without a memory are measured. --dynamic lets the model learn from what it has scored, always after it is scored.
 
 Running text: each file is a text. Its first character has nothing before it and isn't scored. With several files, there
 is a row (--json: a line) for each, and the totals come last.
@@ -84,6 +84,18 @@ class EvaluateConfig(Options):
         "0: one pass with carried state.",
         at_least=0,
     )
+    dynamic: bool = option(
+        False,
+        "Learn from each 32 characters after they are scored, and go on with what was learnt: dynamic evaluation. The "
+        "loss is lower where a text differs from the training text, and doesn't compare with that of a model that "
+        "stays as it is. Only for recurrent models.",
+    )
+    dynamic_rate: float = option(
+        0.001, "How far a step of --dynamic goes, in units of a gradient's root mean square.", above=0, at_most=1
+    )
+    dynamic_decay: float = option(
+        0.002, "Share of the way back to the trained weights that each step of --dynamic goes.", at_least=0, at_most=1
+    )
     json: bool = option(False, "Print JSON instead of a table: an object a line, the totals on the last line.")
     tsv: str = option("", "File to write, with a line for each character: file, position, character, nats.")
     html: str = option("", "Page to write: the texts, coloured by surprise.")
@@ -91,6 +103,11 @@ class EvaluateConfig(Options):
     def check(self) -> None:
         """Checks what goes with standard input."""
         super().check()
+        self.require(
+            not (self.dynamic and self.window), "window", "forgets what --dynamic learns; leave one of them out"
+        )
+        for name in ("dynamic_rate", "dynamic_decay"):
+            self.require(self.dynamic or not self.is_given(name), name, "only has an effect with --dynamic")
         if self.from_stdin:
             self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
             self.require(self.documents in ("", "lines"), "documents", "--text=- reads lines; leave the flag out")
@@ -115,6 +132,10 @@ def main(config: EvaluateConfig) -> None:
 
     model = LanguageModel.load(config.model)
     model.label_ids(config.label)  # a mistake in it shows before anything is printed
+    if config.dynamic:
+        from char_lstm_tf.inference.adaptive import Adaptation
+
+        model.learn_while_scoring(Adaptation(config.dynamic_rate, config.dynamic_decay))
     evaluation = Evaluation(config, model)
     if config.documents == "text":
         evaluation.score_files(running)
@@ -223,6 +244,8 @@ class Evaluation:
         if self._total is None:
             return
         report = self._total.report()
+        if self._config.dynamic:
+            report |= {"dynamic_rate": self._config.dynamic_rate, "dynamic_decay": self._config.dynamic_decay}
         if self._config.json:
             print(json.dumps(report))
         else:

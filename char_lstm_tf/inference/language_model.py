@@ -7,12 +7,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from char_lstm_tf.config import Config
 from char_lstm_tf.inference import beam
+from char_lstm_tf.inference.adaptive import Adaptation, AdaptiveScorer
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Score, Scorer
-from char_lstm_tf.models import classifier
+from char_lstm_tf.models import classifier, windows
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
@@ -37,18 +39,20 @@ class LanguageModel:
         vocabulary: Vocabulary,
         reader: Reader | None = None,
         calibration: Calibration | None = None,
+        *,
+        config: Config | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         shares = [1 / max(len(vocabulary.labels), 1)] * len(vocabulary.labels)
         self.calibration = calibration or Calibration(tuple(shares))
         self.reader = reader or Reader()
-        self._model = model
+        self._model, self._config = model, config
         self.answers_labels = classifier.answers_labels(model)
-        self._writer, self._scorer = Writer(model, vocabulary), Scorer(model, vocabulary)
+        self._writer, static = Writer(model, vocabulary), Scorer(model, vocabulary)
+        self._scorer: Scorer | AdaptiveScorer = static
+        self._judge: Scorer | LabelScorer = static
         if self.answers_labels:
-            self._judge: Scorer | LabelScorer = LabelScorer(model, vocabulary, self.calibration.shares)
-        else:
-            self._judge = self._scorer
+            self._judge = LabelScorer(model, vocabulary, self.calibration.shares)
 
     @classmethod
     def load(cls, path: str | Path) -> "LanguageModel":
@@ -69,7 +73,19 @@ class LanguageModel:
                 calibration.prior("training") + np.zeros(len(vocabulary.labels))
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(f"{folder.metrics}: damaged (calibration: {error})") from error
-        return cls(model, vocabulary, folder.config.prompt_reader, calibration)
+        config = folder.config
+        return cls(model, vocabulary, config.prompt_reader, calibration, config=config)
+
+    def learn_while_scoring(self, adaptation: Adaptation) -> None:
+        """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
+
+        Raises:
+            UserError: the model isn't recurrent, or its run isn't known because it wasn't loaded from a folder.
+        """
+        self.label_ids(next(iter(self.vocabulary.labels), ""))
+        if self._config is None or windows.reads_windows(self._model):
+            raise UserError("--dynamic: only a recurrent model of a run learns while it scores")
+        self._scorer = AdaptiveScorer(self._config, self._model, self.vocabulary, adaptation)
 
     @property
     def knows_documents(self) -> bool:

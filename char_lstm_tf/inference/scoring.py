@@ -262,7 +262,7 @@ class Scorer:
         rows = 1 if self._windows else MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
         groups = packed(lengths, rows=rows)
         labelled = list(zip(texts, labels or [0] * len(texts), strict=True))
-        with _progress_bar(sum(lengths), disable=True if quiet else None) as progress:
+        with progress_bar(sum(lengths), disable=True if quiet else None) as progress:
             packed_rows = [[labelled[number] for number in group] for group in groups]
             found = self._nats_of_rows(nats_of_chunk, packed_rows, shape, progress)
         nats = [np.empty((length, *shape), np.float32) for length in lengths]
@@ -326,7 +326,7 @@ class Scorer:
         states = stepping.zero_states(self._model, 1)
         longest = len(ids) - 1
         size = self._size_of_chunk(longest)
-        with _progress_bar(longest, leave=False) as progress:
+        with progress_bar(longest, leave=False) as progress:
             for start in range(0, longest, size):
                 chunk = ids[start : start + size + 1]
                 values = chunk[:-1], chunk[1:], np.zeros(size, bool), np.zeros(size, np.int32)
@@ -341,7 +341,7 @@ class Scorer:
 
     def _score_documents(self, parts: Iterator[Packed], characters: int) -> Score:
         total = Score(0, 0.0, 0, 0)
-        with _progress_bar(characters, leave=False) as progress:
+        with progress_bar(characters, leave=False) as progress:
             for part in parts:
                 documents = part.each()
                 labels = [] if part.labels is None else part.labels.tolist()
@@ -398,5 +398,6 @@ def _rectangle(rows: Sequence[np.ndarray], start: int, size: int) -> np.ndarray:
     return np.stack([np.pad(part.astype(kind), (0, size - len(part))) for part in parts])
 
 
-def _progress_bar(characters: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
+def progress_bar(characters: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
+    """Returns a bar that appears after two seconds, on a terminal alone unless it is told otherwise."""
     return tqdm(total=characters, desc="scoring", unit=" chars", delay=2, disable=disable, leave=leave)

@@ -1,0 +1,134 @@
+"""A model that learns from a text while it is scored: dynamic evaluation.
+
+Krause, Kahembwe, Murray and Renals, "Dynamic Evaluation of Neural Sequence Models" (2018). Each segment of a text is
+predicted before it is learnt from, so the loss is that of an honest prediction: it depends on nothing that comes later.
+
+Shapes: T tokens of a segment, V vocabulary size.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.inference.scoring import progress_bar
+from char_lstm_tf.models import outputs
+from char_lstm_tf.models.build import build
+from pipelines.vocabulary import Vocabulary
+
+SEGMENT = 32  # tokens; on 40,000 characters of tiny Shakespeare, 16 and 64 are worse by 0.000 and 0.004 nats
+MEMORY = 0.999  # of the mean square of the gradients; 0.99 and 0.9999 make a difference below 0.002 nats
+SMALLEST = 1e-5  # added to the root of the mean square
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How a model learns from what it has scored.
+
+    Attributes:
+        rate: of a step, in units of a gradient's root mean square.
+        decay: share of the way back to the trained weights that each step goes.
+    """
+
+    rate: float = 0.001
+    decay: float = 0.002
+
+
+class AdaptiveScorer:
+    """Scores texts one after the other, and learns from each: weight w, trained w₀, gradient g of a segment's loss.
+
+        m ← 0.999 m + 0.001 g²;  w ← w − rate · g / (√m + 1e-5) + decay · (w₀ − w)
+
+    m is divided by 1 − 0.999ⁿ after n segments, as Adam does. (The paper takes the mean square of gradients on the
+    training text, which isn't at hand here.) What was learnt stays for the texts of later calls.
+
+    Args:
+        config: of the run.
+        model: its recurrent model, which isn't changed.
+        vocabulary: of the model.
+        adaptation: how to learn.
+    """
+
+    def __init__(self, config: Config, model: keras.Model, vocabulary: Vocabulary, adaptation: Adaptation) -> None:
+        # A model as in training, but without dropout: one row, whose state is carried from segment to segment.
+        config = dataclasses.replace(
+            config, dropout=0.0, batch_size=1, window=SEGMENT, target="sequence", batching="stream"
+        )
+        self._model = build(config, vocabulary, stream=True, trains=True, packed=True)
+        self._model.set_weights(model.get_weights())
+        self._one_hot = config.input_encoding == "one_hot"
+        self._end, self._size, self._adaptation = vocabulary.end, len(vocabulary), adaptation
+        weights = self._model.trainable_variables
+        self._trained = [tf.identity(weight) for weight in weights]
+        self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in weights]
+        self._steps = tf.Variable(0.0)
+        self._step = tf.function(self._segment, autograph=False)
+        self._learn = tf.function(self._update, jit_compile=True, autograph=False)
+
+    def nats_of_each(self, texts: Sequence[np.ndarray], labels: Sequence[int] = ()) -> list[np.ndarray]:
+        """Returns the loss of each token but the first, in nats, float32 `[N - 1]`, of several texts, in this order.
+
+        Args:
+            texts: ids, `[N]` each, of documents between two end symbols. Each is read from a fresh state.
+            labels: the label of each, if the model knows labels.
+        """
+        lengths = [max(len(ids) - 1, 0) for ids in texts]
+        with progress_bar(sum(lengths)) as progress:
+            if self._end is None:
+                return [self._read(ids, np.zeros(len(ids), np.int32), progress) for ids in texts]
+            # Documents follow each other as in training: the end of one is where the next begins.
+            stream = np.concatenate([*(ids[:-1] for ids in texts), np.array([self._end])]).astype(np.int32)
+            told = np.repeat(np.array(labels or [0] * len(texts), np.int32), lengths)
+            found = self._read(stream, np.append(told, 0), progress)
+        return np.split(found, np.cumsum(lengths)[:-1])
+
+    def _read(self, ids: np.ndarray, labels: np.ndarray, progress: tqdm) -> np.ndarray:
+        """Returns the losses of a text that is read from a fresh state."""
+        for layer in self._model.layers:
+            if isinstance(layer, keras.layers.RNN):
+                layer.reset_state()
+        found = []
+        for start in range(0, len(ids) - 1, SEGMENT):
+            segment = ids[start : start + SEGMENT + 1]
+            count = len(segment) - 1
+            padded = [
+                np.pad(part.astype(np.int32), (0, SEGMENT - count))[None]
+                for part in (segment[:-1], segment[1:], labels[start : start + count])
+            ]
+            inside = (np.arange(SEGMENT) < count).astype(np.float32)[None]
+            found.append(self._step(*map(tf.constant, padded), tf.constant(inside)).numpy()[0, :count])
+            progress.update(count)
+        return np.concatenate([np.zeros(0, np.float32), *found])
+
+    def _segment(self, ids: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
+        """Returns the losses of a segment, `[1, T]`, and learns from it.
+
+        Args:
+            ids: int32 `[1, T]`.
+            targets: what follows each.
+            labels: of each target.
+            inside: 1, and 0 behind the end of the text.
+        """
+        inputs = tf.one_hot(ids, self._size) if self._one_hot else ids
+        with tf.GradientTape() as tape:
+            given = [inputs, labels] if outputs.knows_labels(self._model) else inputs
+            logits = self._model(given, training=True)
+            nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_sum(nats * inside)
+        gradients = tape.gradient(loss, self._model.trainable_variables)
+        self._learn([tf.convert_to_tensor(gradient) for gradient in gradients])
+        return nats
+
+    def _update(self, gradients: list[tf.Tensor]) -> None:
+        self._steps.assign_add(1.0)
+        unbiased = 1 - MEMORY**self._steps
+        weights = self._model.trainable_variables
+        for weight, trained, square, gradient in zip(weights, self._trained, self._squares, gradients, strict=True):
+            square.assign(MEMORY * square + (1 - MEMORY) * tf.square(gradient))
+            step = gradient / (tf.sqrt(square / unbiased) + SMALLEST)
+            weight.assign_sub(self._adaptation.rate * step + self._adaptation.decay * (weight - trained))

@@ -1,0 +1,120 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from conftest import command, verse
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.evaluate import EvaluateConfig
+from char_lstm_tf.inference.adaptive import SEGMENT, Adaptation
+from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.models.build import build
+from pipelines import UserError
+from pipelines.vocabulary import Vocabulary
+
+STILL = Adaptation(rate=1e-9, decay=0.0)
+CHARACTERS = Vocabulary.fit(verse(50))
+LABELLED = CHARACTERS.extended([" the", " river"]).with_end().with_labels(["p", "q"])
+
+
+def model_of(vocabulary, adaptation=None, **options):
+    config = Config(name="x", units=(12, 9), dropout=0.5, tokens="words" if vocabulary.words else "chars", **options)
+    keras.utils.set_random_seed(1)
+    model = build(config, vocabulary)
+    for number, weight in enumerate(model.weights):
+        weight.assign(weight + np.random.default_rng(number).normal(0, 0.3, weight.shape))
+    found = LanguageModel(model, vocabulary, config=config)
+    if adaptation:
+        found.learn_while_scoring(adaptation)
+    return found
+
+
+def losses(model, texts, label=""):
+    return [found for _, found in model.losses(texts, label=label)]
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "options"),
+    [
+        (CHARACTERS, {"architecture": "functional"}),
+        (CHARACTERS, {"cell": "gru", "encoding": "embedding", "tie": True, "target": "next_char"}),
+        (LABELLED, {}),
+        pytest.param(LABELLED, {"cell": "peephole", "architecture": "functional"}, marks=pytest.mark.slow),
+    ],
+)
+def test_without_learning_the_losses_are_those_of_one_pass(vocabulary, options):
+    texts = [verse(4, seed=5), verse(1, seed=6), "a", "The old sea.", verse(2, seed=7)]
+    label = "q" if vocabulary.labels else ""
+    expected = losses(model_of(vocabulary, **options), texts, label)
+    found = losses(model_of(vocabulary, STILL, **options), texts, label)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)
+
+
+def test_a_loss_depends_on_nothing_that_comes_later():
+    begins = verse(6, seed=1)[: 3 * SEGMENT + 7]
+    first, second = (
+        losses(model_of(CHARACTERS, Adaptation()), [begins + rest])[0] for rest in ("the sea" * 9, "," * 50)
+    )
+    same = len(begins) - 1
+    np.testing.assert_array_equal(first[:same], second[:same])
+    assert np.abs(first[same : same + 20] - second[same : same + 20]).max() > 0.1
+
+
+def test_the_first_segment_is_scored_as_it_is_and_later_ones_are_learnt_from():
+    text = "the quiet boat, " * 40
+    still, (learnt,) = (
+        losses(model_of(CHARACTERS), [text])[0],
+        losses(model_of(CHARACTERS, Adaptation(rate=0.01)), [text]),
+    )
+    np.testing.assert_allclose(learnt[:SEGMENT], still[:SEGMENT], atol=1e-5)
+    assert learnt[-100:].mean() < still[-100:].mean() - 1
+
+
+def test_what_was_learnt_stays_for_the_next_text_and_decay_forgets_it():
+    def second(adaptation):
+        model = model_of(CHARACTERS, adaptation)
+        losses(model, ["the quiet boat, " * 20])
+        return losses(model, ["the quiet boat, " * 2])[0].mean()
+
+    assert second(Adaptation(rate=0.01, decay=0.0)) < second(Adaptation(rate=0.01, decay=0.5)) - 0.3
+    assert second(Adaptation(rate=0.01, decay=0.5)) < second(STILL) + 0.1
+
+
+def test_the_model_itself_stays_as_it_is():
+    model = model_of(CHARACTERS, Adaptation(rate=0.01))
+    before = model._model.get_weights()
+    losses(model, [verse(5)])
+    for old, new in zip(before, model._model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("options", [{"architecture": "ngram", "target": "next_char", "window": 4}])
+def test_models_without_a_state_are_refused(options):
+    config = Config(name="x", units=(8,), **options)
+    model = LanguageModel(build(config, CHARACTERS), CHARACTERS, config=config)
+    with pytest.raises(UserError, match="--dynamic: only a recurrent model"):
+        model.learn_while_scoring(Adaptation())
+
+
+def test_the_command_reports_the_loss_and_how_it_learnt(trained, tmp_path):
+    (tmp_path / "x.txt").write_text(verse(40, seed=4))
+    common = ("char_lstm_tf.evaluate", f"--model={trained}", f"--text={tmp_path}/x.txt", "--json")
+    still, learnt = (json.loads(command(*common, *more).stdout) for more in ((), ("--dynamic", "--dynamic_rate=0.004")))
+    assert learnt["characters"] == still["characters"]
+    assert learnt["nats_per_char"] < still["nats_per_char"] - 0.01
+    assert (learnt["dynamic_rate"], learnt["dynamic_decay"]) == (0.004, 0.002)
+    assert "dynamic_rate" not in still
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dynamic": True, "window": 9}, "--window=9: forgets what --dynamic learns"),
+        ({"dynamic_rate": 0.1}, "--dynamic_rate=0.1: only has an effect with --dynamic"),
+    ],
+)
+def test_flags_that_dont_go_together_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        EvaluateConfig(model="x", text=("x",), **options)
