@@ -246,9 +246,10 @@ class ModelConfig(Options):
     architecture: str = option(
         "sequential",
         "sequential: the classic stack of recurrent layers. functional: the last layer reads the outputs of all "
-        "recurrent layers, which helps deep stacks to train. ngram: no recurrence, the last --window characters go "
-        "through dense layers. counts: no network and no training steps; the training text's sequences of up to "
-        "--order characters are counted and smoothed (interpolated Kneser-Ney).",
+        "recurrent layers, which helps deep stacks to train; for --target=label, the vectors of the tokens too. ngram: "
+        "no recurrence, the last --window characters go through dense layers. counts: no network and no training "
+        "steps; the training text's sequences of up to --order characters are counted and smoothed (interpolated "
+        "Kneser-Ney).",
         choices=("sequential", "functional", "ngram", "counts"),
     )
     order: int = option(
@@ -540,9 +541,9 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             bool(self.labels), "target", "answers the label of a document; say where labels come from, with --labels"
         )
         self.require(
-            self.architecture == "sequential",
+            self.architecture in ("sequential", "functional"),
             "architecture",
-            "--target=label goes with the sequential stack alone; leave the flag out",
+            "--target=label needs recurrent layers; leave the flag out",
         )
         self.require(self.batch_order == "shuffled", "batching", "--target=label shuffles documents; leave it out")
         for name in ("stride", "sample_prompt", "gradient_steps"):

@@ -2,7 +2,8 @@
 
 Tokens go through an embedding and recurrent layers, as in a language model. The largest value of each unit over all
 places of the document is what the answer is read from: Conneau and others, "Supervised Learning of Universal Sentence
-Representations from Natural Language Inference Data" (2017), section 3.2.1.
+Representations from Natural Language Inference Data" (2017), section 3.2.1. With `--architecture=functional`, the
+answer reads the largest values of what every layer reads, too, the embedding's included.
 
 Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L labels.
 """
@@ -82,13 +83,17 @@ def build_classifier(
     layers = [layer for layer in layers if not isinstance(layer, keras.layers.Dropout)]
     ids = keras.Input((None,), dtype="int32", name="ids")
     hidden = OneHot(vocabulary_size, name="one_hot")(ids) if encoding == "one_hot" else ids
+    read = [hidden] if encoding == "one_hot" else []
     for layer in layers:
         hidden = layer(hidden)
         if isinstance(layer, keras.layers.Embedding):
             layer.embeddings.assign(EMBEDDING_SCALE * layer.embeddings)
             hidden = _dropout(TOKENS_DROPPED * config.dropout, "dropout_of_tokens", noise_shape=(None, None, 1))(hidden)
+        read.append(hidden)
         if layer is not layers[-1]:
             hidden = _dropout(config.dropout, f"dropout_of_{layer.name}")(hidden)
+    if config.architecture == "functional":
+        hidden = keras.layers.Concatenate(name="skips")(read)
     largest = LargestInDocument(end, name="largest")(hidden, ids)
     logits = keras.layers.Dense(labels, name=ANSWER)(_dropout(config.dropout, "dropout_of_largest")(largest))
     return keras.Model(ids, logits, name="classifier")
@@ -113,14 +118,18 @@ def answer(model: keras.Model, ids: tf.Tensor) -> tf.Tensor:
         model: of `build_classifier`.
         ids: int32 `[B, T]`, filled up with end symbols.
     """
-    hidden = ids
+    hidden, read = ids, []
     for layer in model.layers:
         if isinstance(layer, keras.layers.RNN):
             hidden = windows.run(layer.cell, hidden, return_sequences=True)
+        elif isinstance(layer, keras.layers.Concatenate):
+            hidden = layer(read)
         elif isinstance(layer, LargestInDocument):
             hidden = layer(hidden, ids)
         elif not isinstance(layer, keras.layers.Dropout | keras.layers.InputLayer):
             hidden = layer(hidden)
+        if isinstance(layer, keras.layers.RNN | keras.layers.Embedding | OneHot):
+            read.append(hidden)
     return hidden
 
 
