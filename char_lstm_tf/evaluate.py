@@ -9,7 +9,8 @@ Each text is read once, from a fresh state that is carried from its first charac
 character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a word
 = exp(nats × characters / words), where words are separated by white space. A character that the model doesn't know is
 scored as the unknown character. --window reads the text in pieces instead, each from a fresh state, which is how models
-without a memory are measured. --dynamic lets the model learn from what it has scored, always after it is scored.
+without a memory are measured. --mix lets several models predict together, and --dynamic lets a model learn from what it
+has scored.
 
 Running text: each file is a text. Its first character has nothing before it and isn't scored. With several files, there
 is a row (--json: a line) for each, and the totals come last.
@@ -84,6 +85,11 @@ class EvaluateConfig(Options):
         "0: one pass with carried state.",
         at_least=0,
     )
+    mix: tuple[str, ...] = option(
+        (),
+        "Other runs that predict together with --model: the mean of their probabilities, with weights that are learnt "
+        "from what has been scored. A network and --architecture=counts are often better together. Same tokens only.",
+    )
     dynamic: bool = option(
         False,
         "Learn from each 32 characters after they are scored, and go on with what was learnt: dynamic evaluation. The "
@@ -130,13 +136,14 @@ def main(config: EvaluateConfig) -> None:
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
 
-    model = LanguageModel.load(config.model)
-    model.label_ids(config.label)  # a mistake in it shows before anything is printed
+    models = [LanguageModel.load(folder) for folder in (config.model, *config.mix)]
+    models[0].label_ids(config.label)  # a mistake in it shows before anything is printed
     if config.dynamic:
         from char_lstm_tf.inference.adaptive import Adaptation
 
-        model.learn_while_scoring(Adaptation(config.dynamic_rate, config.dynamic_decay))
-    evaluation = Evaluation(config, model)
+        for model in [models[0], *(model for model in models[1:] if model.is_recurrent)]:
+            model.learn_while_scoring(Adaptation(config.dynamic_rate, config.dynamic_decay))
+    evaluation = Evaluation(config, models)
     if config.documents == "text":
         evaluation.score_files(running)
     else:
@@ -159,11 +166,15 @@ class Evaluation:
 
     Args:
         config: what to print.
-        model: the model.
+        models: the model, and those to mix it with.
     """
 
-    def __init__(self, config: EvaluateConfig, model: "LanguageModel") -> None:
-        self._config, self._model = config, model
+    def __init__(self, config: EvaluateConfig, models: "Sequence[LanguageModel]") -> None:
+        from char_lstm_tf.inference import judges
+
+        self._config = config
+        self._mixture = judges.Mixture(models) if len(models) > 1 else None
+        self._model: LanguageModel | judges.Mixture = self._mixture or models[0]
         self._scored: list[ScoredText] = []
         self._total: Score | None = None  # of nothing so far
         self._seconds = 0.0
@@ -244,6 +255,9 @@ class Evaluation:
         if self._total is None:
             return
         report = self._total.report()
+        if self._mixture:
+            runs = (self._config.model, *self._config.mix)
+            report |= {f"weight of {run}": weight for run, weight in zip(runs, self._mixture.weights, strict=True)}
         if self._config.dynamic:
             report |= {"dynamic_rate": self._config.dynamic_rate, "dynamic_decay": self._config.dynamic_decay}
         if self._config.json:

@@ -1,5 +1,7 @@
-"""One or several trained runs → the probability of each label."""
+"""One or several trained runs: the probability of each label, or of each token of a text."""
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from char_lstm_tf.inference import classifying
 from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.inference.scoring import Score
 from pipelines import UserError
 
 
@@ -113,3 +116,59 @@ class Judge:
         self.left_out += sum(len(text) - (not ends and len(text) > 0) + (ends and whole) for text in texts)
         self.left_out -= int(characters.sum())
         return np.array(nats).T, characters
+
+
+class Mixture:
+    """Several models that predict together: the probability of a token is the mean of theirs, with a weight for each.
+
+    The weights begin equal and are learnt from what has been predicted: w ← w + (w·p / Σ w·p − w) / 2√n after n tokens.
+    This is Soft-Bayes (Orseau, Lattimore and Legg, 2017), which comes near the best fixed weights. So they need no text
+    of their own.
+
+    Args:
+        models: with the same tokens, and running text or documents alike.
+
+    Attributes:
+        weights: as they are after what has been scored.
+
+    Raises:
+        UserError: the models can't be mixed.
+    """
+
+    def __init__(self, models: Sequence[LanguageModel]) -> None:
+        first = models[0]
+        for model in models:
+            if set(model.vocabulary.tokens) != set(first.vocabulary.tokens):
+                raise UserError(
+                    "--mix: the models must have the same tokens: train them on the same text with the same --tokens, "
+                    "--max_words and --documents"
+                )
+            if model.reader != first.reader:
+                raise UserError("--mix: the models read texts in different ways (--normalize, --clean)")
+        self._models, self._seen = list(models), 0
+        self.weights = [1 / len(models)] * len(models)
+        self.vocabulary, self.knows_documents, self.pieces = first.vocabulary, first.knows_documents, first.pieces
+
+    def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
+        """Returns what `LanguageModel.losses` does. A label is for the models that know labels."""
+        found = [
+            model.losses(texts, window=window, label=label if model.vocabulary.labels else "") for model in self._models
+        ]
+        return [self._mixed(rows) for rows in zip(*found, strict=True)]
+
+    def _mixed(self, rows: Sequence[tuple[Score, np.ndarray]]) -> tuple[Score, np.ndarray]:
+        """Returns the score of a text and its losses, from those of each model."""
+        each = np.stack([losses for _, losses in rows], axis=1).astype(np.float64)
+        least = each.min(axis=1)
+        chances = np.exp(least[:, None] - each).tolist()  # of a token, up to a factor that the models share
+        mixed, weights = [], self.weights
+        for row in chances:
+            shares = [weight * chance for weight, chance in zip(weights, row, strict=True)]
+            total = sum(shares)
+            mixed.append(-math.log(total))
+            self._seen += 1
+            step = 0.5 / math.sqrt(self._seen)
+            weights = [weight + (share / total - weight) * step for weight, share in zip(weights, shares, strict=True)]
+        self.weights = weights
+        nats = least + np.array(mixed)
+        return dataclasses.replace(rows[0][0], nats=float(nats.sum())), nats.astype(np.float32)

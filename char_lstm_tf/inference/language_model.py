@@ -76,6 +76,11 @@ class LanguageModel:
         config = folder.config
         return cls(model, vocabulary, config.prompt_reader, calibration, config=config)
 
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it reads a text token by token with a state, and not windows of it or counts."""
+        return not (self.answers_labels or windows.reads_windows(self._model))
+
     def learn_while_scoring(self, adaptation: Adaptation) -> None:
         """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
 
@@ -83,7 +88,7 @@ class LanguageModel:
             UserError: the model isn't recurrent, or its run isn't known because it wasn't loaded from a folder.
         """
         self.label_ids(next(iter(self.vocabulary.labels), ""))
-        if self._config is None or windows.reads_windows(self._model):
+        if self._config is None or not self.is_recurrent:
             raise UserError("--dynamic: only a recurrent model of a run learns while it scores")
         self._scorer = AdaptiveScorer(self._config, self._model, self.vocabulary, adaptation)
 

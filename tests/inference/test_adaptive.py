@@ -8,9 +8,11 @@ from conftest import command, verse
 from char_lstm_tf.config import Config
 from char_lstm_tf.evaluate import EvaluateConfig
 from char_lstm_tf.inference.adaptive import SEGMENT, Adaptation
+from char_lstm_tf.inference.judges import Mixture
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import build
 from pipelines import UserError
+from pipelines.sources import Reader
 from pipelines.vocabulary import Vocabulary
 
 STILL = Adaptation(rate=1e-9, decay=0.0)
@@ -118,3 +120,48 @@ def test_the_command_reports_the_loss_and_how_it_learnt(trained, tmp_path):
 def test_flags_that_dont_go_together_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         EvaluateConfig(model="x", text=("x",), **options)
+
+
+def test_a_mixture_learns_the_weights_of_its_models_and_predicts_before_it_does():
+    texts = [verse(3, seed=1), verse(3, seed=2)]
+    models = [model_of(CHARACTERS), model_of(CHARACTERS, architecture="functional", encoding="embedding")]
+    each = [np.concatenate(losses(model, texts)) for model in models]
+    mixture = Mixture(models)
+    scores = mixture.losses(texts)
+    found = np.concatenate([nats for _, nats in scores])
+    weights, expected = np.array([0.5, 0.5]), []
+    for seen, nats in enumerate(np.stack(each, axis=1).astype(np.float64), start=1):
+        shares = weights * np.exp(-nats)
+        expected.append(-np.log(shares.sum()))
+        weights = weights + (shares / shares.sum() - weights) / (2 * seen**0.5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(mixture.weights, weights, atol=1e-6)
+    assert sum(score.nats for score, _ in scores) == pytest.approx(sum(expected), rel=1e-6)
+    assert scores[0][0].characters == len(texts[0]) - 1
+
+
+def test_models_that_cant_be_compared_arent_mixed():
+    other = Vocabulary.fit(verse(50) + "é")
+    with pytest.raises(UserError, match="--mix: the models must have the same tokens"):
+        Mixture([model_of(CHARACTERS), model_of(other)])
+    plain = LanguageModel(model_of(CHARACTERS)._model, CHARACTERS, Reader(plain=True))
+    with pytest.raises(UserError, match="--mix: the models read texts in different ways"):
+        Mixture([model_of(CHARACTERS), plain])
+
+
+@pytest.mark.slow
+def test_the_command_mixes_runs_and_shows_their_weights(trained, tmp_path):
+    counts = tmp_path / "counts"
+    flags = (trained / "flags.txt").read_text().splitlines()
+    text = next(line for line in flags if line.startswith("--text="))
+    options = ("--architecture=counts", "--name=counts", f"--output_dir={tmp_path}", f"--data_dir={tmp_path}")
+    done = command("char_lstm_tf.train", text, *options)
+    assert not done.returncode, done.stderr
+    (tmp_path / "x.txt").write_text(verse(40, seed=4))
+    common = ("char_lstm_tf.evaluate", f"--text={tmp_path}/x.txt", "--json")
+    runs = (("--model", trained), ("--model", counts))
+    alone = [json.loads(command(*common, f"{flag}={run}").stdout)["nats_per_char"] for flag, run in runs]
+    for more in ((), ("--dynamic",)):
+        mixed = json.loads(command(*common, f"--model={trained}", f"--mix={counts}", *more).stdout)
+        assert mixed["nats_per_char"] < min(alone) + 0.02
+        assert mixed[f"weight of {trained}"] + mixed[f"weight of {counts}"] == pytest.approx(1)
