@@ -32,6 +32,7 @@ def test_the_command_writes_one_page_with_everything_inside(trained, tmp_path):
     assert int(found[1].replace(",", "")) == len(page.encode())
     assert abs(float(found[3])) < 0.002
     assert not re.search(r"""(src|href)=["'](?!data:)|@import|url\(|https?://(?!www\.w3\.org)""", page)
+    assert "default-src 'none'" in page  # the browser itself refuses to load anything
     facts = facts_in(page)
     model = LanguageModel.load(trained)
     assert facts["tokens"] == list(model.vocabulary.tokens)
@@ -108,3 +109,12 @@ def test_other_models_are_refused_by_name(trained, tmp_path, monkeypatch, option
 def test_a_place_that_cant_be_written_is_named_at_once(options, message):
     with pytest.raises(UserError, match=message):
         visualize.VisualizeConfig(model="x", **options)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_open_shows_the_page_or_says_where_it_is(trained, tmp_path, monkeypatch, capsys, shown):
+    asked = []
+    monkeypatch.setattr("webbrowser.open", lambda address: asked.append(address) or shown)
+    page_of(trained, tmp_path / "a page.html", open=True)
+    assert asked == [f"file://{tmp_path}/a%20page.html"]
+    assert ("no browser found here; open file://" in capsys.readouterr().err) == (not shown)

@@ -84,6 +84,15 @@ def test_what_was_learnt_stays_for_the_next_text_and_decay_forgets_it():
     assert second(Adaptation(rate=0.01, decay=0.5)) < second(STILL) + 0.1
 
 
+def test_what_fills_up_the_last_segment_isnt_learnt():
+    model = model_of(CHARACTERS, Adaptation(rate=0.01, decay=0.0))
+    bias = model._scorer._model.get_layer("logits").bias
+    before = bias.numpy()
+    losses(model, ["th"])
+    places = [0, CHARACTERS.tokens.index("h")]
+    assert (bias.numpy() > before)[places].tolist() == [False, True]  # id 0 fills it up
+
+
 def test_the_model_itself_stays_as_it_is():
     model = model_of(CHARACTERS, Adaptation(rate=0.01))
     before = model._model.get_weights()

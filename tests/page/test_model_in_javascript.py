@@ -93,6 +93,13 @@ def test_logits_and_cells_are_those_of_tensorflow(form):
     np.testing.assert_allclose([values for _, values in found], cells, atol=5e-6)
 
 
+def test_every_float16_is_read_as_numpy_reads_it():
+    found = javascript("return Array.from({ length: 65536 }, (_, bits) => half(bits));")
+    expected = np.arange(65536, dtype="uint16").view("float16").astype("float64")
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(np.array(found)[finite], expected[finite])
+
+
 @pytest.mark.parametrize("form", packing.FORMS)
 def test_stored_weights_are_near_those_of_the_model(form):
     model = random_model(CHARACTERS)
@@ -177,7 +184,8 @@ READ = (
     "const texts = {texts}.map((text) => tokens.encode(text)); const steps = reading(model, texts, {label}); let step;"
     "do step = steps.next(); while (!step.done); const found = step.value;"
     "return {{ ...summary(found), unknown: found.unknown, each: Array.from(found.nats), pieces: found.pieces,"
-    "likeliest: Array.from(found.likeliest), chances: Array.from(found.chances) }};"
+    "likeliest: Array.from(found.likeliest), chances: Array.from(found.chances),"
+    "traits: found.traits.map(({{ name }}) => name) }};"
 )
 
 
@@ -203,6 +211,7 @@ def test_a_running_text_costs_what_python_says(vocabulary):
     ]
     ratios = [chance / named[token] for token, chance in known]
     np.testing.assert_allclose(ratios, ratios[0], rtol=1e-4)  # Python leaves the unknown character out
+    assert found["traits"] == ["inside quotes", "position in the line", "line ends", "word starts", "digits"]
     assert found["chances"][place] == sorted(found["chances"][place], reverse=True)
 
 
