@@ -120,3 +120,40 @@ def draw_map(places: np.ndarray, names: Sequence[str], picture: Path) -> None:
     axes.set_xlabel("first principal component")
     axes.set_ylabel("second principal component")
     figure.savefig(picture, dpi=110)
+
+
+def draw_trials(trials: Sequence[Mapping[str, str]], losses: Sequence[float], picture: Path) -> None:
+    """Draws a line for each trial of a search through its values, on an axis for each flag; the best ones are dark.
+
+    Args:
+        trials: the value of each flag. Those that aren't numbers are spread evenly.
+        losses: of the trials; the last axis.
+        picture: PNG file.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure  # not pyplot: it would look for a screen
+
+    columns = {name: [trial[name] for trial in trials] for name in trials[0]} | {"nats": [f"{x:.4f}" for x in losses]}
+    figure = Figure(figsize=(2 + 1.6 * len(columns), 5), layout="constrained")
+    axes = figure.subplots()
+    heights = []
+    for place, values in enumerate(columns.values()):
+        try:
+            numbers = [float(value) for value in values]
+            ticks = {f"{edge:.4g}": edge for edge in (min(numbers), max(numbers))}
+        except ValueError:
+            kinds = sorted(set(values))
+            numbers, ticks = [kinds.index(value) for value in values], {kind: at for at, kind in enumerate(kinds)}
+        low, span = min(numbers), (max(numbers) - min(numbers)) or 1
+        heights.append([(number - low) / span for number in numbers])
+        axes.axvline(place, color="black", linewidth=0.8)
+        for label, at in ticks.items():
+            axes.text(place + 0.03, (at - low) / span, label, fontsize=9, va="center")
+    order = np.argsort(np.argsort(losses))
+    for trial in np.argsort(-order):  # the best on top
+        shade = colormaps["viridis"](order[trial] / max(len(losses) - 1, 1))
+        axes.plot([height[trial] for height in heights], color=shade, alpha=0.8)
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks([])
+    axes.set_xlim(-0.1, len(columns) - 0.5)
+    figure.savefig(picture, dpi=100)

@@ -1,0 +1,138 @@
+"""A search for good flags: which values are tried, and how long each trial trains."""
+
+import dataclasses
+import math
+import random
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from char_lstm_tf.config import Config, OutputConfig, TextConfig
+from pipelines import UserError
+from pipelines.command_line import given_flags
+from pipelines.options import field_types, format_flag
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A flag and the values that it may have.
+
+    Attributes:
+        name: of the flag.
+        choices: its values; (): those of a range.
+        low: lowest of the range.
+        high: highest.
+        log: whether the logarithm is drawn evenly, so that each factor of ten is as likely as the next.
+        whole: whether values are whole numbers.
+    """
+
+    name: str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+
+    @classmethod
+    def parse(cls, word: str) -> "Dimension":
+        """Returns the dimension of a word of --vary: `dropout=0.1..0.5`, `learning_rate=log:1e-3..1e-2`, `units=64|96`.
+
+        Raises:
+            UserError: it isn't one.
+        """
+        name, equals, values = word.partition("=")
+        kinds = field_types(Config)
+        fixed = {field.name for group in (TextConfig, OutputConfig) for field in dataclasses.fields(group)} - {
+            "max_words",
+            "seed",
+        }
+        if not equals or name not in kinds or name in fixed:
+            raise UserError(f"--vary={word}: write flag=values, with a flag of the batches, the model or the training")
+        if ".." not in values:
+            return cls(name, choices=tuple(values.split("|")))
+        kind = next(iter(typing.get_args(kinds[name])), kinds[name])  # of `float | None` and of `tuple[int, ...]`
+        try:
+            log, low, high = values.startswith("log:"), *map(float, values.removeprefix("log:").split(".."))
+        except ValueError:
+            raise UserError(
+                f"--vary={word}: a range is two numbers, such as {name}=0.1..0.5 or log:1e-3..1e-2"
+            ) from None
+        if kind not in (int, float) or not low < high or (log and low <= 0):
+            raise UserError(f"--vary={word}: a range goes from a lower to a higher number, and with log: from above 0")
+        return cls(name, low=low, high=high, log=log, whole=kind is int)
+
+    def draw(self, chance: random.Random) -> str:
+        """Returns a value, as the flag takes it."""
+        if self.choices:
+            return chance.choice(self.choices)
+        if self.log:
+            value = math.exp(chance.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            value = chance.uniform(self.low, self.high + self.whole)
+        return str(min(int(value), int(self.high))) if self.whole else f"{value:.4g}"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A round of the search: so many trials train for a share of the steps.
+
+    Attributes:
+        trials: how many; the best ones of the round before.
+        share: of the epochs and steps of a whole run.
+    """
+
+    trials: int
+    share: float
+
+
+def settings_of(vary: str, trials: int, *, seed: int) -> list[dict[str, str]]:
+    """Returns the values of each trial, by flag. Those of the first ones don't depend on how many there are.
+
+    Raises:
+        UserError: `vary` isn't words of `flag=values`.
+    """
+    dimensions = [Dimension.parse(word) for word in vary.split()]
+    if len({dimension.name for dimension in dimensions}) < max(len(dimensions), 1):
+        raise UserError(f"--vary={vary}: name at least one flag, and each once, such as 'dropout=0.1..0.5'")
+    chance = random.Random(seed)
+    return [{dimension.name: dimension.draw(chance) for dimension in dimensions} for _ in range(trials)]
+
+
+def rungs(trials: int, *, halving: int) -> list[Rung]:
+    """Returns the rounds of successive halving; one, if `halving` is 1.
+
+    Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization" (2016); Li and
+    others, "Hyperband" (2018). Here, a trial of a later round is a new run with a whole schedule of its own, because
+    the beginning of a long schedule says little of its end.
+
+    Before: 30 trials, halving 3; after: 30 with 1/27 of the steps, 10 with 1/9, 3 with 1/3, 1 with all.
+    """
+    counts = [trials]
+    while halving > 1 and counts[-1] >= halving:
+        counts.append(counts[-1] // halving)
+    return [Rung(count, halving ** -float(len(counts) - 1 - place)) for place, count in enumerate(counts)]
+
+
+def config_of(given: dict[str, Any], settings: dict[str, str], rung: Rung, *, folder: str, name: str) -> Config:
+    """Returns the configuration of a trial.
+
+    Args:
+        given: the flags that all trials have.
+        settings: those of the trial.
+        rung: its round.
+        folder: of the search.
+        name: of the trial's run.
+
+    Raises:
+        UserError: the flags don't go together.
+    """
+    own = given_flags(Config, [f"--{flag}={value}" for flag, value in settings.items()])
+    wanted = dict(given) | own | {"output_dir": folder, "name": name}
+    whole = Config(**wanted)
+    steps = max(1, round(whole.max_steps * rung.share)) if whole.max_steps else 0
+    return dataclasses.replace(whole, epochs=max(1, round(whole.epochs * rung.share)), max_steps=steps)
+
+
+def shown(settings: dict[str, str]) -> str:
+    """Returns settings as flags: `--dropout=0.31 --units=128`."""
+    return " ".join(f"--{name}={format_flag(value)}" for name, value in settings.items())

@@ -1,0 +1,203 @@
+"""Searches for good flags: trains with values drawn by chance, and compares the losses on the validation part.
+
+    python -m char_lstm_tf.search --flagfile=char_lstm_tf/flagfiles/quickstart.flags --text=book.txt --name=book \
+        --vary="dropout=0..0.5 learning_rate=log:2e-3..2e-2 units=96,96|128,128" --trials=30
+
+--vary has a word for each flag that varies: a range, flag=LOW..HIGH; a range of which each factor of ten is as likely
+as the next, flag=log:LOW..HIGH; or values, flag=A|B|C. All other flags are those of `train`.
+
+With --halving=3, all trials first train for a small share of the steps, and the best third goes on to the next round
+with three times as many, in new runs, until the best trains for all of them. So 30 trials cost about as much as four
+whole runs. --halving=1 trains each trial in full.
+
+Each trial is a run in saved_models/NAME, with everything that a run has: `python -m char_lstm_tf.runs
+--output_dir=saved_models/NAME` lists them. A search that was killed continues when it is started again in the same way,
+and its runs are bit-for-bit those of an undisturbed search. It prints a table, and writes search.csv and search.png, a
+line for each trial. TensorBoard shows the trials under HParams (--logdir=saved_models/NAME). The test part is never
+looked at.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from char_lstm_tf.config import BatchConfig, Config, ModelConfig, OutputConfig, TextConfig, TrainingConfig
+from char_lstm_tf.runs.flags_file import flag_lines
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trials import Rung, config_of, rungs, settings_of, shown
+from char_lstm_tf.training.pictures import draw_trials
+from pipelines import UserError, command_line
+from pipelines.files import path_of, written_aside
+from pipelines.options import Options, option
+from pipelines.tensorflow_import import import_tensorflow
+
+DIVERGED = 3  # exit status of `train`
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchOptions(Options):
+    """Search: what is tried."""
+
+    vary: str = option("", "The flags that vary, and their values: 'dropout=0.1..0.5 learning_rate=log:1e-3..1e-2'.")
+    trials: int = option(20, "How many different settings.", at_least=1, at_most=10_000)
+    halving: int = option(
+        3,
+        "Keep one in so many trials after each round, and train it for so many times the steps. 1: no rounds.",
+        at_least=1,
+    )
+    hours: float = option(0.0, "Start no trial after so many hours of training. 0: no limit.", at_least=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchFlags(SearchOptions, TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig):
+    """All flags of the command."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A trial that has ended: its round, settings and run, and its loss in nats, which is infinite if it diverged."""
+
+    round: int
+    settings: dict[str, str]
+    run: RunFolder
+    nats: float
+    seconds: float
+
+
+def main(given: dict[str, Any]) -> None:
+    """Checks all flags, and searches."""
+    names = {field.name for field in dataclasses.fields(SearchOptions)}
+    options = SearchOptions(**{name: value for name, value in given.items() if name in names})
+    flags = {name: value for name, value in given.items() if name not in names}
+    base = Config(**flags)
+    for name in ("resume", "overwrite", "init_from"):
+        base.require(not base.is_given(name), name, "isn't for a search; leave it out")
+    base.require(base.split[1] > 0, "split", "leaves nothing to validate on, and a search compares validation losses")
+    base.require(base.architecture != "counts", "architecture", "counts has no training whose flags could be searched")
+    settings = settings_of(options.vary, options.trials, seed=base.seed)
+    folder, rounds = path_of(base.output_dir) / base.name, rungs(options.trials, halving=options.halving)
+    configs = [config_of(flags, each, rounds[0], folder=str(folder), name="check") for each in settings]
+    begin(folder, {"flags": flag_lines(base), "vary": options.vary, "trials": len(configs), "halving": options.halving})
+    ended = search(flags, settings, rounds, folder, hours=options.hours)
+    if not ended:
+        raise UserError(f"--hours={options.hours:g}: no trial has ended; give it more")
+    write_files(folder, ended)
+    print_best([trial for trial in ended if trial.round == ended[-1].round])
+
+
+def begin(folder: Path, facts: dict[str, Any]) -> None:
+    """Makes the folder of a search, or checks that the search in it is this one.
+
+    Raises:
+        UserError: it is another search or no search.
+    """
+    record, text = folder / "search.json", json.dumps(facts, indent=1) + "\n"
+    if record.is_file():
+        if record.read_text(encoding="utf-8") != text:
+            raise UserError(
+                f"--name={folder.name}: {folder} is a search with other flags; give the same flags, or another name"
+            )
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"--name={folder.name}: {folder} exists and is no search; choose another name")
+    folder.mkdir(parents=True, exist_ok=True)
+    with written_aside(record) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+def search(
+    flags: dict[str, Any], settings: list[dict[str, str]], rounds: list[Rung], folder: Path, *, hours: float
+) -> list[Trial]:
+    """Returns the trials of all rounds, in their order. They end early after so many hours of training; 0: never."""
+    ended: list[Trial] = []
+    chosen = list(range(len(settings)))
+    for number, rung in enumerate(rounds, start=1):
+        tried: dict[int, Trial] = {}
+        for place in chosen[: rung.trials]:
+            if hours and sum(trial.seconds for trial in ended) > 3600 * hours:
+                print(f"--hours={hours:g} are over in round {number}", file=sys.stderr)
+                return ended
+            name = f"{number}-{place + 1:03d}"
+            config = config_of(flags, settings[place], rung, folder=str(folder), name=name)
+            tried[place] = trial = train(
+                config, Trial(number, settings[place], RunFolder(folder / name), math.inf, 0.0)
+            )
+            ended.append(trial)
+            best = min(other.nats for other in tried.values())
+            print(
+                f"round {number} of {len(rounds)}, trial {len(tried)} of {rung.trials}: {trial.nats:.4f} nats (best "
+                f"{best:.4f}), {shown(trial.settings)}",
+                file=sys.stderr,
+                flush=True,
+            )
+        chosen = sorted(tried, key=lambda place: tried[place].nats)
+    return ended
+
+
+def train(config: Config, trial: Trial) -> Trial:
+    """Returns a trial with its result, from a process of its own unless it has ended before.
+
+    Raises:
+        UserError: `train` ended with another mistake than a loss that diverged.
+    """
+    run = trial.run
+    if not run.metrics.is_file() and not run.diverged.is_file():
+        flagfile, log = run.path.with_suffix(".flags"), run.path.with_suffix(".log")
+        flagfile.write_text(flag_lines(config), encoding="utf-8")
+        print(f"training {run.path.name}; its progress is in {log}", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", "char_lstm_tf.train", f"--flagfile={flagfile}", "--resume"]
+        with log.open("ab") as file:
+            status = subprocess.run(command, stdout=file, stderr=file, check=False).returncode
+        if status not in (0, DIVERGED):
+            reason = log.read_text(encoding="utf-8", errors="replace").strip().rsplit("\n", 1)[-1]
+            raise UserError(f"{run.path.name} ended with status {status}: {reason}")
+    if run.diverged.is_file():
+        return trial
+    metrics = run.load_metrics()
+    measured = metrics["validation"]
+    nats = measured.get("nats_per_char", measured.get("nats_per_document"))
+    return dataclasses.replace(trial, nats=nats, seconds=metrics["seconds"])
+
+
+def write_files(folder: Path, trials: list[Trial]) -> None:
+    """Writes search.csv, search.png with the trials of the first round, and TensorBoard's HParams."""
+    with written_aside(folder / "search.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["round", "run", *trials[0].settings, "nats", "seconds"])
+        for trial in trials:
+            writer.writerow([trial.round, trial.run.path.name, *trial.settings.values(), trial.nats, trial.seconds])
+    finite = [trial for trial in trials if math.isfinite(trial.nats)]
+    if first := [trial for trial in finite if trial.round == 1]:
+        with written_aside(folder / "search.png") as path:
+            draw_trials([trial.settings for trial in first], [trial.nats for trial in first], path)
+    import_tensorflow()
+    import tensorflow as tf
+    from tensorboard.plugins.hparams import api
+
+    for trial in finite:
+        with tf.summary.create_file_writer(str(trial.run.logs / "hparams")).as_default():
+            api.hparams(trial.settings | {"round": trial.round}, trial_id=trial.run.path.name)
+            tf.summary.scalar("validation nats", trial.nats, step=0)
+
+
+def print_best(trials: list[Trial]) -> None:
+    """Prints the trials of the last round, the best first, and the flags of the best."""
+    print(f"{'nats':>8}  {'run':<8}settings")
+    best, *others = sorted(trials, key=lambda trial: trial.nats)
+    for trial in (best, *others):
+        print(f"{trial.nats:8.4f}  {trial.run.path.name:<8}{shown(trial.settings)}")
+    print(f"\nbest: {shown(best.settings)}\nits run: {best.run.path}")
+
+
+def read(**given: Any) -> dict[str, Any]:
+    """Returns the flags that were given."""
+    return given
+
+
+if __name__ == "__main__":
+    command_line.run(main, SearchFlags, read=read)
