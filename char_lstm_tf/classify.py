@@ -215,7 +215,9 @@ class Classification:
             return
         names = self._judge.labels
         report = classifying.report(np.array(self._probabilities), np.array(self._truths), names)
-        report |= {"characters": self._characters, "nats_per_char": self._nats / max(self._characters, 1)}
+        report |= {"characters": self._characters}
+        if self._judge.predicts_text:
+            report |= {"nats_per_char": self._nats / max(self._characters, 1)}
         if self._config.json:
             print(json.dumps(report, ensure_ascii=False))
         else:

@@ -20,11 +20,14 @@ class Judge:
         labels: in the order of the probabilities.
         notes: what the user should know of the probabilities.
         left_out: characters that weren't compared so far, because not all of the runs know them.
+        predicts_text: whether the first run predicts text, so that `judge` returns losses of it. One that answers labels
+            has none, and what stands in their place means nothing by itself.
     """
 
     def __init__(self, models: Sequence[LanguageModel], labels: tuple[str, ...], notes: Sequence[str] = ()) -> None:
         self.labels, self.notes, self.left_out = labels, list(notes), 0
         self._models = list(models)
+        self.predicts_text = not models[0].answers_labels
 
     @classmethod
     def of_labels(cls, folders: Sequence[str]) -> "Judge":

@@ -1,6 +1,7 @@
 """The network that answers labels, its training batches, its export, and its use from Python."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import tensorflow as tf
 from conftest import verse
 
 import char_lstm_tf
+from char_lstm_tf import classify
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import Calibration
@@ -106,6 +108,17 @@ def test_a_run_learns_is_measured_and_is_used_like_any_other(run):
     assert "bits_per_char" not in last
     found = char_lstm_tf.load(plan.folder.path).classify(["The river runs below a quiet hill."])[0]
     assert next(iter(found)) == "river"
+
+
+def test_the_command_reports_no_loss_of_the_text_which_it_doesnt_predict(run, capsys):
+    plan, metrics = run
+    classify.main(
+        classify.ClassifyConfig(model=str(plan.folder.path), text=plan.config.text, labels="field", json=True)
+    )
+    *rows, report = map(json.loads, capsys.readouterr().out.splitlines())
+    assert len(rows) == report["documents"] > metrics["test"]["documents"]
+    assert report["accuracy"] > 0.95
+    assert "nats_per_char" not in report
 
 
 @pytest.mark.slow
