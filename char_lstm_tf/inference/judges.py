@@ -20,8 +20,8 @@ class Judge:
         labels: in the order of the probabilities.
         notes: what the user should know of the probabilities.
         left_out: characters that weren't compared so far, because not all of the runs know them.
-        predicts_text: whether the first run predicts text, so that `judge` returns losses of it. One that answers labels
-            has none, and what stands in their place means nothing by itself.
+        predicts_text: whether the first run predicts text, so that `judge` returns losses of it. One that answers
+            labels has none, and what stands in their place means nothing by itself.
     """
 
     def __init__(self, models: Sequence[LanguageModel], labels: tuple[str, ...], notes: Sequence[str] = ()) -> None:

@@ -130,7 +130,7 @@ def test_a_trial_that_diverged_has_an_infinite_loss_and_a_mistake_ends_the_searc
         monkeypatch.setattr("subprocess.run", run)
 
     end(1, b"\nchar_lstm_tf.train: --text: gone\n")
-    with pytest.raises(UserError, match="1-001 ended with status 1: .*--text: gone"):
+    with pytest.raises(UserError, match=r"1-001 ended with status 1: .*--text: gone"):
         search.train(config, trial)
     trial.run.path.mkdir()
     trial.run.diverged.touch()
