@@ -270,6 +270,11 @@ def test_names_and_texts_that_look_like_markup_are_shown_as_they_are(hostile_run
             show(driver, "write")
         for view in VIEWS:
             show(driver, view)
+        fill(driver, write_label=1, prompt="The", temperature=1, seed=5, characters=30, texts=3)
+        show(driver, "write")
+        press(driver, "write-form", "written")
+        rows = model.generate(["The"] * 3, chars=30, temperature=1.0, seed=5, label="plain")
+        assert text_of(driver, "written") == "\n".join(f"The{row}" for row in rows)
         assert driver.execute_script("return document.images.length") == 0
         assert driver.title == "hostile"
         assert driver.get_log("browser") == []

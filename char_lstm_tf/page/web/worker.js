@@ -14,8 +14,15 @@ function schedule() {
   turn.port2.postMessage(null);
 }
 
-/** Yields while it writes, and tells the page the new characters. */
-function* writing({ prompt, label, characters, seed, ...how }) {
+/** Yields while it writes, and tells the page the new characters. Several texts have the seeds that follow, a line each. */
+function* writing({ texts, seed, ...options }) {
+  for (let number = 0; number < texts; number++) {
+    if (number) yield { text: `\n${options.prompt}` };
+    yield* writingOne({ ...options, seed: BigInt(seed) + BigInt(number) });
+  }
+}
+
+function* writingOne({ prompt, label, characters, seed, ...how }) {
   const ids = tokens.prompt(normalized(prompt, model.facts));
   const state = model.fresh();
   const last = ids.pop();

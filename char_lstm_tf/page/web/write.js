@@ -11,6 +11,7 @@
       temperature: Number($("temperature").value),
       topK: Number($("top-k").value),
       topP: Number($("top-p").value),
+      texts: Number($("texts").value),
       characters: Number($("characters").value),
       seed: $("seed").value.trim(),
     };
@@ -58,6 +59,10 @@
     }
   };
   $("prompt").value = facts.prompt;
-  if (facts.end !== null) $("characters").value = 10000; // a document ends by itself
+  if (facts.end !== null) {
+    $("characters").value = 10000; // a document ends by itself
+    $("texts").value = facts.eachLine ? 20 : 1;
+    $("texts-label").hidden = false;
+  }
   write();
 }
