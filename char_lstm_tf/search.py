@@ -1,4 +1,4 @@
-"""Searches for good flags: trains with values drawn by chance, and compares the losses on the validation part.
+r"""Searches for good flags: trains with values drawn by chance, and compares the losses on the validation part.
 
     python -m char_lstm_tf.search --flagfile=char_lstm_tf/flagfiles/quickstart.flags --text=book.txt --name=book \
         --vary="dropout=0..0.5 learning_rate=log:2e-3..2e-2 units=96,96|128,128" --trials=30
