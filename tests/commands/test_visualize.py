@@ -43,6 +43,7 @@ def test_the_command_writes_one_page_with_everything_inside(trained, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
 
 
+@pytest.mark.slow
 def test_int8_makes_the_page_smaller_and_says_what_it_costs(trained, tmp_path, capsys):
     sizes = [len(page_of(trained, tmp_path / f"{form}.html", weights=form)) for form in ("float16", "int8")]
     assert sizes[1] < sizes[0] - 3000
@@ -111,7 +112,7 @@ def test_a_place_that_cant_be_written_is_named_at_once(options, message):
         visualize.VisualizeConfig(model="x", **options)
 
 
-@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("shown", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_open_shows_the_page_or_says_where_it_is(trained, tmp_path, monkeypatch, capsys, shown):
     asked = []
     monkeypatch.setattr("webbrowser.open", lambda address: asked.append(address) or shown)

@@ -40,7 +40,11 @@ def losses(model, texts, label=""):
     ("vocabulary", "options"),
     [
         (CHARACTERS, {"architecture": "functional"}),
-        (CHARACTERS, {"cell": "gru", "encoding": "embedding", "tie": True, "target": "next_char"}),
+        pytest.param(
+            CHARACTERS,
+            {"cell": "gru", "encoding": "embedding", "tie": True, "target": "next_char"},
+            marks=pytest.mark.slow,
+        ),
         (LABELLED, {}),
         pytest.param(LABELLED, {"cell": "peephole", "architecture": "functional"}, marks=pytest.mark.slow),
     ],
@@ -74,6 +78,7 @@ def test_the_first_segment_is_scored_as_it_is_and_later_ones_are_learnt_from():
     assert learnt[-100:].mean() < still[-100:].mean() - 1
 
 
+@pytest.mark.slow
 def test_what_was_learnt_stays_for_the_next_text_and_decay_forgets_it():
     def second(adaptation):
         model = model_of(CHARACTERS, adaptation)
@@ -109,6 +114,7 @@ def test_models_without_a_state_are_refused(options):
         model.learn_while_scoring(Adaptation())
 
 
+@pytest.mark.slow
 def test_the_command_reports_the_loss_and_how_it_learnt(trained, tmp_path):
     (tmp_path / "x.txt").write_text(verse(40, seed=4))
     common = ("char_lstm_tf.evaluate", f"--model={trained}", f"--text={tmp_path}/x.txt", "--json")

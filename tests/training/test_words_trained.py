@@ -58,6 +58,7 @@ def test_a_run_of_characters_cant_be_continued_with_words(trained):
         plan_run(name="x", init_from=str(trained), tokens="words")
 
 
+@pytest.mark.slow
 def test_a_tied_run_trains_and_is_exported_with_its_weights_once(tmp_path):
     planned = plan(tmp_path, tie=True, epochs=1, embedding_size=6)
     metrics, size = train(planned), len(prepare_text(planned).vocabulary)
