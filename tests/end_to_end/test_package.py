@@ -28,7 +28,7 @@ def test_its_version_is_that_of_the_metadata():
     assert importlib.metadata.version("char_lstm_tf") == char_lstm_tf.__version__
 
 
-def test_an_installed_copy_has_the_flagfiles_and_the_commands(tmp_path):
+def test_an_installed_copy_has_the_flagfiles_the_page_and_the_commands(tmp_path):
     """Installed from a copy of the sources, because setuptools builds in place."""
     for name in ("char_lstm_tf", "pipelines"):
         shutil.copytree(ROOT / name, tmp_path / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -50,9 +50,9 @@ def test_an_installed_copy_has_the_flagfiles_and_the_commands(tmp_path):
         "char_lstm_tf",
         "pipelines",
     ]
-    flagfiles = "char_lstm_tf/flagfiles"
-    recipes = [path.name for path in (ROOT / flagfiles).iterdir()]
-    assert sorted(path.name for path in (target / flagfiles).iterdir()) == sorted(recipes)
+    for data in ("char_lstm_tf/flagfiles", "char_lstm_tf/page/web"):
+        names = [path.name for path in (ROOT / data).iterdir()]
+        assert sorted(path.name for path in (target / data).iterdir()) == sorted(names)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)  # somebody else's repository
     program = (
         "import sys; sys.path[0] = sys.argv[1]; import char_lstm_tf.train; from char_lstm_tf.runs import provenance;"
