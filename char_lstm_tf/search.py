@@ -194,10 +194,5 @@ def print_best(trials: list[Trial]) -> None:
     print(f"\nbest: {shown(best.settings)}\nits run: {best.run.path}")
 
 
-def read(**given: Any) -> dict[str, Any]:
-    """Returns the flags that were given."""
-    return given
-
-
 if __name__ == "__main__":
-    command_line.run(main, SearchFlags, read=read)
+    command_line.run(main, SearchFlags, read=dict)

@@ -59,7 +59,6 @@ def read_facts(folder: RunFolder, model: keras.Model, vocabulary: Vocabulary, re
         "history": {
             "epochs": history.losses(folder.training_log),
             "samples": history.samples(folder.samples),
-            "unit": "nats a character",
         },
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 from char_lstm_tf.config import Config, OutputConfig, TextConfig
 from pipelines import UserError
 from pipelines.command_line import given_flags
-from pipelines.options import field_types, format_flag
+from pipelines.options import field_types
 
 
 @dataclass(frozen=True)
@@ -135,4 +135,4 @@ def config_of(given: dict[str, Any], settings: dict[str, str], rung: Rung, *, fo
 
 def shown(settings: dict[str, str]) -> str:
     """Returns settings as flags: `--dropout=0.31 --units=128`."""
-    return " ".join(f"--{name}={format_flag(value)}" for name, value in settings.items())
+    return " ".join(f"--{name}={value}" for name, value in settings.items())

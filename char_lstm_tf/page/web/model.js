@@ -150,7 +150,7 @@ class Model {
       units,
       // Rows of the first kernel are looked up where it reads one-hot vectors.
       table: number === 0 && !facts.embedding ? weights["kernel 0"] : null,
-      kernel: interleaved(weights[`kernel ${number}`]),
+      kernel: number === 0 && !facts.embedding ? null : interleaved(weights[`kernel ${number}`]),
       recurrent: interleaved(weights[`recurrent ${number}`]),
       bias: weights[`bias ${number}`].values,
       stateBias: weights[`state bias ${number}`]?.values, // of a GRU

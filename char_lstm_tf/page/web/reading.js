@@ -141,7 +141,7 @@ function* reading(model, texts, label = 0) {
       yield at;
     }
   }
-  return { ...found, traits: correlations.best(3) };
+  return { ...found, traits: correlations.best(1) };
 }
 
 /** Returns what a text cost as a whole: { characters, sum }, in nats. The end of a document counts as a character. */

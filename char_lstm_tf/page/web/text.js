@@ -111,7 +111,7 @@
   }
 
   function showTraits() {
-    const chips = found.traits.flatMap(({ name, cells }) => cells.slice(0, 1).map((best) => ({ name, ...best })));
+    const chips = found.traits.map(({ name, cells: [best] }) => ({ name, ...best }));
     $("traits").replaceChildren(
       ...chips.map(({ name, cell, correlation }) => {
         const layer = units.findIndex((_, place) => cell < firstOf(place + 1));
@@ -127,7 +127,9 @@
         return chip;
       }),
     );
-    $("traits").querySelector("button")?.click();
+    const first = $("traits").querySelector("button");
+    if (first) first.click(); // draws
+    else draw();
   }
 
   function chooseCell() {
@@ -155,7 +157,6 @@
       found.speed = (1000 * found.pieces.length) / milliseconds;
       describe();
       showTraits();
-      draw();
       $("shown").dataset.done = true;
     });
   }

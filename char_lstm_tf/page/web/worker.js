@@ -59,7 +59,7 @@ function run() {
   scheduled = false;
   for (const [kind, job] of jobs) {
     const started = performance.now();
-    const message = { kind, number: job.number, steps: 0, text: "" };
+    const message = { kind, number: job.number, text: "" };
     do {
       const { value, done } = job.steps.next();
       if (done) {
@@ -67,7 +67,6 @@ function run() {
         Object.assign(message, { done: true, result: value });
         break;
       }
-      message.steps++;
       if (value.text) message.text += value.text;
       if (value.share) message.share = value.share;
     } while (performance.now() - started < SLICE);
