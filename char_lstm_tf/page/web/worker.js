@@ -44,7 +44,8 @@ function* readingOf({ text, label }) {
   const normal = normalized(text, model.facts);
   const parts = model.facts.eachLine ? normal.split("\n").filter(Boolean) : [normal];
   const texts = parts.map((part) => tokens.encode(part));
-  const count = texts.reduce((sum, part) => sum + part.length, 0);
+  const ends = tokens.end === null ? 0 : 1; // of a document is read too
+  const count = texts.reduce((sum, part) => sum + part.length + ends, 0);
   for (const steps = reading(model, texts, label); ; ) {
     const { value, done } = steps.next();
     if (done) return { ...value, ...summary(value) };
