@@ -40,7 +40,7 @@ def main(asked: CheckpointConfig) -> None:
         text = corpus.prepare(sources.text_files(asked.text), split=(0.9, 0.1, 0.0), folder=Path(folder, "data"))
         config = Config(name="x", output_dir=folder, units=asked.units, architecture="functional", epochs=1000)
         run = Run(Plan(config, RunFolder(Path(folder, "x")), None), text)
-        step = fitting.train_function(run.model)
+        step = fitting.train_function(run.model, run.state)
         iterator = iter(run.text.batches(steps=run.progress.steps).prefetch(8))
         Path(folder, "x").mkdir()
 

@@ -50,9 +50,12 @@ class KerasTrainer:
         self._model = keras_model(
             units, vocabulary_size=vocabulary_size, batch_size=batch_size, window=window, trains=fast
         )
-        compiling.compile_model(self._model, TrainingConfig(), steps=steps)
-        self._model.make_train_function()
-        self._step = fitting.train_function(self._model) if fast else self._model.train_function
+        state = compiling.compile_model(self._model, TrainingConfig(), steps=steps)
+        if fast:
+            self._step = fitting.train_function(self._model, state)
+        else:
+            self._model.compile(self._model.optimizer, self._model.loss, metrics=["accuracy"], jit_compile=False)
+            self._step = self._model.make_train_function()
 
     def load(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Takes pairs of one-hot inputs and targets, float32 `[B, T, V]`, for `train`.

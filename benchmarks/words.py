@@ -52,13 +52,14 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
     if way != KERAS:
         recurrent.set_up_tensorflow(config, BATCH_SIZE, len(vocabulary))
     model = build(config, vocabulary, stream=True, trains=way != KERAS)
-    compiling.compile_model(model, config, steps=1_000_000, sparse=way != CHARACTERS)
+    state = compiling.compile_model(model, config, steps=1_000_000, sparse=way != CHARACTERS)
     inputs, targets = ids[:-1].reshape(-1, BATCH_SIZE, WINDOW), ids[1:].reshape(-1, BATCH_SIZE, WINDOW)
     if way == CHARACTERS:
         inputs, targets = (np.eye(len(vocabulary), dtype=np.float32)[part] for part in (inputs, targets))
     batches = iter(tf.data.Dataset.from_tensor_slices((inputs, targets)).repeat())
-    model.make_train_function()
-    step = model.train_function if way == KERAS else fitting.train_function(model)
+    if way == KERAS:
+        model.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=False)
+    step = model.make_train_function() if way == KERAS else fitting.train_function(model, state)
     float(step(batches)["loss"])
     pipe.send(model.count_params())
     while pipe.recv():

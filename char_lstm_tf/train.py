@@ -33,7 +33,8 @@ from pipelines import command_line
 def main(plan: Plan) -> None:
     """Trains, and prints the table of results. A run continues when nobody reads what it prints."""
     with command_line.tolerant_output():
-        print_results(plan.folder, train(plan))
+        if metrics := train(plan):  # a worker that isn't the chief has none
+            print_results(plan.folder, metrics)
 
 
 def print_results(folder: RunFolder, metrics: dict) -> None:

@@ -38,13 +38,18 @@ class RunFolder:
         self.appended = (self.training_log, self.speed_log, self.samples)  # files that grow epoch by epoch
 
     @classmethod
+    def named(cls, config: OutputConfig) -> "RunFolder":
+        """Returns the folder of a run, without a look at it."""
+        return cls(path_of(config.output_dir) / config.name)
+
+    @classmethod
     def reserve(cls, config: OutputConfig) -> "RunFolder":
         """Returns the folder of a run, which is neither made nor changed yet.
 
         Raises:
             UserError: it exists and may not be replaced, or another process trains in it.
         """
-        folder = cls(path_of(config.output_dir) / config.name)
+        folder = cls.named(config)
         if folder.path.is_dir():
             with folder._locked():
                 folder._check_free(config)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from char_lstm_tf.config import Config, OutputConfig
+from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.origin import Origin
 from pipelines import UserError
@@ -13,18 +14,26 @@ from pipelines.options import format_flag
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is about to start or to resume. Nothing has been written yet."""
+    """A run that is about to start or to resume. Nothing has been written yet.
+
+    Attributes:
+        config: of the run.
+        folder: of the run.
+        origin: the run it starts from, if any.
+        cluster: the workers that train it together; None: this process alone.
+    """
 
     config: Config
     folder: RunFolder
     origin: Origin | None
+    cluster: Cluster | None = None
 
 
 def plan_run(**given: Any) -> Plan:
     """Returns the plan of a run.
 
     A resumed run has the flags of its flags.txt, and those that don't change the outcome can be changed. A run with
-    `init_from` takes the sizes of that run.
+    `init_from` takes the sizes of that run. A worker that isn't the chief leaves the folder alone; it may lack it.
 
     Args:
         **given: the flags that were given, by name. All others have their defaults.
@@ -36,18 +45,26 @@ def plan_run(**given: Any) -> Plan:
         raise UserError("--text=: names no file; name one, or leave the flag out to train on Python's reference")
     names = [field.name for field in dataclasses.fields(OutputConfig)]
     output = OutputConfig(**{name: value for name, value in given.items() if name in names})
-    folder = RunFolder.reserve(output)
+    cluster = Cluster.from_environment()
+    writes = cluster is None or cluster.chief
+    folder = RunFolder.reserve(output) if writes else RunFolder.named(output)
     if output.resume and folder.started:
         config = _resumed(folder.config, given)
-        return Plan(config, folder, _origin_of_resumed(config, folder))
+        return Plan(config, folder, _origin_of_resumed(config, folder), cluster)
     if not given.get("init_from"):
-        return Plan(Config(**given), folder, None)
+        return Plan(Config(**given), folder, None, cluster)
     origin = Origin.find(given["init_from"])
     if origin.folder.path.resolve() == folder.path.resolve():
         raise UserError(f"--init_from={given['init_from']}: the new run would replace it; choose another --name")
     config = Config(**origin.defaults() | given)
     origin.require_sizes(config)
-    return Plan(config, folder, origin)
+    return Plan(config, folder, origin, cluster)
+
+
+def outcome_of(config: Config) -> dict[str, str]:
+    """Returns the flags that change the outcome of a run. The text is left out: files may lie elsewhere."""
+    fields = [field.name for field in dataclasses.fields(Config) if field.metadata["outcome"] and field.name != "text"]
+    return {name: format_flag(getattr(config, name)) for name in fields}
 
 
 def _origin_of_resumed(config: Config, folder: RunFolder) -> Origin | None:

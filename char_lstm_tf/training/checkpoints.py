@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training.workers import ALONE, OwnVariables, Workers
 from pipelines import UserError
 from pipelines.files import written_aside
 
@@ -31,6 +32,8 @@ class Checkpoints:
         variables: all tensors that change in training, by what they are for.
         progress: saved with them, and changed by `restore`.
         keep: how many of the newest to keep.
+        own: what each replica has for itself; None: there is one replica.
+        workers: who trains together. The chief writes and reads; the others get everything from it.
     """
 
     def __init__(
@@ -40,23 +43,33 @@ class Checkpoints:
         progress: Progress,
         *,
         keep: int,
+        own: OwnVariables | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         self._folder, self._progress, self._keep = folder, progress, keep
+        self._own, self._workers = own, workers
+        saved = own.saved if own else (lambda part: [variable.value for variable in part])
+        tensors = {name: saved(part) for name, part in variables.items()}
         # The mean gradient norm may overflow; training with clipped gradients survives that.
-        self._finite = [variable.value for name in variables.keys() - {"sums"} for variable in variables[name]]
-        self._tensors = tf.train.Checkpoint(
-            **{name: [variable.value for variable in part] for name, part in variables.items()}
-        )
+        self._finite = [variable for name in tensors.keys() - {"sums"} for variable in tensors[name]]
+        self._all = [variable for part in tensors.values() for variable in part]
+        self._tensors = tf.train.Checkpoint(**tensors)
 
     def save(self) -> None:
         """Writes a checkpoint, unless there is one of this step, and removes the oldest ones.
+
+        All workers do it together, and all of them raise FloatingPointError.
 
         Raises:
             FloatingPointError: a tensor holds NaN or infinity, from which no run can continue.
             UserError: the disk is full, for instance. Older checkpoints are kept.
         """
+        if self._own:
+            self._own.collect()
         if not all(_is_finite(variable) for variable in self._finite):
             raise FloatingPointError("a weight is not a finite number")
+        if not self._workers.chief:
+            return
         progress, folder = self._progress, self._folder
         target = folder.checkpoints / f"step-{progress.step:09d}"
         if target.exists():
@@ -81,7 +94,8 @@ class Checkpoints:
 
     def mark(self) -> None:
         """Remembers where the run stands when an epoch's last batch is done, for `save_marked`."""
-        self._note_lengths()
+        if self._workers.chief:
+            self._note_lengths()
         self._marked = dataclasses.replace(self._progress)
 
     def save_marked(self) -> None:
@@ -96,12 +110,28 @@ class Checkpoints:
     def restore(self) -> bool:
         """Restores tensors, progress and files from the newest undamaged checkpoint. Damaged ones are removed.
 
+        All workers do it together, and get what the chief has found.
+
         Returns:
             Whether there was one.
 
         Raises:
             UserError: it belongs to another text, or a file that grows with the run has become shorter.
         """
+        found = self._workers.of_chief(self._read() if self._workers.chief else None)
+        if found:
+            vars(self._progress).update(self._workers.of_chief(dataclasses.asdict(self._progress)))
+        self.share()
+        return found
+
+    def share(self) -> None:
+        """Gives all workers the chief's tensors, and each replica its part of them."""
+        self._workers.share(self._all)
+        if self._own:
+            self._own.take()
+
+    def _read(self) -> bool:
+        """Restores tensors, progress and files, and returns whether there was a checkpoint. Raises as `restore`."""
         for path in reversed(self._folder.checkpoint_folders()):
             if _is_intact(path):
                 saved = Progress.load(path / "progress.json")
@@ -110,7 +140,7 @@ class Checkpoints:
                         f"{self._folder.path}: the text has changed since the run started (it was {saved.corpus}, "
                         f"it is {self._progress.corpus}); restore it, or start another run with it"
                     )
-                self._tensors.read(str(path / "tensors")).assert_consumed()
+                self._tensors.read(str(path / "tensors")).assert_existing_objects_matched()
                 self._progress.restore(path / "progress.json")
                 self._cut_files()
                 return True

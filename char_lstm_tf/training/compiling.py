@@ -8,50 +8,12 @@ import tensorflow as tf
 
 from char_lstm_tf.config import TrainingConfig
 
-
-class _Measured:
-    """Lets an optimizer keep the mean norm of the gradients that it is given: of all weights together, not clipped."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.gradient_norm = keras.metrics.Mean("gradient_norm")
-
-    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
-        """Takes a step."""
-        self.gradient_norm.update_state(tf.linalg.global_norm(grads))
-        super().apply(grads, trainable_variables)
-
-
-class Adam(_Measured, keras.optimizers.Adam):
-    """Adam."""
-
-
-class AdamW(_Measured, keras.optimizers.AdamW):
-    """Adam with decoupled weight decay."""
-
-
-class RMSprop(_Measured, keras.optimizers.RMSprop):
-    """RMSprop."""
-
-
-class SGD(_Measured, keras.optimizers.SGD):
-    """Plain stochastic gradient descent."""
-
-
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
-
-
-# Loss, the loss as a metric, and the accuracy, by what the targets are.
-ONE_HOT = (
-    keras.losses.CategoricalCrossentropy,
-    keras.metrics.CategoricalCrossentropy,
-    keras.metrics.CategoricalAccuracy,
-)
-SPARSE = (
-    keras.losses.SparseCategoricalCrossentropy,
-    keras.metrics.SparseCategoricalCrossentropy,
-    keras.metrics.SparseCategoricalAccuracy,
-)
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
 
 
 def averaged_weights(model: keras.Model) -> list[tf.Tensor]:
@@ -104,38 +66,45 @@ class TrainingState:
     Attributes:
         scale: factor of the learning rate, 1 at first.
         variables: the optimizer's variables, and the scale.
-        sums: the sums behind the means in the logs.
+        means: over the epoch so far, by their names in the logs.
     """
 
     scale: keras.Variable
     variables: list[keras.Variable]
-    sums: list[keras.Variable]
+    means: dict[str, keras.metrics.Mean]
+
+    @property
+    def sums(self) -> list[keras.Variable]:
+        """The sums behind the means."""
+        return [variable for mean in self.means.values() for variable in mean.variables]
+
+    def logs(self) -> dict[str, tf.Tensor]:
+        """Returns the means. `loss` is nats a token."""
+        return {name: mean.result() for name, mean in self.means.items()}
 
 
 def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int, sparse: bool = False) -> TrainingState:
     """Compiles a model of `models.build` for a run of `steps` batches.
 
     The loss is categorical cross-entropy of logits against one-hot targets or, if `sparse`, against ids, which is the
-    same number: nats a token. The logs have its mean over the epoch so far and `accuracy`, the share of tokens that
-    were the likeliest one. The L1 and L2 penalty is part of what is minimized, but not of the `loss` in the logs.
+    same number: nats a token. The logs have its mean over the epoch so far, that of `gradient_norm`, the norm of the
+    gradients of all weights together before they are clipped, and `accuracy`, the share of tokens that were the
+    likeliest one. The L1 and L2 penalty is part of what is minimized, but not of the `loss` in the logs.
     """
-    loss_class, loss_metric, accuracy = SPARSE if sparse else ONE_HOT
+    losses = keras.losses
+    loss_class = losses.SparseCategoricalCrossentropy if sparse else losses.CategoricalCrossentropy
     arguments: dict[str, Any] = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
     if config.average:
         arguments |= {"use_ema": True, "ema_momentum": config.average}
     rate = ScaledSchedule(learning_rate(config, steps=steps))
     optimizer = OPTIMIZERS[config.optimizer](rate, **arguments, **config.clipping)
-    metrics = [accuracy("accuracy")]
     if config.l1 or config.l2:
         for weight in model.trainable_variables:
             if weight.name in ("kernel", "recurrent_kernel"):
                 weight.regularizer = keras.regularizers.L1L2(config.l1, config.l2)
-        # Keras' own "loss" includes the penalty. A metric of this name takes its place in the logs.
-        metrics.append(loss_metric("loss", from_logits=True))
     # Keras' LSTM under XLA on a CPU takes twice as long as without: 102 against 50 ms a step of 16 windows of 64
     # for 2×128 units, so the choice isn't left to jit_compile="auto".
-    model.compile(optimizer, loss_class(from_logits=True), metrics=metrics, jit_compile=False)
+    model.compile(optimizer, loss_class(from_logits=True), jit_compile=False)
     optimizer.build(model.trainable_variables)
-    # Keras counts the variables of these metrics only after the first batch. The order is that of older checkpoints.
-    sums = [variable for metric in [optimizer.gradient_norm, *metrics] for variable in metric.variables]
-    return TrainingState(rate.scale, [*optimizer.variables, rate.scale], [*model.metrics_variables, *sums])
+    means = {name: keras.metrics.Mean(name) for name in ("loss", "gradient_norm", "accuracy")}
+    return TrainingState(rate.scale, [*optimizer.variables, rate.scale], means)

@@ -1,4 +1,7 @@
-"""The loop over batches. Keras' `fit` can't start in the middle of an epoch, so this replaces it."""
+"""The loop over batches. Keras' `fit` can't start in the middle of an epoch, so this replaces it.
+
+Keras' `train_step` isn't used either: it clips the gradients of each machine before they are added up.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,24 +10,69 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training.compiling import TrainingState
+from char_lstm_tf.training.workers import ALONE, Workers
 
 
-def train_function(model: keras.Model, *, chars_per_id: float = 1.0) -> Callable[[Iterator], dict[str, tf.Tensor]]:
+def train_function(
+    model: keras.Model, state: TrainingState, *, chars_per_id: float = 1.0, workers: Workers = ALONE
+) -> Callable[[Iterator], dict[str, tf.Tensor]]:
     """Returns a function that takes a training step with the next batch of an iterator and returns the logs so far.
 
-    Keras' own asks in Python, at each step, whether there was a batch, and then for the logs. That takes 1 ms a step in
-    which nothing else happens.
+    The gradients of all replicas are added up, then clipped, then applied, by each worker to its own copy of the
+    weights.
 
     Args:
-        model: compiled by `compile_model`. Its optimizer adds `gradient_norm` to the logs.
+        model: compiled by `compile_model`.
+        state: what that returned.
         chars_per_id: mean number of characters of a token. The loss in the logs is nats a character.
+        workers: who takes the step together. The batches are those of the rows of this one, see `Batching`.
     """
+    weights = [weight.value for weight in model.trainable_variables]
+
+    def gradients_of(inputs: tf.Tensor, targets: tf.Tensor, share: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the gradients of a part of a batch, its loss and its accuracy, times its share of the batch."""
+        with tf.GradientTape() as tape:
+            logits = model(inputs, training=True)
+            nats = _nats(targets, logits)
+            minimized = (tf.add_n([nats, *model.losses]) if model.losses else nats) * share
+        gradients = tape.gradient(minimized, weights)
+        # Those of an embedding have a row for each place in the batch. Their norm is that of the sums of equal ids.
+        gradients = [
+            tf.ensure_shape(gradient, weight.shape) for gradient, weight in zip(gradients, weights, strict=True)
+        ]
+        return [*gradients, nats * share, _accuracy(targets, logits) * share]
 
     def step(iterator: Iterator) -> dict[str, tf.Tensor]:
-        logs = model.train_step(iterator.get_next())
-        return logs | {"loss": logs["loss"] / chars_per_id, "gradient_norm": model.optimizer.gradient_norm.result()}
+        (*gradients, nats, accuracy), rows = workers.sum_of_parts(gradients_of, iterator.get_next())
+        for name, value in {
+            "loss": nats,
+            "gradient_norm": tf.linalg.global_norm(gradients),
+            "accuracy": accuracy,
+        }.items():
+            state.means[name].update_state(value, sample_weight=rows)
+        model.optimizer.apply(gradients, model.trainable_variables)
+        return in_characters(state.logs(), chars_per_id)
 
     return tf.function(step, autograph=False)
+
+
+def in_characters(logs: dict[str, tf.Tensor], chars_per_id: float) -> dict[str, tf.Tensor]:
+    """Returns logs with the loss in nats a character instead of nats a token."""
+    return logs | {"loss": logs["loss"] / chars_per_id}
+
+
+def _nats(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns the mean loss of targets, one-hot or ids. (Keras' losses divide it by the number of replicas.)"""
+    if targets.dtype.is_integer:
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+
+
+def _accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns the share of targets, one-hot or ids, that were the likeliest ones."""
+    ids = targets if targets.dtype.is_integer else tf.argmax(targets, axis=-1, output_type=tf.int32)
+    return tf.reduce_mean(tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == ids, tf.float32))
 
 
 def fit(
@@ -33,8 +81,9 @@ def fit(
     callbacks: list[keras.callbacks.Callback],
     *,
     progress: Progress,
-    sums: list[keras.Variable],
+    state: TrainingState,
     chars_per_id: float = 1.0,
+    workers: Workers = ALONE,
 ) -> None:
     """Trains a model from step `progress.step` on, and calls the callbacks as Keras' `fit` does.
 
@@ -46,11 +95,11 @@ def fit(
         batches: (inputs, targets), from that step on, epoch after epoch.
         callbacks: what else happens.
         progress: of the run.
-        sums: behind the means in the logs. They become 0 when an epoch starts. (Keras' `reset_metrics` leaves out
-            metrics that haven't seen a batch in this process, but a checkpoint may have given them a value.)
-        chars_per_id: as for `train_function`.
+        state: what `compile_model` returned. Its means start anew with each epoch.
+        chars_per_id: as for `train_function`, like `workers`.
+        workers: who trains together.
     """
-    step = train_function(model, chars_per_id=chars_per_id)
+    step = train_function(model, state, chars_per_id=chars_per_id, workers=workers)
     model.stop_training = False
     chosen = keras.callbacks.CallbackList(
         callbacks, model=model, epochs=progress.epochs, steps=progress.steps_per_epoch
@@ -64,8 +113,8 @@ def fit(
             epoch = progress.epoch
             first = progress.step - epoch * progress.steps_per_epoch
             if not first:
-                for variable in sums:
-                    variable.assign(keras.ops.zeros_like(variable))
+                for mean in state.means.values():
+                    mean.reset_state()
             chosen.on_epoch_begin(epoch)
             left = progress.steps - epoch * progress.steps_per_epoch
             for batch in range(first, min(progress.steps_per_epoch, left)):
@@ -75,9 +124,8 @@ def fit(
                 progress.seconds = time.monotonic() - started
                 chosen.on_train_batch_end(batch, logs)
             if not progress.ending:
-                logs = model.get_metrics_result() | {"gradient_norm": model.optimizer.gradient_norm.result()}
-                progress.ending = {name: float(value) for name, value in logs.items()}
-                progress.ending["loss"] /= chars_per_id
+                means = in_characters(state.logs(), chars_per_id)
+                progress.ending = {name: float(value) for name, value in means.items()}
             logs = dict(progress.ending)
             chosen.on_epoch_end(epoch, logs)
             progress.ending = {}

@@ -1,5 +1,6 @@
 """A training run of a network: from batches to its best weights."""
 
+import dataclasses
 import math
 import sys
 import time
@@ -21,10 +22,11 @@ from char_lstm_tf.training import fine_tuning
 from char_lstm_tf.training.callbacks import epochs, stopping
 from char_lstm_tf.training.callbacks.clock import Clock
 from char_lstm_tf.training.callbacks.epochs import DivergedError
+from char_lstm_tf.training.callbacks.gradients import LogGradients
 from char_lstm_tf.training.checkpoints import Checkpoints
 from char_lstm_tf.training.compiling import averaged_weights, compile_model
 from char_lstm_tf.training.fitting import fit
-from char_lstm_tf.training.gradients import LogGradients
+from char_lstm_tf.training.workers import ALONE, OwnVariables, Workers
 from pipelines.batches import Batching, WholeDocuments, training_batch, training_batches
 from pipelines.corpus import Corpus
 from pipelines.files import written_aside
@@ -38,6 +40,7 @@ class TrainingText:
         config: the sizes.
         text: the text.
         shuffled: folder for the documents of an epoch in their order.
+        rows: which rows of each batch to read; None: all.
 
     Attributes:
         held_out: the parts to measure on, by name.
@@ -49,7 +52,7 @@ class TrainingText:
         UserError: the text is too short for the sizes.
     """
 
-    def __init__(self, config: Config, text: Corpus, *, shuffled: Path) -> None:
+    def __init__(self, config: Config, text: Corpus, *, shuffled: Path, rows: range | None = None) -> None:
         end, self._ids = text.vocabulary.end, text.split("train")
         if end is not None and config.batch_order == "stream":  # shuffled windows have an order of their own
             self._ids = ShuffledDocuments(text.document_split("train"), seed=config.seed, folder=shuffled)
@@ -59,6 +62,7 @@ class TrainingText:
             config.window,
             stride=max(config.window_stride, 1),
             seed=config.seed,
+            rows=rows,
         )
         form = {
             "encoding": config.input_encoding,
@@ -84,13 +88,14 @@ class TrainingText:
 class LabelledText:
     """A text as a run of `--target=label` reads it, with the attributes and methods of `TrainingText`."""
 
-    def __init__(self, config: Config, text: Corpus) -> None:
+    def __init__(self, config: Config, text: Corpus, *, rows: range | None = None) -> None:
         self._documents = WholeDocuments(
             text.document_split("train"),
             end=text.vocabulary.end,
             batch_size=config.batch_size,
             longest=config.longest_part,
             seed=config.seed,
+            rows=rows,
         )
         self.batches, self.steps_per_epoch = self._documents.batches, self._documents.steps_per_epoch
         self.held_out, self.chars_per_id = text.held_out(), 1.0  # its loss is nats a document
@@ -107,12 +112,14 @@ class Run:
     Args:
         plan: the run.
         text: what to learn.
+        workers: who trains together.
 
     Attributes:
         best: the model with the best weights so far, without carried state.
         model: the model in training.
         measured: the model with the weights at the end of an epoch, or their average with --average.
         progress: where the run stands.
+        state: what training changes besides the weights.
         checkpoints: of the run.
         text: as the run reads it.
 
@@ -120,14 +127,17 @@ class Run:
         UserError: the text is too short for the sizes, or layers don't fit those of the run to start from.
     """
 
-    def __init__(self, plan: Plan, text: Corpus) -> None:
-        config = plan.config
+    def __init__(self, plan: Plan, text: Corpus, workers: Workers = ALONE) -> None:
+        config, rows = plan.config, workers.rows(plan.config.batch_size)
+        self._workers = workers
         keras.utils.set_random_seed(config.seed)
         self._config, self._folder = config, plan.folder
-        self._log = None if config.quiet else sys.stderr
+        self._log = sys.stderr if workers.chief and not config.quiet else None
         self._answers = config.target == "label"
         self.text = (
-            LabelledText(config, text) if self._answers else TrainingText(config, text, shuffled=plan.folder.shuffled)
+            LabelledText(config, text, rows=rows)
+            if self._answers
+            else TrainingText(config, text, shuffled=plan.folder.shuffled, rows=rows)
         )
         steps = min(self.text.steps_per_epoch * config.epochs, config.max_steps or math.inf)
         self.progress = Progress(text.folder.name, steps, self.text.steps_per_epoch)
@@ -136,18 +146,22 @@ class Run:
         self._scorer = (LabelScorer if self._answers else Scorer)(self.measured, text.vocabulary)
         self._writer = Writer(self.measured, text.vocabulary)
         sparse = self._answers or bool(text.vocabulary.words)
-        self._state = compile_model(self.model, config, steps=steps, sparse=sparse)
+        self.state = compile_model(self.model, config, steps=steps, sparse=sparse)
+        self._follow = stopping.FollowChief(self.progress, self.state.scale, workers)
+        carried = stepping.carried_states(self.model)
         self.checkpoints = Checkpoints(
             plan.folder,
             {
                 "model": self.model.variables,
-                "carried": stepping.carried_states(self.model),
-                "training": self._state.variables,
-                "sums": self._state.sums,
+                "carried": carried,
+                "training": self.state.variables,
+                "sums": self.state.sums,
                 "best": self.best.weights,
             },
             self.progress,
             keep=config.keep,
+            own=None if workers.alone else OwnVariables(self.model, carried, workers),
+            workers=workers,
         )
         self._started, self._spent_before = time.monotonic(), 0.0
 
@@ -155,7 +169,7 @@ class Run:
         """Returns the model to train: with the weights of the run to start from, unless a checkpoint follows."""
         config = plan.config
         model = build(
-            config,
+            dataclasses.replace(config, batch_size=config.batch_size // self._workers.replicas),
             text.vocabulary,
             stream=config.batch_order == "stream",
             trains=recurrent.worth_compiling(self.progress.steps, config.window),
@@ -182,6 +196,8 @@ class Run:
         if self._config.resume:
             found = self.checkpoints.restore()
             self._say(f"resuming after step {progress.step:,}" if found else "no checkpoint: starting from step 0")
+        else:
+            self.checkpoints.share()
         self._spent_before = progress.seconds
         self.checkpoints.save()  # a run that diverges before the next one needs it too
         unit = "characters" if self._config.tokens == "chars" else "tokens"
@@ -195,25 +211,29 @@ class Run:
                     batches = self.text.batches(steps=progress.steps, first_step=progress.step)
                     chosen = self._callbacks(signals)
                     try:
-                        how = {"sums": self._state.sums, "chars_per_id": self.text.chars_per_id}
-                        fit(self.model, batches, chosen, progress=progress, **how)
-                    except stopping.StopAtOnce:
+                        how = {"chars_per_id": self.text.chars_per_id, "workers": self._workers}
+                        fit(self.model, batches, chosen, progress=progress, state=self.state, **how)
+                    except stopping.StopAtOnce as stop:
+                        if self._workers.chief and self._workers.count > 1:
+                            self._follow.tell(stop.number)
                         self.checkpoints.save_marked()
-                        raise stopping.StoppedError(signals.came(), progress.step) from None
+                        raise stopping.StoppedError(stop.number, progress.step) from None
             except DivergedError as error:
                 self._roll_back(error)
-        self._save_best()  # after a rollback, the file may hold weights that were given up
+        if self._workers.chief:
+            self._save_best()  # after a rollback, the file may hold weights that were given up
 
     def _roll_back(self, error: DivergedError) -> None:
         """Goes back to the newest checkpoint with half the learning rate, if the run may."""
         config, progress = self._config, self.progress
-        rollbacks, scale = progress.rollbacks + 1, float(self._state.scale) / 2
+        rollbacks, scale = progress.rollbacks + 1, float(self.state.scale) / 2
         if config.on_divergence != "rollback" or rollbacks > config.max_rollbacks:
-            self._folder.diverged.write_text(f"{error}\n", encoding="utf-8")
+            if self._workers.chief:
+                self._folder.diverged.write_text(f"{error}\n", encoding="utf-8")
             raise error
         self.checkpoints.restore()
         progress.rollbacks = rollbacks
-        self._state.scale.assign(scale)
+        self.state.scale.assign(scale)
         print(f"{error}\nback to step {progress.step:,}, learning rate times {scale:g}", file=sys.stderr)
 
     def measure(self) -> dict[str, dict]:
@@ -250,12 +270,28 @@ class Run:
 
     def _callbacks(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what happens around the steps, in its order."""
-        config, folder, progress = self._config, self._folder, self.progress
-        chars_per_step = self.text.characters(progress.steps_per_epoch) / progress.steps_per_epoch
+        config, progress = self._config, self.progress
         return [
             epochs.CheckLoss(progress),
             epochs.ResetStates(progress),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.checkpoints.mark()),
+            *(self._records(signals) if self._workers.chief else []),
+            *([self._follow] if self._workers.count > 1 else []),
+            stopping.SaveCheckpoint(
+                self.checkpoints.save,
+                progress,
+                every_steps=config.checkpoint_steps,
+                every_seconds=config.checkpoint_seconds,
+                asked_to_stop=signals.came,
+                workers=self._workers,
+            ),
+        ]
+
+    def _records(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
+        """Returns what measures, shows and writes, in its order."""
+        folder, progress = self._folder, self.progress
+        chars_per_step = self.text.characters(progress.steps_per_epoch) / progress.steps_per_epoch
+        return [
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._take_weights()),
             stopping.Interruptible(epochs.Measure(self._scorer, self.text.held_out.get("validation")), signals.at_once),
             epochs.KeepBest(progress, self._keep_weights),
@@ -271,13 +307,6 @@ class Run:
             epochs.DrawCurves(folder.training_log, folder.curves),
             *self._reports(signals),
             *self._early_ends(),  # below what a signal may interrupt, since they can't be done twice
-            stopping.SaveCheckpoint(
-                self.checkpoints.save,
-                progress,
-                every_steps=config.checkpoint_steps,
-                every_seconds=config.checkpoint_seconds,
-                asked_to_stop=signals.came,
-            ),
         ]
 
     def _early_ends(self) -> list[keras.callbacks.Callback]:
@@ -285,7 +314,7 @@ class Run:
         config, chosen = self._config, []
         if config.plateau_patience:
             options = {"patience": config.plateau_patience, "factor": config.plateau_factor}
-            chosen.append(epochs.LowerLearningRate(self.progress, self._state.scale, **options))
+            chosen.append(epochs.LowerLearningRate(self.progress, self.state.scale, **options))
         if config.patience:
             chosen.append(epochs.StopEarly(self.progress, patience=config.patience))
         return chosen

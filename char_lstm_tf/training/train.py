@@ -1,18 +1,27 @@
 """A whole run: text in, a trained, measured and exported model out."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
+from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.listing import unknown_warning
-from char_lstm_tf.runs.plan import Plan
+from char_lstm_tf.runs.plan import Plan, outcome_of
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
 from pipelines import UserError, corpus, sources
 from pipelines.files import path_of, remove
 from pipelines.sources import datasets
 from pipelines.tensorflow_import import import_tensorflow
+
+if TYPE_CHECKING:
+    from char_lstm_tf.training.counting import CountingRun
+    from char_lstm_tf.training.run import Run
 
 LABELS_SHOWN = 12
 MOST_ONE_HOT = 10_000  # numbers in a one-hot vector; 41 MB for a batch of 16 × 64
@@ -32,35 +41,93 @@ def train(plan: Plan) -> dict:
         DivergedError: the loss became NaN or infinite. The newest checkpoint is older.
         StoppedError: a signal asked the process to stop, and a checkpoint was saved.
     """
-    config, folder = plan.config, plan.folder
-    if config.resume and folder.started and folder.state == "finished":
-        more = f"--init_from={folder.path} with another --name trains its model further"
-        print(f"{folder.path} is finished: nothing to resume; {more}", file=sys.stderr)
-        return folder.load_metrics()
+    if plan.cluster:
+        return _train_together(plan, plan.cluster)
+    config = plan.config
+    if _is_finished(plan):
+        return plan.folder.load_metrics()
     text = prepare_text(plan)
-    if not config.quiet:
-        print(
-            *text.sources,
-            *_character_lines(text),
-            *_document_lines(text, config),
-            sep="\n",
-            file=sys.stderr,
-        )
-    _require_memory(config, len(text.vocabulary))
-    for warning in _warnings(text, config):
-        print(warning, file=sys.stderr)
+    _show(text, config)
     import_tensorflow(verbose=config.verbose)
     # TensorFlow takes seconds to import, so a mistake in the text shows first.
     from char_lstm_tf.models import recurrent
-    from char_lstm_tf.serving.export import export
+    from char_lstm_tf.training import workers
     from char_lstm_tf.training.counting import CountingRun
-    from char_lstm_tf.training.labels import measure_labels
     from char_lstm_tf.training.run import Run
 
     recurrent.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
-    run = (CountingRun if config.architecture == "counts" else Run)(plan, text)
-    calibration = None
-    with folder.opened(config, text.vocabulary):
+    if config.architecture == "counts":
+        return _finish(plan, text, CountingRun(plan, text))
+    return _finish(plan, text, Run(plan, text, workers.of_this_machine()))
+
+
+def _train_together(plan: Plan, cluster: Cluster) -> dict:
+    """Trains as one of several workers. Returns and raises as `train`; {} of one that isn't the chief.
+
+    Raises:
+        LostWorkerError: another worker has ended.
+    """
+    config = plan.config
+    if config.architecture == "counts" or config.gradient_steps:
+        flag = "gradient_steps" if config.gradient_steps else "architecture=counts"
+        raise UserError(f"--{flag}: works on one machine alone; leave it out, or unset TF_CONFIG")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of a lost worker in ten lines
+    import_tensorflow(verbose=config.verbose)
+    from char_lstm_tf.training import workers
+    from char_lstm_tf.training.run import Run
+
+    everyone = workers.join(cluster, config)
+    with everyone.watched(), tempfile.TemporaryDirectory() as temporary:
+        if everyone.of_chief(_is_finished(plan)):
+            return plan.folder.load_metrics() if everyone.chief else {}
+        if everyone.chief:
+            text = prepare_text(plan)
+            _show(text, config)
+            everyone.wait()
+        else:
+            everyone.wait()  # if the folder is shared, the text is there now
+            text = prepare_text(plan)
+            plan.folder.shuffled = Path(temporary)
+        everyone.require_same("text", text.folder.name)
+        everyone.require_same("flags", outcome_of(config))
+        run = Run(plan, text, everyone)
+        if not everyone.chief:
+            run.fit()
+            everyone.wait()
+            return {}
+        metrics = _finish(plan, text, run)
+        with suppress(workers.LostWorkerError), everyone.watched():
+            everyone.wait()  # until now, because TensorFlow takes a worker that has ended for a lost one
+        return metrics
+
+
+def _is_finished(plan: Plan) -> bool:
+    """Returns whether a run that is to be resumed has nothing left to do, and says so."""
+    folder = plan.folder
+    if not (plan.config.resume and folder.started and folder.state == "finished"):
+        return False
+    more = f"--init_from={folder.path} with another --name trains its model further"
+    print(f"{folder.path} is finished: nothing to resume; {more}", file=sys.stderr)
+    return True
+
+
+def _show(text: corpus.Corpus, config: Config) -> None:
+    """Says what is in a text. Raises UserError if its one-hot vectors would be too long."""
+    if not config.quiet:
+        lines = [*text.sources, *_character_lines(text), *_document_lines(text, config)]
+        print(*lines, sep="\n", file=sys.stderr)
+    _require_memory(config, len(text.vocabulary))
+    for warning in _warnings(text, config):
+        print(warning, file=sys.stderr)
+
+
+def _finish(plan: Plan, text: corpus.Corpus, run: "Run | CountingRun") -> dict:
+    """Trains, measures and exports, and returns what metrics.json holds."""
+    from char_lstm_tf.serving.export import export
+    from char_lstm_tf.training.labels import measure_labels
+
+    folder, calibration = plan.folder, None
+    with folder.opened(plan.config, text.vocabulary):
         run.fit()
         metrics = run.measure() | run.facts()
         if text.vocabulary.labels:

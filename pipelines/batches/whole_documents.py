@@ -28,12 +28,23 @@ class WholeDocuments:
         batch_size: B.
         longest: the most tokens of a row.
         seed: of the orders.
+        rows: which rows of each batch to read, for a worker that trains together with others; None: all.
 
     Raises:
         UserError: there are no documents.
     """
 
-    def __init__(self, documents: DocumentRange, *, end: int, batch_size: int, longest: int, seed: int) -> None:
+    def __init__(
+        self,
+        documents: DocumentRange,
+        *,
+        end: int,
+        batch_size: int,
+        longest: int,
+        seed: int,
+        rows: range | None = None,
+    ) -> None:
+        self._rows = rows
         self._ids, self._end, self._batch_size, self._seed = documents.ids, end, batch_size, seed
         places = documents.ends[:]
         lengths = np.diff(places) - 1
@@ -66,26 +77,37 @@ class WholeDocuments:
         batches = [order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size)]
         return [batches[place] for place in chance.permutation(len(batches))]
 
-    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns ids, int32 `[B, T]`, filled up with end symbols, and labels, int32 `[B]`."""
+    def batch(self, step: int) -> tuple[np.ndarray, ...]:
+        """Returns ids, int32 `[B, T]`, filled up with end symbols, and labels, int32 `[B]`.
+
+        With `rows`, B is their number, and a third array has it and the number of rows of the whole batch, int32 `[2]`.
+        If none of them is in a short batch, its first row is there in their place.
+        """
         epoch, place = divmod(step, self.steps_per_epoch)
-        chosen = self._order(epoch)[place]
+        whole = chosen = self._order(epoch)[place]
+        counts: tuple[np.ndarray, ...] = ()
+        if self._rows is not None:
+            chosen = whole[self._rows.start : self._rows.stop]
+            counts = (np.array([len(chosen), len(whole)], np.int32),)
+            chosen = chosen if len(chosen) else whole[:1]
         texts, labels = [], []
         ids, of_ids = self._ids, self._ids.labels
         for start, length in zip(self._starts[chosen].tolist(), self._lengths[chosen].tolist(), strict=True):
             texts.append(ids[start : start + length])
             labels.append(int(of_ids[start : start + 1][0]) if of_ids else 0)
-        return side_by_side(texts, self._end), np.array(labels, np.int32)
+        return side_by_side(texts, self._end), np.array(labels, np.int32), *counts
 
     def batches(self, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns batches number `first_step` to `steps` of all epochs, as `batch` gives them."""
 
-        def all_batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        def all_batches() -> Iterator[tuple[np.ndarray, ...]]:
             for step in range(first_step, steps):
                 yield self.batch(step)
 
-        signature = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32))
-        return tf.data.Dataset.from_generator(all_batches, output_signature=signature).prefetch(2)
+        signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
+        if self._rows is not None:
+            signature.append(tf.TensorSpec([2], tf.int32))
+        return tf.data.Dataset.from_generator(all_batches, output_signature=tuple(signature)).prefetch(2)
 
 
 def side_by_side(texts: list[np.ndarray], end: int) -> np.ndarray:

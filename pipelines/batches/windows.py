@@ -31,6 +31,7 @@ class Batching:
         window: T.
         stride: characters from the start of one window to the start of the next (only `shuffled`).
         seed: of the order.
+        rows: which rows of each batch to read, for a worker that trains together with others; None: all.
     """
 
     order: str
@@ -38,6 +39,7 @@ class Batching:
     window: int
     stride: int = 1
     seed: int = 0
+    rows: range | None = None
 
     def steps_per_epoch(self, ids: Ids) -> int:
         """Returns how many batches an epoch has. The last characters are left out if they don't fill a window.
@@ -66,6 +68,27 @@ class Batching:
         epochs, rest = divmod(steps, self.steps_per_epoch(ids))
         windows = self.windows(ids)
         return (epochs * windows + min(rest * self.batch_size, windows)) * self.window
+
+    def counts(self, ids: Ids, step: tf.Tensor) -> tf.Tensor:
+        """Returns how many of `rows` the batch of a step has, and how many rows it has in all, int32 `[2]`."""
+        first = step % self.steps_per_epoch(ids) * self.batch_size
+        whole = tf.minimum(self.windows(ids) - first, self.batch_size)
+        here = tf.clip_by_value(whole - self.rows.start, 0, len(self.rows))
+        return tf.cast(tf.stack([here, whole]), tf.int32)
+
+    def places(self, ids: Ids, first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+        """Returns which places of an epoch, from `first` to before `last`, are in `rows`.
+
+        Where the last batch of an epoch has fewer rows, this may be none of them. Then its last place is there, so that
+        all workers have a batch; `counts` says that it isn't theirs.
+        """
+        places = tf.range(first, last)
+        if self.rows is None:
+            return places
+        row = places % self.batch_size
+        wanted = (row >= self.rows.start) & (row < self.rows.stop)
+        filler = (places == self.windows(ids) - 1) & (row < self.rows.start)
+        return tf.boolean_mask(places, wanted | filler)
 
     def _row_length(self, ids: Ids) -> int:
         return max(len(ids) - 1, 0) // self.batch_size
@@ -107,7 +130,7 @@ def id_windows(ids: Ids, batching: Batching, *, steps: int, first_step: int = 0)
         return _cut(ids.of_epoch(int(epoch)), starts, batching.window)
 
     def read(epoch: tf.Tensor, place: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, ...]:
-        starts = batching.starts(ids, epoch, tf.range(place, tf.minimum(place + group, windows)))
+        starts = batching.starts(ids, epoch, batching.places(ids, place, tf.minimum(place + group, windows)))
         cut = tf.numpy_function(windows_of, [epoch, starts], types)
         widths = [batching.window + 1, batching.window]
         parts = [tf.ensure_shape(part, [None, width]) for part, width in zip(cut, widths, strict=False)]
@@ -117,7 +140,8 @@ def id_windows(ids: Ids, batching: Batching, *, steps: int, first_step: int = 0)
         first = tf.where(epoch == first_epoch, first_batch * batching.batch_size, 0)
         groups = tf.data.Dataset.range(tf.cast(first, tf.int64), windows, group)
         read_groups = groups.map(lambda place: read(epoch, place), num_parallel_calls=tf.data.AUTOTUNE)
-        return read_groups.rebatch(batching.batch_size, drop_remainder=batching.order == "stream")
+        rows = batching.batch_size if batching.rows is None else len(batching.rows)
+        return read_groups.rebatch(rows, drop_remainder=batching.order == "stream")
 
     epochs = tf.data.Dataset.range(first_epoch, -(-steps // steps_per_epoch))
     return epochs.flat_map(batches_of).take(steps - first_step)
@@ -139,7 +163,7 @@ def training_batches(
 
     Before: ids of `"hell" + "o"`. After, as characters: inputs `"hell"`, and as targets `"ello"` for
     `sequence`, `"o"` for `next_char`. If documents have labels, inputs are a pair: what is below, and the labels of the
-    targets, int32 `[B, T]` or `[B]`.
+    targets, int32 `[B, T]` or `[B]`. With `batching.rows`, B is their number, and `batching.counts` comes third.
 
     Args:
         ids: the training split.
@@ -158,7 +182,11 @@ def training_batches(
     pair = partial(_pair, **form)
     # Two batches ahead are enough for a model that takes a hundred times as long. With AUTOTUNE, batches with a large
     # vocabulary (30 MB each for V = 3,782) pile up.
-    return windows.map(pair, num_parallel_calls=2).prefetch(2)
+    batches = windows.map(pair, num_parallel_calls=2)
+    if batching.rows is not None:
+        counts = tf.data.Dataset.range(first_step, steps).map(partial(batching.counts, ids))
+        batches = tf.data.Dataset.zip(batches, counts).map(lambda batch, counts: (*batch, counts))
+    return batches.prefetch(2)
 
 
 def training_batch(

@@ -11,8 +11,8 @@ from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import recurrent, stepping
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney
+from char_lstm_tf.training.callbacks.gradients import GradientProbe
 from char_lstm_tf.training.compiling import compile_model
-from char_lstm_tf.training.gradients import GradientProbe
 from pipelines.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.fit("").with_end().extended("abcdef ").with_labels("xyz")

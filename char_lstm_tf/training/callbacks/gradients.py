@@ -56,11 +56,11 @@ class GradientProbe:
         """Returns the gradients of a training step on this batch, with the states and the dropout it would have."""
         before = [(variable, variable.numpy()) for variable in _disturbed(self._model)]
         try:
-            whole, as_clipped, reach = self._gradients(inputs, targets)
+            whole, reach = self._gradients(inputs, targets)
         finally:
             for variable, value in before:
                 variable.assign(value)
-        return GradientSnapshot(*whole.numpy(), clipped(self._model.optimizer, *as_clipped.numpy()), reach.numpy())
+        return GradientSnapshot(*whole.numpy(), clipped(self._model.optimizer, *whole.numpy()), reach.numpy())
 
     def _gradients_of(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
         model, weights = self._model, [weight.value for weight in self._model.trainable_variables]
@@ -75,10 +75,8 @@ class GradientProbe:
             last = tf.nn.softmax_cross_entropy_with_logits(last_targets, last_logits)
         gradients = tape.gradient(loss, weights)
         whole = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        # Keras clips an embedding's gradient as a row for each place in the batch, before it adds up equal characters.
-        rows = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
         reach = tf.norm(tape.gradient(last, vectors), axis=-1)
-        return _sizes(whole), _sizes(rows), tf.reduce_mean(reach, axis=0)[::-1]
+        return _sizes(whole), tf.reduce_mean(reach, axis=0)[::-1]
 
 
 def _sizes(gradients: list[tf.Tensor]) -> tf.Tensor:

@@ -1,0 +1,68 @@
+"""The machines that train a model together, as `TF_CONFIG` names them."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelines import UserError
+
+EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:12345", "10.0.0.2:12345"]}, "task": {"type": "worker", "index": 0}}'
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a run, and which of them this process is.
+
+    Attributes:
+        addresses: `host:port` of each worker. The first is that of the chief.
+        index: the number of this one.
+    """
+
+    addresses: tuple[str, ...]
+    index: int
+
+    @property
+    def chief(self) -> bool:
+        """Whether this worker is the one that writes files."""
+        return self.index == 0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Cluster | None":
+        """Returns what `TF_CONFIG` says, or None if it isn't set or names this process alone.
+
+        It is what TensorFlow, Kubernetes operators and Ray agree on: JSON with the addresses by the kind of their task,
+        and the kind and number of this one. A `chief` is the first worker.
+
+        Raises:
+            UserError: it isn't JSON, lacks something, or has tasks of other kinds.
+        """
+        given = environment.get("TF_CONFIG", "").strip()
+        if not given:
+            return None
+        try:
+            parsed = json.loads(given)
+            jobs = {kind: list(addresses) for kind, addresses in parsed.get("cluster", {}).items()}
+            task = parsed.get("task", {})
+            kind, number = task.get("type", "worker"), int(task.get("index", 0))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise UserError(f"TF_CONFIG: not what was expected ({error}); it looks like {EXAMPLE}") from error
+        if not jobs:
+            return None
+        if others := sorted(jobs.keys() - {"chief", "worker"}):
+            raise UserError(
+                f"TF_CONFIG: tasks of the kind {others[0]!r} aren't supported; give a chief and workers only"
+            )
+        addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
+        if len(jobs.get("chief", [])) > 1:
+            raise UserError("TF_CONFIG: names more than one chief")
+        if kind not in jobs or not 0 <= number < len(jobs[kind]):
+            raise UserError(f"TF_CONFIG: the cluster has no {kind} with the index {number}")
+        for address in addresses:
+            if not (isinstance(address, str) and address.rpartition(":")[0] and address.rpartition(":")[2].isdecimal()):
+                raise UserError(f"TF_CONFIG: {address!r} isn't host:port")
+        if len(set(addresses)) < len(addresses):
+            raise UserError("TF_CONFIG: names an address twice")
+        if len(addresses) == 1:
+            return None
+        return cls(tuple(addresses), number + (len(jobs.get("chief", [])) if kind == "worker" else 0))
