@@ -64,7 +64,8 @@ def plan_run(**given: Any) -> Plan:
 def outcome_of(config: Config) -> dict[str, str]:
     """Returns the flags that change the outcome of a run. The text is left out: files may lie elsewhere."""
     fields = [field.name for field in dataclasses.fields(Config) if field.metadata["outcome"] and field.name != "text"]
-    return {name: format_flag(getattr(config, name)) for name in fields}
+    values = config.resolved()
+    return {name: format_flag(values[name]) for name in fields}
 
 
 def _origin_of_resumed(config: Config, folder: RunFolder) -> Origin | None:

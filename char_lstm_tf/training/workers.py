@@ -169,7 +169,7 @@ class Workers:
                     variable.value,
                     trainable=False,
                     synchronization=tf.VariableSynchronization.ON_READ,
-                    aggregation=tf.VariableAggregation.MEAN,
+                    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
                 )
 
     def values_here(self, variable: keras.Variable) -> list[tuple[int, np.ndarray]]:

@@ -1,0 +1,73 @@
+"""Several devices of one machine train a model together. Two CPUs that TensorFlow pretends to have stand for GPUs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, verse
+
+PROGRAM = """
+import json, sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from char_lstm_tf.models import stepping
+from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.training.fitting import fit
+from char_lstm_tf.training.run import Run
+from char_lstm_tf.training.train import prepare_text
+from char_lstm_tf.training.workers import ALONE, Workers
+
+flags = dict(units=(16, 16), batch_size=12, window=16, seed=3) | json.loads(sys.argv[1])
+found = []
+for name in ("alone", "mirrored", "resumed"):
+    strategy = None if name == "alone" else tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    workers = Workers(strategy=strategy) if strategy else ALONE
+    plan = plan_run(name="run", text=("verse.txt",), output_dir=name, data_dir=name, **flags)
+    plan.folder.path.mkdir(parents=True)
+    text = prepare_text(plan)
+
+    def run_to(steps, restored=False):
+        run = Run(plan, text, workers)
+        run.progress.steps = steps
+        if restored:
+            run.checkpoints.restore()
+            run.progress.steps = steps
+        else:
+            run.checkpoints.share()
+        fit(run.model, run.text.batches(steps=steps, first_step=run.progress.step), [], progress=run.progress,
+            state=run.state, workers=workers)
+        run.checkpoints.save()
+        return run
+
+    if name == "resumed":
+        run_to(70)
+    run = run_to(165, restored=name == "resumed")
+    weights = [float(tf.norm(weight)) for weight in run.model.trainable_variables]
+    found.append([float(run.state.means["loss"].result()), *weights])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags",
+    [{}, {"batching": "shuffled"}, {"dropout": 0.3}, {"documents": "lines", "cell": "gru"}],
+    ids=["stream", "short last batch", "dropout", "documents"],
+)
+def test_two_devices_train_as_one_and_resume_exactly(tmp_path, flags):
+    (tmp_path / "verse.txt").write_text(verse(1000))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(flags)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+    assert done.returncode == 0, done.stderr
+    alone, mirrored, resumed = json.loads(done.stdout)
+    # Dropout differs by replica, so its losses differ, but not by much.
+    assert mirrored == pytest.approx(alone, rel=0.05 if "dropout" in flags else 1e-4)
+    assert resumed == pytest.approx(mirrored, rel=1e-6)
