@@ -19,6 +19,7 @@ test: .venv/installed-dev lint  ## Lint and test; no network beyond the package 
 
 test-all: .venv/installed-all lint  ## Also the slow tests, other runtimes and PyTorch; needs gcc
 	@$(MAKE) --quiet .venv-triton/installed || echo "NVIDIA Triton can't be installed here, so its test is skipped"
+	@$(MAKE) --quiet .venv-ray/installed || echo "Ray can't be installed here, so its test is skipped"
 	$(BIN)/python -m pytest $(PARALLEL) -m "" $(ARGS)
 
 lint: .venv/installed-dev  ## Style, types, and which package may import which
@@ -28,7 +29,7 @@ lint: .venv/installed-dev  ## Style, types, and which package may import which
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## Remove the virtual environment and caches, not the runs in saved_models/
-	rm -rf .venv .venv-triton .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-triton .venv-ray .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis build *.egg-info
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and \
@@ -54,4 +55,12 @@ clean:  ## Remove the virtual environment and caches, not the runs in saved_mode
 	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	echo "$(CURDIR)/.venv/lib/python3.11/site-packages" > .venv-triton/lib/python3.11/site-packages/tensorflow.pth
 	.venv-triton/bin/python -c 'import tensorflow, pytriton' 2>/dev/null
+	@touch $@
+
+.venv-ray/installed: requirements-ray.txt .venv/installed
+	rm -rf .venv-ray
+	$(BIN)/python -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	    $$(.venv-ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tensorflow.pth
 	@touch $@

@@ -14,8 +14,11 @@ metrics.json, and logs/ for TensorBoard. Recipes are in char_lstm_tf/flagfiles. 
 A killed run continues with --resume, even in the middle of an epoch, and gives the same result as an uninterrupted one.
 Ctrl-C, SIGTERM and SIGHUP (a closed terminal) save a checkpoint first.
 
+With TF_CONFIG in the environment, several processes train one model together; docs/several-machines.md says how. Then
+--batch_size is that of all together, worker 0 writes the run, and --resume starts all again after a fault.
+
 Exit status: 0 it worked, 1 something is wrong with the flags or the text, 3 the loss became NaN or infinite,
-129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.
+4 another worker was lost, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import os

@@ -2,12 +2,16 @@
 
 import json
 import os
+import socket
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines import UserError
 
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:12345", "10.0.0.2:12345"]}, "task": {"type": "worker", "index": 0}}'
+SECONDS_TO_SAY = 20  # from one line about absent workers to the next
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,42 @@ class Cluster:
     def chief(self) -> bool:
         """Whether this worker is the one that writes files."""
         return self.index == 0
+
+    def meet(self) -> None:
+        """Waits until all workers are there, and says for whom.
+
+        TensorFlow waits for them too, but silently, without answering signals, and for an hour. So every worker listens
+        at its port until it could connect to all others, and then leaves the port to TensorFlow.
+
+        Raises:
+            UserError: another process has the port of this worker.
+        """
+        number, count = self.index, len(self.addresses)
+        role = "the chief" if self.chief else "worker 0 shows how it goes and writes the files"
+        _say(f"worker {number} of {count} at {self.addresses[number]}, {role}")
+        own_port = int(self.addresses[number].rpartition(":")[2])
+        try:
+            listening = socket.create_server(("", own_port))
+        except OSError as error:
+            raise UserError(f"TF_CONFIG: worker {number} can't listen at port {own_port} ({error.strerror})") from error
+        absent = dict.fromkeys(range(count), "")
+        del absent[number]
+        said = time.monotonic() - SECONDS_TO_SAY + 1
+        with listening:
+            while absent:
+                for other in list(absent):
+                    host, _, port = self.addresses[other].rpartition(":")
+                    try:
+                        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+                        del absent[other]
+                    except OSError as error:
+                        absent[other] = error.strerror or str(error)
+                if absent and time.monotonic() - said >= SECONDS_TO_SAY:
+                    said = time.monotonic()
+                    others = (f"{other} at {self.addresses[other]} ({why})" for other, why in absent.items())
+                    _say(f"worker {number}: waiting for worker {', '.join(others)}")
+                time.sleep(0.2 if absent else 0)
+        _say(f"worker {number}: all {count} are there")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Cluster | None":
@@ -66,3 +106,7 @@ class Cluster:
         if len(addresses) == 1:
             return None
         return cls(tuple(addresses), number + (len(jobs.get("chief", [])) if kind == "worker" else 0))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -12,7 +12,6 @@ worker's weights, which are copied to the other devices in each step.
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -309,23 +308,20 @@ def join(cluster: Cluster, config: Config) -> Workers:
     """Returns the workers of a cluster, as soon as all of them are there. Must be called before TensorFlow's first use.
 
     Raises:
-        UserError: the address of this worker can't be used, or the batch can't be divided.
+        UserError: the port of this worker is in use, or the batch can't be divided.
     """
-    count, here = len(cluster.addresses), cluster.addresses[cluster.index]
-    kind = "the chief" if cluster.chief else "writes no files: follow the chief, worker 0"
-    print(f"worker {cluster.index} of {count}, {here}, {kind}; waiting for the others", file=sys.stderr, flush=True)
+    cluster.meet()
     # The text isn't read yet, so the number of characters is taken for a small one.
     words = config.max_words if config.tokens == "words" else 0
-    recurrent.set_up_tensorflow(config, config.batch_size // count, words)
+    recurrent.set_up_tensorflow(config, config.batch_size // len(cluster.addresses), words)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         reason = " ".join(str(error.message).split())[:200]
-        raise UserError(f"TF_CONFIG: worker {cluster.index} can't join as {here} ({reason})") from error
+        raise UserError(f"TF_CONFIG: worker {cluster.index} can't join the others ({reason})") from error
     workers = Workers(cluster, strategy)
     workers.rows(config.batch_size)
     workers.wait()
-    print(f"worker {cluster.index}: all {count} are there", file=sys.stderr, flush=True)
     return workers
 
 

@@ -1,59 +1,81 @@
-"""Two real worker processes on loopback share one epoch."""
+"""The rows of a batch, divided among workers."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
+import dataclasses
 
+import numpy as np
 import pytest
-from conftest import ROOT, FakeSource
+from conftest import FakeSource
 
 from pipelines import corpus
+from pipelines.batches import Batching, WholeDocuments, training_batches
 
-WORKER = """
-import json, sys
-import tensorflow as tf
-from pathlib import Path
-from pipelines.batches import Batching, id_windows
-from pipelines.corpus import Corpus
-
-strategy = tf.distribute.MultiWorkerMirroredStrategy()
-ids = Corpus.load(Path(sys.argv[1])).split("train")
-batching = Batching("shuffled", batch_size=4, window=8, stride=8)
-epoch = strategy.experimental_distribute_dataset(id_windows(ids, batching, steps=batching.steps_per_epoch(ids)))
-seen = [row for batch in epoch for part in strategy.experimental_local_results(batch) for row in part.numpy().tolist()]
-print(json.dumps(seen))
-"""
+FORM = {"encoding": "embedding", "target": "sequence", "sparse": True}
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    characters = "".join(chr(256 + number) for number in range(397))  # every window is another one
+    return corpus.prepare([FakeSource([characters])], split=(1, 0, 0), folder=tmp_path_factory.mktemp("data"))
 
 
-@pytest.mark.slow
-def test_auto_sharding_gives_two_workers_every_window_once_between_them(tmp_path):
-    text = "".join(chr(256 + number) for number in range(400))  # every window is another one
-    prepared = corpus.prepare([FakeSource([text])], split=(1, 0, 0), folder=tmp_path)
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(prepared.folder)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=os.environ
-            | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})},
-        )
-        for index in range(2)
-    ]
-    first, second = (json.loads(worker.communicate(timeout=120)[0].splitlines()[-1]) for worker in workers)
-    starts = sorted(row[0] for row in first + second)
-    assert starts == list(range(1, 392, 8))  # 49 windows, each once
-    assert len(first) > 10
-    assert len(second) > 10
+@pytest.mark.parametrize("workers", [2, 3, 6])
+@pytest.mark.parametrize(("order", "stride"), [("stream", 1), ("shuffled", 8), ("shuffled", 3)])
+@pytest.mark.parametrize("first_step", [0, 5])
+def test_together_workers_read_the_whole_batches_in_the_order_of_their_rows(text, order, stride, workers, first_step):
+    whole = Batching(order, batch_size=6, window=8, stride=stride, seed=4)
+    ids, size = text.split("train"), len(text.vocabulary)
+    steps = 2 * whole.steps_per_epoch(ids)
+
+    def batches(batching):
+        found = training_batches(ids, batching, vocabulary_size=size, steps=steps, first_step=first_step, **FORM)
+        return list(found.as_numpy_iterator())
+
+    parts = []
+    for worker in range(workers):
+        rows = range(worker * 6 // workers, (worker + 1) * 6 // workers)
+        parts.append(batches(dataclasses.replace(whole, rows=rows)))
+    expected = batches(whole)
+    assert all(len(part) == len(expected) for part in parts)
+    for (inputs, targets), *of_workers in zip(expected, *parts, strict=True):
+        assert {int(counts[1]) for _, _, counts in of_workers} == {len(inputs)}
+        theirs = [(own[:count], answers[:count]) for own, answers, (count, _) in of_workers]
+        np.testing.assert_array_equal(np.concatenate([own for own, _ in theirs]), inputs)
+        np.testing.assert_array_equal(np.concatenate([answers for _, answers in theirs]), targets)
+        assert all(len(own) for own, _, _ in of_workers)  # a worker without rows has one that counts for nothing
+
+
+def test_the_last_shuffled_batch_leaves_some_workers_without_rows_of_their_own(text):
+    batching = Batching("shuffled", batch_size=6, window=8, stride=8)
+    assert batching.windows(text.split("train")) % 6 == 1
+
+
+def test_together_workers_read_all_documents_and_labels(tmp_path):
+    class Labelled(FakeSource):
+        def documents(self):
+            for document in super().documents():
+                yield dataclasses.replace(document, label=document.text[-1])
+
+    texts = [f"{number:03d}{'x' * (number % 40)}{'ab'[number % 2]}" for number in range(105)]
+    prepared = corpus.prepare(
+        [Labelled(texts)], split=(1, 0, 0), documents=True, labelled=True, folder=tmp_path / "data"
+    )
+    options = {"end": prepared.vocabulary.end, "batch_size": 6, "longest": 20, "seed": 3}
+    documents = prepared.document_split("train")
+    whole = WholeDocuments(documents, **options)
+    parts = [WholeDocuments(documents, rows=range(2 * worker, 2 * worker + 2), **options) for worker in range(3)]
+    empty = 0
+    for step in range(2 * whole.steps_per_epoch):
+        ids, labels = whole.batch(step)
+        found, answers = [], []
+        for part in parts:
+            own, own_labels, (count, rows) = part.batch(step)
+            assert rows == len(ids)
+            assert len(own)
+            empty += count == 0
+            padded = np.full((count, ids.shape[1]), options["end"])
+            padded[:, : own.shape[1]] = own[:count]
+            found.append(padded)
+            answers.append(own_labels[:count])
+        np.testing.assert_array_equal(np.concatenate(found), ids)
+        np.testing.assert_array_equal(np.concatenate(answers), labels)
+    assert empty
