@@ -1,12 +1,9 @@
 """The files in examples/workers start workers that find each other."""
 
-import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY, verse
