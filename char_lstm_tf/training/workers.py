@@ -249,7 +249,7 @@ class OwnVariables:
     """What each replica has for itself: the carried states of its rows, and the seeds of its dropout.
 
     A checkpoint holds the states of the whole batch and the chief's seeds, so that another number of workers can go on
-    from it. Replica r adds r to the second number of a seed, which dropout doesn't change: it counts with the first.
+    from it. Replica r adds r to the first number of a seed; dropout counts with the second.
 
     Args:
         model: in training.
@@ -281,7 +281,7 @@ class OwnVariables:
             saved.assign(workers.sum(rows.ravel()).reshape(saved.shape).astype(np.float32))
         for seed, saved in self._seeds:
             _, value = workers.values_here(seed)[0]
-            saved.assign(value - np.array([0, workers.first_replica], value.dtype))
+            saved.assign(value - np.array([workers.first_replica, 0], value.dtype))
 
     def take(self) -> None:
         """Gives each replica its part of what a checkpoint held."""
@@ -294,7 +294,7 @@ class OwnVariables:
 
 
 def _seed_of(saved: tf.Variable, replica: int) -> tf.Tensor:
-    return saved + tf.constant([0, replica], saved.dtype)
+    return saved + tf.constant([replica, 0], saved.dtype)
 
 
 def of_this_machine() -> Workers:

@@ -44,6 +44,9 @@ for name in ("alone", "mirrored", "resumed"):
     if name == "resumed":
         run_to(70)
     run = run_to(165, restored=name == "resumed")
+    if name == "mirrored":
+        seeds = [v for v in run.model.non_trainable_variables if v.path.endswith("seed_generator_state")]
+        print(json.dumps([[value.tolist() for _, value in workers.values_here(seed)] for seed in seeds]))
     weights = [float(tf.norm(weight)) for weight in run.model.trainable_variables]
     found.append([float(run.state.means["loss"].result()), *weights])
 print(json.dumps(found))
@@ -67,7 +70,10 @@ def test_two_devices_train_as_one_and_resume_exactly(tmp_path, flags):
         env={"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"},
     )
     assert done.returncode == 0, done.stderr
-    alone, mirrored, resumed = json.loads(done.stdout)
+    seeds, (alone, mirrored, resumed) = map(json.loads, done.stdout.splitlines())
+    assert seeds
+    for (number, count), other in seeds:  # each replica draws its own, equally often
+        assert other == [number + 1, count]
     # Dropout differs by replica, so its losses differ, but not by much.
     assert mirrored == pytest.approx(alone, rel=0.05 if "dropout" in flags else 1e-4)
     assert resumed == pytest.approx(mirrored, rel=1e-6)
