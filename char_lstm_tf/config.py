@@ -286,6 +286,14 @@ class ModelConfig(Options):
         "The last layer has the vectors of the embedding as its weights, behind a projection from --units to "
         "--embedding_size. With many words, that saves most of the weights.",
     )
+    sampled_softmax: int = option(
+        0,
+        "In training, compare the token that came with this many tokens, instead of with all: the most frequent ones, "
+        "and as many that are drawn. With many words that saves most of the time of a step; 2000 is a good number. The "
+        "loss that training shows is then an estimate, and there is no accuracy; what is held out is measured exactly. "
+        "0: all.",
+        at_least=0,
+    )
     dropout: float = option(
         0.0,
         "Share of each recurrent layer's outputs that is dropped in training. 0.2 to 0.5 helps when a text is read "
@@ -499,6 +507,10 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             self._check_windows()
         if self.target == "label":
             self._check_answers()
+        for name in ("labels", "gradient_steps"):
+            self.require(
+                not (self.sampled_softmax and getattr(self, name)), "sampled_softmax", f"doesn't go with --{name}"
+            )
         self.require(
             not self.tie or not self.labels,
             "tie",
@@ -524,6 +536,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             ("max_words", self.tokens == "words", "--tokens=words"),
             ("embedding_size", self.input_encoding == "embedding", "--encoding=embedding"),
             ("tie", self.input_encoding == "embedding", "--encoding=embedding"),
+            ("sampled_softmax", self.tokens == "words", "--tokens=words"),
             ("order", self.architecture == "counts", "--architecture=counts"),
             ("ngram_inputs", self.architecture == "ngram", "--architecture=ngram"),
             ("cell", self.architecture in ("sequential", "functional"), "a recurrent --architecture"),

@@ -84,10 +84,15 @@ class TiedLogits(keras.layers.Layer):
         self.kernel = self.add_weight(shape=(width, depth), initializer=initializer, name="kernel")
         self.bias = self.add_weight(shape=(self._embedding.input_dim,), initializer="zeros", name="bias")
 
+    @property
+    def vectors(self) -> tf.Tensor:
+        """E."""
+        return self._embedding.embeddings
+
     def call(self, hidden: tf.Tensor) -> tf.Tensor:
         """Returns the logits, float32 `[…, V]`, of float32 `[…, H]`."""
         flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
-        logits = tf.matmul(tf.matmul(flat, self.kernel), self._embedding.embeddings, transpose_b=True) + self.bias
+        logits = tf.matmul(tf.matmul(flat, self.kernel), self.vectors, transpose_b=True) + self.bias
         return tf.reshape(logits, [*tf.unstack(tf.shape(hidden))[:-1], self._embedding.input_dim])
 
     def compute_output_shape(self, hidden_shape: tuple) -> tuple:
@@ -122,6 +127,44 @@ def logits_layer(
     if tied_to is not None:
         return TiedLogits(tied_to, name="logits")
     return keras.layers.Dense(vocabulary_size, name="logits")
+
+
+def sampled_nats(
+    layer: keras.layers.Layer, hidden: tf.Tensor, targets: tf.Tensor, *, samples: int, seed: tf.Tensor
+) -> tf.Tensor:
+    """Returns the mean loss of targets among some tokens, instead of all: the first ones, and some that are drawn.
+
+    A token that is drawn is divided by how often it was to be expected, so the gradient is nearly that of the loss
+    among all (Bengio and Senécal, "Adaptive importance sampling to accelerate training of a neural probabilistic
+    language model", 2008; Jean and others, "On using very large target vocabulary for neural machine translation",
+    2015). Words have their ids in the order of their frequency, which falls about as 1 / rank (Zipf's law). So does the
+    probability that token k is drawn, which is proportional to ln((k + 2) / (k + 1)). Half of the tokens are the most
+    frequent ones and not drawn, since they matter in every batch.
+
+    Args:
+        layer: the last one, of `logits_layer`, without labels.
+        hidden: what it reads, float32 `[…, H]`.
+        targets: ids, int32 `[…]`.
+        samples: how many tokens there are for the whole batch. Those that are drawn may occur twice.
+        seed: of the draw, `[2]`. Nothing else is random.
+    """
+    hidden, targets = tf.reshape(hidden, [-1, hidden.shape[-1]]), tf.reshape(targets, [-1])
+    if isinstance(layer, TiedLogits):
+        hidden, vectors = tf.matmul(hidden, layer.kernel), layer.vectors
+    else:
+        vectors = tf.transpose(layer.kernel)
+    size = vectors.shape[0]
+    first = min(samples // 2, size - 1)
+    tail = math.log((size + 1) / (first + 1))
+    rank = (first + 1) * tf.exp(tf.random.stateless_uniform([samples - first], seed) * tail) - 1
+    drawn = tf.clip_by_value(tf.cast(rank, tf.int32), first, size - 1)
+    often = (samples - first) * tf.math.log1p(1 / (tf.cast(drawn, tf.float32) + 1)) / tail  # to be expected
+    others = tf.concat([tf.range(first), drawn], axis=0)
+    right = tf.reduce_sum(hidden * tf.gather(vectors, targets), axis=-1) + tf.gather(layer.bias, targets)
+    wrong = tf.matmul(hidden, tf.gather(vectors, others), transpose_b=True) + tf.gather(layer.bias, others)
+    wrong -= tf.concat([tf.zeros([first]), tf.math.log(often)], axis=0)
+    wrong = tf.where(targets[:, None] == others, -1e9, wrong)
+    return tf.reduce_mean(tf.reduce_logsumexp(tf.concat([right[:, None], wrong], axis=1), axis=1) - right)
 
 
 def knows_labels(model: keras.Model) -> bool:

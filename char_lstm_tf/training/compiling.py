@@ -67,11 +67,15 @@ class TrainingState:
         scale: factor of the learning rate, 1 at first.
         variables: the optimizer's variables, and the scale.
         means: over the epoch so far, by their names in the logs.
+        samples: tokens that are drawn for a sampled softmax; 0: all are compared.
+        seed: of the run.
     """
 
     scale: keras.Variable
     variables: list[keras.Variable]
     means: dict[str, keras.metrics.Mean]
+    samples: int = 0
+    seed: int = 0
 
     @property
     def sums(self) -> list[keras.Variable]:
@@ -83,13 +87,16 @@ class TrainingState:
         return {name: mean.result() for name, mean in self.means.items()}
 
 
-def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int, sparse: bool = False) -> TrainingState:
+def compile_model(
+    model: keras.Model, config: TrainingConfig, *, steps: int, sparse: bool = False, samples: int = 0
+) -> TrainingState:
     """Compiles a model of `models.build` for a run of `steps` batches.
 
     The loss is categorical cross-entropy of logits against one-hot targets or, if `sparse`, against ids, which is the
     same number: nats a token. The logs have its mean over the epoch so far, that of `gradient_norm`, the norm of the
     gradients of all weights together before they are clipped, and `accuracy`, the share of tokens that were the
-    likeliest one. The L1 and L2 penalty is part of what is minimized, but not of the `loss` in the logs.
+    likeliest one. With `samples`, the loss is that of a sampled softmax, and there is no accuracy. The L1 and L2
+    penalty is part of what is minimized, but not of the `loss` in the logs.
     """
     losses = keras.losses
     loss_class = losses.SparseCategoricalCrossentropy if sparse else losses.CategoricalCrossentropy
@@ -106,5 +113,6 @@ def compile_model(model: keras.Model, config: TrainingConfig, *, steps: int, spa
     # for 2×128 units, so the choice isn't left to jit_compile="auto".
     model.compile(optimizer, loss_class(from_logits=True), jit_compile=False)
     optimizer.build(model.trainable_variables)
-    means = {name: keras.metrics.Mean(name) for name in ("loss", "gradient_norm", "accuracy")}
-    return TrainingState(rate.scale, [*optimizer.variables, rate.scale], means)
+    names = ("loss", "gradient_norm") if samples else ("loss", "gradient_norm", "accuracy")
+    means = {name: keras.metrics.Mean(name) for name in names}
+    return TrainingState(rate.scale, [*optimizer.variables, rate.scale], means, samples, config.seed)

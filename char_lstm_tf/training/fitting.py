@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import keras
 import tensorflow as tf
 
+from char_lstm_tf.models import outputs
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.compiling import TrainingState
 from char_lstm_tf.training.workers import ALONE, Workers
@@ -29,28 +30,34 @@ def train_function(
         workers: who takes the step together. The batches are those of the rows of this one, see `Batching`.
     """
     weights = [weight.value for weight in model.trainable_variables]
+    below = keras.Model(model.inputs, model.layers[-1].input) if state.samples else model
+
+    def loss_of(inputs: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the loss of a training step, and the accuracy if all tokens are compared."""
+        read = below(inputs, training=True)
+        if state.samples:
+            seed = tf.stack([tf.constant(state.seed, tf.int64), tf.cast(model.optimizer.iterations, tf.int64)])
+            return [outputs.sampled_nats(model.layers[-1], read, targets, samples=state.samples, seed=seed)]
+        return [_nats(targets, read), _accuracy(targets, read)]
 
     def gradients_of(inputs: tf.Tensor, targets: tf.Tensor, share: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the gradients of a part of a batch, its loss and its accuracy, times its share of the batch."""
+        """Returns the gradients of a part of a batch, and its loss and accuracy, times its share of the batch."""
         with tf.GradientTape() as tape:
-            logits = model(inputs, training=True)
-            nats = _nats(targets, logits)
+            nats, *accuracy = loss_of(inputs, targets)
             minimized = (tf.add_n([nats, *model.losses]) if model.losses else nats) * share
         gradients = tape.gradient(minimized, weights)
         # Those of an embedding have a row for each place in the batch. Their norm is that of the sums of equal ids.
         gradients = [
             tf.ensure_shape(gradient, weight.shape) for gradient, weight in zip(gradients, weights, strict=True)
         ]
-        return [*gradients, nats * share, _accuracy(targets, logits) * share]
+        return [*gradients, *(value * share for value in (nats, *accuracy))]
 
     def step(iterator: Iterator) -> dict[str, tf.Tensor]:
-        (*gradients, nats, accuracy), rows = workers.sum_of_parts(gradients_of, iterator.get_next())
-        for name, value in {
-            "loss": nats,
-            "gradient_norm": tf.linalg.global_norm(gradients),
-            "accuracy": accuracy,
-        }.items():
-            state.means[name].update_state(value, sample_weight=rows)
+        sums, rows = workers.sum_of_parts(gradients_of, iterator.get_next())
+        gradients, (nats, *accuracy) = sums[: len(weights)], sums[len(weights) :]
+        values = [nats, tf.linalg.global_norm(gradients), *accuracy]
+        for mean, value in zip(state.means.values(), values, strict=True):
+            mean.update_state(value, sample_weight=rows)
         model.optimizer.apply(gradients, model.trainable_variables)
         return in_characters(state.logs(), chars_per_id)
 

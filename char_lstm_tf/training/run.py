@@ -146,7 +146,7 @@ class Run:
         self._scorer = (LabelScorer if self._answers else Scorer)(self.measured, text.vocabulary)
         self._writer = Writer(self.measured, text.vocabulary)
         sparse = self._answers or bool(text.vocabulary.words)
-        self.state = compile_model(self.model, config, steps=steps, sparse=sparse)
+        self.state = compile_model(self.model, config, steps=steps, sparse=sparse, samples=config.sampled_softmax)
         self._follow = stopping.FollowChief(self.progress, self.state.scale, workers)
         carried = stepping.carried_states(self.model)
         self.checkpoints = Checkpoints(

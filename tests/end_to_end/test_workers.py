@@ -116,6 +116,7 @@ KINDS = {
     "shuffled": ["--batching=shuffled", "--epochs=1"],
     "embedding": ["--encoding=embedding", "--embedding_size=8", "--global_clipnorm=0.1", "--average=0.9", "--epochs=1"],
     "documents": ["--documents=lines", "--cell=gru", "--epochs=1"],
+    "words": ["--tokens=words", "--sampled_softmax=20", "--batching=shuffled", "--epochs=3"],
     "penalties": ["--architecture=functional", "--l2=0.001", "--optimizer=adam", "--max_steps=100"],
 }
 
