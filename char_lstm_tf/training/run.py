@@ -246,6 +246,7 @@ class Run:
         seen = self.text.characters(self.progress.step)
         return {
             "parameters": self.best.count_params(),
+            "replicas": self._workers.replicas,
             "characters_seen": seen,
             "epoch": self.progress.best_epoch,
             "seconds": round(self._spent_before + time.monotonic() - self._started, 1),

@@ -27,12 +27,10 @@ from char_lstm_tf.runs.cluster import Cluster
 from pipelines import UserError
 
 SUM = tf.distribute.ReduceOp.SUM
-# What TensorFlow raises in a collective operation if another worker is gone.
-LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
-
-
 WISHES = 4  # numbers that each worker tells the others with a step, see `Workers.wish`
 SEED = "seed_generator_state"  # the end of the path of a Keras variable that dropout draws from
+# What TensorFlow raises in a collective operation if another worker is gone.
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
 
 
 class LostWorkerError(UserError):
