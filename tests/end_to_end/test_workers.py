@@ -121,14 +121,8 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("kind", "count"),
-    [
-        ("stream", 2),
-        pytest.param("stream", 3, marks=pytest.mark.slow),
-        *(pytest.param(kind, 2, marks=pytest.mark.slow) for kind in KINDS if kind != "stream"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "count"), [("stream", 3), *((kind, 2) for kind in KINDS)])
 def test_workers_get_the_losses_of_one_machine(together, kind, count):
     alone = together("alone", *KINDS[kind]).succeed(1)
     several = together("several", *KINDS[kind]).succeed(count)

@@ -29,17 +29,17 @@ def places():
 
 @pytest.mark.parametrize("kind", ["dense", "tied"])
 def test_the_loss_and_the_mean_of_its_gradients_are_nearly_those_among_all(kind):
-    """200 times: 300 tokens that are always there, and 300 drawn of the other 1,700."""
+    """60 times: 300 tokens that are always there, and 300 drawn of the other 1,700."""
     layer, (hidden, targets) = layer_of(kind), places()
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(hidden)
         exact = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, layer(hidden)))
-        draws = [sampled_nats(layer, hidden, targets, samples=600, seed=tf.constant([1, n])) for n in range(200)]
+        draws = [sampled_nats(layer, hidden, targets, samples=600, seed=tf.constant([1, n])) for n in range(60)]
         sampled = tf.add_n(draws) / len(draws)
     assert float(sampled) == pytest.approx(float(exact), rel=0.03)
     for sources in (hidden, *[weight.value for weight in layer.trainable_variables]):
         found, expected = (tf.convert_to_tensor(tape.gradient(loss, sources)).numpy() for loss in (sampled, exact))
-        assert np.linalg.norm(found - expected) < 0.2 * np.linalg.norm(expected)
+        assert np.linalg.norm(found - expected) < 0.3 * np.linalg.norm(expected)
 
 
 def test_the_draw_depends_on_the_seed_alone():

@@ -73,6 +73,7 @@ def test_a_tied_run_trains_and_is_exported_with_its_weights_once(tmp_path):
     assert again.config.tie
 
 
+@pytest.mark.slow
 def test_a_sampled_softmax_learns_what_is_measured_exactly(tmp_path):
     options = {"max_words": 60, "units": (24,), "epochs": 4, "learning_rate": 0.02}
     exact, sampled = (train(plan(tmp_path / str(count), sampled_softmax=count, **options)) for count in (0, 60))
