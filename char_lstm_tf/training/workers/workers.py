@@ -1,34 +1,19 @@
-"""Several processes, or several GPUs, that train one model together.
-
-A worker is a process. It has a copy of the weights on its machine, and reads its rows of each batch. The gradients of
-all workers are added up by the collective operations of TensorFlow's `MultiWorkerMirroredStrategy`; then each worker
-clips the sum and takes the same step, so the copies stay equal. Worker 0, the chief, alone writes files.
-
-What else the workers tell each other goes through `Workers.sum`. All of them must call it equally often, in the same
-order.
-
-A replica is a copy of the model's graph on one device. A worker has one, or one for each of its GPUs; these share the
-worker's weights, which are copied to the other devices in each step.
-"""
+"""What the workers of a run tell each other."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.config import Config
-from char_lstm_tf.models import recurrent
 from char_lstm_tf.runs.cluster import Cluster
 from pipelines import UserError
 
 SUM = tf.distribute.ReduceOp.SUM
 WISHES = 4  # numbers that each worker tells the others with a step, see `Workers.wish`
-SEED = "seed_generator_state"  # the end of the path of a Keras variable that dropout draws from
 # What TensorFlow raises in a collective operation if another worker is gone.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
 
@@ -241,86 +226,6 @@ class Workers:
                 f"worker {self.index}: lost another worker; start all of them again with --resume "
                 f"({' '.join(str(error.message).split())[:200]})"
             ) from error
-
-
-class OwnVariables:
-    """What each replica has for itself: the carried states of its rows, and the seeds of its dropout.
-
-    A checkpoint holds the states of the whole batch and the chief's seeds, so that another number of workers can go on
-    from it. Replica r adds r to the first number of a seed; dropout counts with the second.
-
-    Args:
-        model: in training.
-        states: those it carries, `[B, H]` each for the rows of a replica.
-        workers: who trains together.
-    """
-
-    def __init__(self, model: keras.Model, states: Sequence[keras.Variable], workers: Workers) -> None:
-        self._workers = workers
-        seeds = [variable for variable in model.non_trainable_variables if variable.path.endswith(SEED)]
-        self._states = [(state, tf.Variable(tf.repeat(state, workers.replicas, axis=0))) for state in states]
-        self._seeds = [(seed, tf.Variable(seed.value)) for seed in seeds]
-        for variable in [*states, *seeds]:
-            workers.separate(variable)
-
-    def saved(self, variables: Sequence[keras.Variable]) -> list[tf.Variable]:
-        """Returns what a checkpoint is to hold of these variables."""
-        instead = {id(own): saved for own, saved in [*self._states, *self._seeds]}
-        return [instead.get(id(variable), variable.value) for variable in variables]
-
-    def collect(self) -> None:
-        """Brings what a checkpoint holds up to date. All workers do it together."""
-        workers = self._workers
-        for state, saved in self._states:
-            rows = np.zeros(saved.shape)
-            for replica, value in workers.values_here(state):
-                size = value.shape[0]
-                rows[replica * size : (replica + 1) * size] = value
-            saved.assign(workers.sum(rows.ravel()).reshape(saved.shape).astype(np.float32))
-        for seed, saved in self._seeds:
-            _, value = workers.values_here(seed)[0]
-            saved.assign(value - np.array([workers.first_replica, 0], value.dtype))
-
-    def take(self) -> None:
-        """Gives each replica its part of what a checkpoint held."""
-        workers = self._workers
-        for state, saved in self._states:
-            parts = tf.split(saved, workers.replicas)
-            workers.assign_here(state, parts.__getitem__)
-        for seed, saved in self._seeds:
-            workers.assign_here(seed, partial(_seed_of, saved))
-
-
-def _seed_of(saved: tf.Variable, replica: int) -> tf.Tensor:
-    return saved + tf.constant([replica, 0], saved.dtype)
-
-
-def of_this_machine() -> Workers:
-    """Returns this process alone, with all its GPUs. CUDA_VISIBLE_DEVICES hides some."""
-    if len(tf.config.list_logical_devices("GPU")) < 2:
-        return ALONE
-    return Workers(strategy=tf.distribute.MirroredStrategy())
-
-
-def join(cluster: Cluster, config: Config) -> Workers:
-    """Returns the workers of a cluster, as soon as all of them are there. Must be called before TensorFlow's first use.
-
-    Raises:
-        UserError: the port of this worker is in use, or the batch can't be divided.
-    """
-    cluster.meet()
-    # The text isn't read yet, so the number of characters is taken for a small one.
-    words = config.max_words if config.tokens == "words" else 0
-    recurrent.set_up_tensorflow(config, config.batch_size // len(cluster.addresses), words)
-    try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    except tf.errors.OpError as error:
-        reason = " ".join(str(error.message).split())[:200]
-        raise UserError(f"TF_CONFIG: worker {cluster.index} can't join the others ({reason})") from error
-    workers = Workers(cluster, strategy)
-    workers.rows(config.batch_size)
-    workers.wait()
-    return workers
 
 
 def _slice(values: tf.Tensor, begin: tf.Tensor, size: tf.Tensor | int) -> tf.Tensor:

@@ -1,0 +1,64 @@
+"""What each replica has for itself, and how a checkpoint holds it."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from char_lstm_tf.training.workers.workers import Workers
+
+SEED = "seed_generator_state"  # the end of the path of a Keras variable that dropout draws from
+
+
+class OwnVariables:
+    """What each replica has for itself: the carried states of its rows, and the seeds of its dropout.
+
+    A checkpoint holds the states of the whole batch and the chief's seeds, so that another number of workers can go on
+    from it. Replica r adds r to the first number of a seed; dropout counts with the second.
+
+    Args:
+        model: in training.
+        states: those it carries, `[B, H]` each for the rows of a replica.
+        workers: who trains together.
+    """
+
+    def __init__(self, model: keras.Model, states: Sequence[keras.Variable], workers: Workers) -> None:
+        self._workers = workers
+        seeds = [variable for variable in model.non_trainable_variables if variable.path.endswith(SEED)]
+        self._states = [(state, tf.Variable(tf.repeat(state, workers.replicas, axis=0))) for state in states]
+        self._seeds = [(seed, tf.Variable(seed.value)) for seed in seeds]
+        for variable in [*states, *seeds]:
+            workers.separate(variable)
+
+    def saved(self, variables: Sequence[keras.Variable]) -> list[tf.Variable]:
+        """Returns what a checkpoint is to hold of these variables."""
+        instead = {id(own): saved for own, saved in [*self._states, *self._seeds]}
+        return [instead.get(id(variable), variable.value) for variable in variables]
+
+    def collect(self) -> None:
+        """Brings what a checkpoint holds up to date. All workers do it together."""
+        workers = self._workers
+        for state, saved in self._states:
+            rows = np.zeros(saved.shape)
+            for replica, value in workers.values_here(state):
+                size = value.shape[0]
+                rows[replica * size : (replica + 1) * size] = value
+            saved.assign(workers.sum(rows.ravel()).reshape(saved.shape).astype(np.float32))
+        for seed, saved in self._seeds:
+            _, value = workers.values_here(seed)[0]
+            saved.assign(value - np.array([workers.first_replica, 0], value.dtype))
+
+    def take(self) -> None:
+        """Gives each replica its part of what a checkpoint held."""
+        workers = self._workers
+        for state, saved in self._states:
+            parts = tf.split(saved, workers.replicas)
+            workers.assign_here(state, parts.__getitem__)
+        for seed, saved in self._seeds:
+            workers.assign_here(seed, partial(_seed_of, saved))
+
+
+def _seed_of(saved: tf.Variable, replica: int) -> tf.Tensor:
+    return saved + tf.constant([replica, 0], saved.dtype)
