@@ -78,7 +78,7 @@ def likeliest_texts(
     def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         return sampling.step_under(model, tf.fill(tf.shape(ids), label))(ids, states)
 
-    @tf.function
+    @tf.function(autograph=False)
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         states = sampling.absorb(step, ids[:, :-1], tf.shape(ids)[1:] - 1, stepping.zero_states(model, 1))
         found = [search(step, ids[:, -1], states, count=chars, width=beam, end=vocabulary.end) for beam in {width, 1}]

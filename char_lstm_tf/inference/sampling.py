@@ -171,17 +171,17 @@ class Writer:
         self._vocabulary = vocabulary
         self.labels = vocabulary.labels
 
-        @tf.function(jit_compile=True)
+        @tf.function(jit_compile=True, autograph=False)
         def absorb_chunk(
             ids: tf.Tensor, lengths: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor
         ) -> list[tf.Tensor]:
             return absorb(step_under(model, labels), ids, lengths, states)
 
-        @tf.function(jit_compile=True)
+        @tf.function(jit_compile=True, autograph=False)
         def generate_chunk(ids: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor, **options: tf.Tensor) -> tuple:
             return generate(step_under(model, labels), ids, states, size=CHUNK, end=vocabulary.end, **options)
 
-        @tf.function(jit_compile=True)
+        @tf.function(jit_compile=True, autograph=False)
         def probabilities(ids: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
             return tf.nn.softmax(without_unknown(step_under(model, labels)(ids, states)[0]))
 

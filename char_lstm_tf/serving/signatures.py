@@ -213,7 +213,7 @@ class Signatures:
     def serving_default(self) -> Signature:
         """Returns `prompt string[B]` → `text string[B]`."""
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt")])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt")], autograph=False)
         def serving_default(prompt: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns `SERVING_CHARS` characters that follow each prompt, different ones at each call.
 
@@ -251,7 +251,7 @@ class Signatures:
             "seed": tf.int64,
         }
 
-        @tf.function(input_signature=self._with_label(types))
+        @tf.function(input_signature=self._with_label(types), autograph=False)
         def generate(
             prompt: tf.Tensor,
             num_chars: tf.Tensor,
@@ -297,7 +297,7 @@ class Signatures:
     def next_char(self) -> Signature:
         """Returns `prompt string[B], k int32[B]` → `chars string[B,K], probabilities float32[B,K]`."""
 
-        @tf.function(input_signature=self._with_label({"prompt": tf.string, "k": tf.int32}))
+        @tf.function(input_signature=self._with_label({"prompt": tf.string, "k": tf.int32}), autograph=False)
         def next_char(prompt: tf.Tensor, k: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the k likeliest next characters, likeliest first, of the distribution `generate` draws from.
 
@@ -321,7 +321,7 @@ class Signatures:
     def score(self) -> Signature:
         """Returns `text string[B]` → `nats_per_char float32[B], characters int32[B]`."""
 
-        @tf.function(input_signature=self._with_label({"text": tf.string}))
+        @tf.function(input_signature=self._with_label({"text": tf.string}), autograph=False)
         def score(text: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the mean loss and the number of characters that are scored; 0 if there is none.
 
@@ -363,7 +363,7 @@ class Signatures:
     def classify(self) -> Signature:
         """Returns `text string[B]` → `label string[B], probabilities float32[B,L]`."""
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")], autograph=False)
         def classify(text: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns the likeliest label of each whole document, and the probability of each label, in their order."""
             nats, characters = self._nats_under_each(text)
@@ -390,7 +390,7 @@ class Signatures:
         inputs = ["ids", "label"] if self._labels else ["ids"]
         ids = [tf.TensorSpec([None], tf.int32, name) for name in inputs]
 
-        @tf.function(input_signature=[*ids, *states])
+        @tf.function(input_signature=[*ids, *states], autograph=False)
         def step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
             """Reads one id in each row: ids and states → logits and new states.
 

@@ -50,7 +50,7 @@ class GradientProbe:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._read, self._rest = _split(model)
-        self._gradients = tf.function(self._gradients_of, jit_compile=False, reduce_retracing=True)
+        self._gradients = tf.function(self._gradients_of, jit_compile=False, reduce_retracing=True, autograph=False)
 
     def snapshot(self, inputs: tf.Tensor, targets: tf.Tensor) -> GradientSnapshot:
         """Returns the gradients of a training step on this batch, with the states and the dropout it would have."""
