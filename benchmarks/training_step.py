@@ -5,7 +5,8 @@
 Each way has a process of its own, so that its memory and the work of its threads can be told apart. The others sleep
 while it takes its steps. The table gives the median of the rounds and, in brackets, the fastest and the slowest.
 GFLOP/s count 6 × weights × characters, the products of the forward and backward pass, with nothing deducted for
-one-hot input. The peak is that of numpy's product of square matrices, measured in each round. PyTorch comes with
+one-hot input. The peak is the highest speed at which any library at hand multiplied two square matrices in any round:
+numpy's OpenBLAS, free to choose its kernel, TensorFlow's oneDNN, XLA and PyTorch. PyTorch comes with
 requirements-benchmarks.txt; without it, its rows are left out.
 """
 
@@ -13,11 +14,13 @@ import dataclasses
 import importlib.util
 import itertools
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +32,7 @@ from pipelines.tensorflow_import import import_tensorflow
 VOCABULARY_SIZE = 66
 BATCH_AND_WINDOW = {128: [(16, 64), (64, 100)], 256: [(64, 100)], 512: [(128, 100)]}
 FLOPS_A_TURN = 15e9  # some 0.2 s, so that single delays don't matter
+SIDE, PRODUCTS = 1024, 10  # of the matrices whose product is the peak
 SETTLE_SECONDS = 0.3  # until PyTorch's idle threads stop spinning
 
 
@@ -73,16 +77,67 @@ def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 
-def peak() -> float:
-    """Returns the floating-point operations a second of a matrix product."""
-    matrix = np.ones([1024, 1024], np.float32)
-    started = time.perf_counter()
-    for _ in range(10):
-        matrix @ matrix
-    return 10 * 2 * 1024**3 / (time.perf_counter() - started)
+def multiply(pipe: Connection, library: str) -> None:
+    """Multiplies square matrices whenever it is told to. Sends back floating-point operations a second."""
+    matrix = np.random.default_rng(0).random([SIDE, SIDE], np.float32)
+    if library == "numpy":
+        product = lambda: matrix @ matrix  # noqa: E731
+    elif library == "PyTorch":
+        import torch
+
+        tensor = torch.from_numpy(matrix)
+        product = lambda: torch.mm(tensor, tensor)  # noqa: E731
+    else:
+        import_tensorflow()
+        import tensorflow as tf
+
+        constant = tf.constant(matrix)
+        run = tf.function(lambda value: tf.matmul(value, value), jit_compile=library == "XLA", autograph=False)
+        product = lambda: run(constant).numpy()  # noqa: E731
+    product()
+    pipe.send("ready")
+    while pipe.recv():
+        started = time.perf_counter()
+        for _ in range(PRODUCTS):
+            product()
+        pipe.send(PRODUCTS * 2 * SIDE**3 / (time.perf_counter() - started))
 
 
-def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: int) -> None:
+class Peak:
+    """The fastest product of two matrices on this machine, of any library."""
+
+    def __init__(self) -> None:
+        os.environ.pop("OPENBLAS_CORETYPE", None)  # which would limit numpy to older kernels
+        libraries = ["numpy", "TensorFlow", "XLA", *(["PyTorch"] if importlib.util.find_spec("torch") else [])]
+        context, self._pipes = multiprocessing.get_context("spawn"), {}
+        for library in libraries:
+            self._pipes[library], other = context.Pipe()
+            context.Process(target=multiply, args=(other, library), daemon=True).start()
+            self._pipes[library].recv()
+        self._rates: dict[str, list[float]] = {library: [] for library in libraries}
+
+    def measure(self) -> None:
+        """Lets each library multiply."""
+        for library, pipe in self._pipes.items():
+            time.sleep(SETTLE_SECONDS)
+            pipe.send(True)
+            self._rates[library].append(pipe.recv())
+
+    @property
+    def flops(self) -> float:
+        """The highest speed so far, in floating-point operations a second."""
+        return max(map(max, self._rates.values()))
+
+    def __str__(self) -> str:
+        """Returns the best and the median of each library."""
+        rates = {library: (max(found), statistics.median(found)) for library, found in self._rates.items()}
+        listed = ", ".join(
+            f"{library} {best / 1e9:,.0f} ({middle / 1e9:,.0f})" for library, (best, middle) in rates.items()
+        )
+        return f"peak of a matrix product in GFLOP/s, the best round (and the median): {listed}"
+
+
+def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: int, peak: Peak) -> None:
     """Measures all ways in turns at one size and prints a row for each."""
     context = multiprocessing.get_context("spawn")
     pipes, processes, results = {}, [], {way: [] for way in ways}
@@ -92,16 +147,16 @@ def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: i
         processes[-1].start()
         other.close()
         pipes[way].recv()
-    count, peaks = max(1, int(FLOPS_A_TURN // flops(units, batch_size, window))), []
+    count = max(1, int(FLOPS_A_TURN // flops(units, batch_size, window)))
     for _ in range(rounds):
-        peaks.append(peak())
+        peak.measure()
         for way, pipe in pipes.items():
             time.sleep(SETTLE_SECONDS)
             pipe.send(count)
             results[way].append(pipe.recv())
     for way, pipe in pipes.items():
         pipe.send(0)
-        report(way, results, (units, batch_size, window), statistics.median(peaks), pipe.recv())
+        report(way, results, (units, batch_size, window), peak.flops, pipe.recv())
     for process in processes:
         process.join()
 
@@ -122,6 +177,16 @@ def report(way: str, results: dict, size: tuple[int, int, int], peak_flops: floa
     )
 
 
+def processor() -> str:
+    """Returns the name of the processor and the widest vectors that it has, as Linux tells them."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
+    facts = {name.strip(): value.strip() for name, value in lines.items()}
+    widest = "AVX-512" if "avx512f" in facts.get("flags", "") else "AVX2"
+    return (
+        f"{facts.get('model name', 'unknown processor')}, {os.cpu_count()} cores, {widest}, {time.strftime('%Y-%m-%d')}"
+    )
+
+
 def main(config: StepConfig) -> None:
     """Measures and prints a table, in Markdown."""
     ways = [OURS, KERAS]
@@ -133,9 +198,11 @@ def main(config: StepConfig) -> None:
         "| model, batch | way | ms a step | CPU ms | characters a second | GFLOP/s | of the peak "
         "| ours is × | peak MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     )
+    peak = Peak()
     for units in config.units:
         for batch_size, window in BATCH_AND_WINDOW[units]:
-            measure(ways, units, batch_size, window, config.rounds)
+            measure(ways, units, batch_size, window, config.rounds, peak)
+    print(f"\n{processor()}; {peak}")
 
 
 if __name__ == "__main__":
