@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from char_lstm_tf.inference import sampling, scoring
 from char_lstm_tf.inference.classifying import Calibration
-from char_lstm_tf.models import classifier, stepping
+from char_lstm_tf.models import classifier, stepping, windows
+from char_lstm_tf.serving import loops
 from pipelines.vocabulary import Vocabulary
 
 Signature = tf.types.experimental.PolymorphicFunction
@@ -187,7 +188,10 @@ class Signatures:
         """Returns the last id of each prompt, int32 `[B]`, and the states before it is read."""
         ids, lengths = self._encode(prompt)
         states = stepping.zero_states(self._model, tf.shape(prompt)[0])
-        states = sampling.absorb(self._step_under(labels), ids, lengths - 1, states)
+        if windows.reads_windows(self._model):
+            states = sampling.absorb(self._step_under(labels), ids, lengths - 1, states)
+        else:
+            states = loops.absorb(self._model, ids, lengths - 1, states)
         return tf.gather(ids, lengths - 1, batch_dims=1), states
 
     def _write(
@@ -342,8 +346,11 @@ class Signatures:
         ids, lengths = self._encode(text, whole=True)
         ids = tf.pad(ids, [[0, 0], [0, 2]])  # TensorFlow can't stack the result of a loop without steps
         states = stepping.zero_states(self._model, tf.shape(text)[0])
-        step = self._step_under(labels)
-        losses, _ = scoring.losses(step, ids[:, :-1], ids[:, 1:], states, under_each=under_each)
+        before_and_after = ids[:, :-1], ids[:, 1:]
+        if windows.reads_windows(self._model):
+            losses, _ = scoring.losses(self._step_under(labels), *before_and_after, states, under_each=under_each)
+        else:
+            losses = loops.losses(self._model, *before_and_after, states, labels, under_each=under_each)
         scored = tf.sequence_mask(lengths - 1, tf.shape(losses)[1])
         characters = tf.reduce_sum(tf.where(scored, tf.gather(self._lengths, ids[:, 1:]), 0), axis=1)
         scored = scored[..., None] if under_each else scored
