@@ -201,14 +201,29 @@ def test_another_number_of_workers_goes_on_from_a_checkpoint(together, before, a
 @pytest.mark.slow
 @pytest.mark.parametrize("asked", [0, 1])
 def test_a_signal_to_one_worker_stops_all_at_the_same_step(together, asked):
-    run = together("stopped", "--epochs=50").start(2)
-    run.wait_for_checkpoint(after=-1)
+    run = together("stopped", "--epochs=50", "--checkpoint_steps=20").start(2)
+    run.wait_for_checkpoint(after=20)
     run.processes[asked].send_signal(signal.SIGTERM)
     ends = run.ends()
     stopped = [lines.strip().splitlines()[-1] for _, lines in ends]
     assert [status for status, _ in ends] == [143, 143], ends
     assert stopped[0].removeprefix("error: ") == stopped[1].removeprefix("error: ")
     assert "SIGTERM: stopped after step" in stopped[0]
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_worker_that_only_waits(together):
+    """TensorFlow's own handler would swallow it. The chief reads a text that doesn't come."""
+    run = together("waiting")
+    os.mkfifo(run.base / "pipe.txt")
+    run.start(2, text={0: run.base / "pipe.txt"})
+    time.sleep(20)
+    assert [process.poll() for process in run.processes] == [None, None]
+    run.processes[1].send_signal(signal.SIGTERM)
+    run.processes[1].communicate(timeout=20)
+    assert run.processes[1].returncode == -signal.SIGTERM
+    run.processes[0].kill()
+    run.processes[0].communicate()
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """How the workers of a run find each other."""
 
+import signal
+
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
@@ -31,6 +33,8 @@ def join(cluster: Cluster, config: Config) -> Workers:
     except tf.errors.OpError as error:
         reason = " ".join(str(error.message).split())[:200]
         raise UserError(f"TF_CONFIG: worker {cluster.index} can't join the others ({reason})") from error
+    # TensorFlow has put a handler in place that only takes note of SIGTERM, so that it would end nothing.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     workers = Workers(cluster, strategy)
     workers.rows(config.batch_size)
     workers.wait()
