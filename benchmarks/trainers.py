@@ -55,7 +55,8 @@ class KerasTrainer:
             self._step = fitting.train_function(self._model, state)
         else:
             self._model.compile(self._model.optimizer, self._model.loss, metrics=["accuracy"], jit_compile=False)
-            self._step = self._model.make_train_function()
+            self._model.make_train_function()
+            self._step = self._model.train_function
 
     def load(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Takes pairs of one-hot inputs and targets, float32 `[B, T, V]`, for `train`.

@@ -123,6 +123,11 @@ class Peak:
             pipe.send(True)
             self._rates[library].append(pipe.recv())
 
+    def end(self) -> None:
+        """Ends the processes."""
+        for pipe in self._pipes.values():
+            pipe.send(False)
+
     @property
     def flops(self) -> float:
         """The highest speed so far, in floating-point operations a second."""
@@ -202,6 +207,7 @@ def main(config: StepConfig) -> None:
     for units in config.units:
         for batch_size, window in BATCH_AND_WINDOW[units]:
             measure(ways, units, batch_size, window, config.rounds, peak)
+    peak.end()
     print(f"\n{processor()}; {peak}")
 
 

@@ -59,7 +59,8 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
     batches = iter(tf.data.Dataset.from_tensor_slices((inputs, targets)).repeat())
     if way == KERAS:
         model.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=False)
-    step = model.make_train_function() if way == KERAS else fitting.train_function(model, state)
+        model.make_train_function()
+    step = model.train_function if way == KERAS else fitting.train_function(model, state)
     float(step(batches)["loss"])
     pipe.send(model.count_params())
     while pipe.recv():

@@ -44,6 +44,7 @@ def test_training_says_how_many_documents_there_are_repeat_and_are_empty(names):
     assert metrics["test"]["nats_per_document"] > 0
 
 
+@pytest.mark.slow
 def test_twenty_samples_of_a_model_of_lines_are_twenty_lines(names):
     words = ["char_lstm_tf.sample", f"--model={names}/runs/names", "--seed=1"]
     lines = lines_of(command(*words, "--num_samples=20"))
@@ -62,6 +63,7 @@ def test_a_report_says_how_much_is_new(names):
     assert "longest copied run" in command(*words, "--seed=1").stdout
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_row_a_document_and_the_oddest_first_if_asked(names):
     words = ["char_lstm_tf.evaluate", f"--model={names}/runs/names", f"--text={names}/odd.txt", "--json"]
     (names / "odd.txt").write_text("ana\n\nqqqq\nbelo\n")

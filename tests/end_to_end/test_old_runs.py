@@ -52,6 +52,7 @@ def test_old_runs_are_listed_and_compared():
     ]
 
 
+@pytest.mark.slow
 def test_an_old_run_that_was_killed_is_resumed_and_ends_as_it_would_have(tmp_path):
     shutil.copytree(OLD / "interrupted", tmp_path / "runs" / "interrupted")
     (tmp_path / "verse.txt").write_text(verse(60))

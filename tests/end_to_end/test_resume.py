@@ -321,6 +321,7 @@ def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkey
     assert [row[0] for row in rows[1:]] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_a_run_that_may_not_go_back_stops_with_its_last_good_checkpoint(tiny, monkeypatch):
     spoil(monkeypatch, epoch=1, times=3)
     plan = plan_run(**tiny, on_divergence="rollback", max_rollbacks=2, checkpoint_steps=10)
