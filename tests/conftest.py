@@ -4,6 +4,7 @@ import dataclasses
 import fcntl
 import os
 import random
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,15 @@ class FakeSource:
     def documents(self) -> Iterator[Document]:
         self.read += 1
         yield from map(Document, self.texts)
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns ports of this machine that nothing listens at."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listening.getsockname()[1] for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
 
 
 def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:

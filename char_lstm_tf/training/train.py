@@ -3,14 +3,13 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
+from char_lstm_tf.runs import text_lines
 from char_lstm_tf.runs.cluster import Cluster
-from char_lstm_tf.runs.listing import unknown_warning
 from char_lstm_tf.runs.plan import Plan, outcome_of
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from char_lstm_tf.training.counting import CountingRun
     from char_lstm_tf.training.run import Run
 
-LABELS_SHOWN = 12
 MOST_ONE_HOT = 10_000  # numbers in a one-hot vector; 41 MB for a batch of 16 × 64
 
 
@@ -114,10 +112,9 @@ def _is_finished(plan: Plan) -> bool:
 def _show(text: corpus.Corpus, config: Config) -> None:
     """Says what is in a text. Raises UserError if its one-hot vectors would be too long."""
     if not config.quiet:
-        lines = [*text.sources, *_character_lines(text), *_document_lines(text, config)]
-        print(*lines, sep="\n", file=sys.stderr)
+        print(*text_lines.facts(text, deduplicates=config.deduplicate), sep="\n", file=sys.stderr)
     _require_memory(config, len(text.vocabulary))
-    for warning in _warnings(text, config):
+    for warning in text_lines.warnings(text, split=config.split):
         print(warning, file=sys.stderr)
 
 
@@ -148,69 +145,6 @@ def _require_memory(config: Config, vocabulary_size: int) -> None:
             f"--encoding=one_hot: vectors of {vocabulary_size:,} numbers would take {megabytes:,.0f} MB a batch, and "
             f"{MOST_ONE_HOT:,} are the most; use --encoding=embedding, or fewer --max_words or --max_vocabulary"
         )
-
-
-def _character_lines(text: corpus.Corpus) -> list[str]:
-    """Returns what to say of the length of a text and of its tokens."""
-    vocabulary, train = text.vocabulary, len(text.split("train"))
-    characters = len(vocabulary.characters) - 1
-    if not vocabulary.words:
-        return [f"{text.characters:,} characters, {train:,} of them for training, {characters} different ones"]
-    return [
-        f"{sum(text.spelled):,} characters, {text.spelled[0]:,} of them for training, {characters} different ones",
-        f"{len(vocabulary.words):,} words are tokens, and rarer ones are spelled: {train:,} tokens for training, "
-        f"{text.chars_per_id:.2f} characters each",
-    ]
-
-
-def _document_lines(text: corpus.Corpus, config: Config) -> list[str]:
-    """Returns what to say of documents: how many there are, and what was done to some of them."""
-    if text.vocabulary.end is None:
-        return []
-    train, validation, test = text.documents
-    lines = [
-        f"{sum(text.documents):,} documents: {train:,} for training, {validation:,} for validation, {test:,} for the "
-        "test; the end of each counts as a character"
-    ]
-    if text.duplicates:
-        done = "dropped" if config.deduplicate else "kept; --deduplicate drops them"
-        lines.append(f"{text.duplicates:,} documents repeat an earlier one ({done})")
-    if text.empty:
-        lines.append(f"{text.empty:,} empty documents were left out")
-    return lines + _label_lines(text)
-
-
-def _label_lines(text: corpus.Corpus) -> list[str]:
-    """Returns what to say of labels: how many documents each has, and which documents were left out."""
-    if not text.vocabulary.labels:
-        return []
-    counts = {name: sum(count) for name, count in zip(text.vocabulary.labels, text.labelled, strict=True)}
-    lines = [f"{len(counts):,} labels and their documents: {_listed(counts)}"]
-    if text.unlabelled:
-        lines.append(f"{text.unlabelled:,} documents without a label were left out")
-    if text.not_learnt:
-        lines.append(
-            f"{sum(text.not_learnt.values()):,} documents were left out, because none of their label is for training: "
-            f"{_listed(text.not_learnt)}"
-        )
-    return lines
-
-
-def _listed(counts: dict[str, int]) -> str:
-    """Returns the first labels with their counts: `austen 6, baum 13 and 70 more`."""
-    shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:LABELS_SHOWN])
-    return shown + (f" and {len(counts) - LABELS_SHOWN:,} more" if len(counts) > LABELS_SHOWN else "")
-
-
-def _warnings(text: corpus.Corpus, config: Config) -> Iterator[str]:
-    """Yields what makes the losses say less than they seem to."""
-    for part, unknown in zip(corpus.SPLITS, text.unknown, strict=True):
-        if warning := unknown_warning(unknown, len(text.split(part)), where=f"the {part} part"):
-            yield warning
-    if text.vocabulary.end is not None:
-        for part, count, share in zip(corpus.SPLITS, text.documents, config.split, strict=True):
-            if share and not count:
-                yield f"warning: no document fell into the {part} part (--split={share:g}), nothing is measured"
 
 
 def prepare_text(plan: Plan) -> corpus.Corpus:

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import verse
+from conftest import free_ports, verse
 
 SIZES = ["--units=16,16", "--batch_size=12", "--window=16", "--sample_chars=20", "--seed=3"]
 LOST = 4  # the exit status of a worker that has lost another one
@@ -87,16 +86,6 @@ class Together:
 
     def weights(self) -> bytes:
         return (self.folder / "1" / "variables" / "variables.data-00000-of-00001").read_bytes()
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @pytest.fixture

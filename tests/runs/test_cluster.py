@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from conftest import free_ports
 
 from char_lstm_tf.runs.cluster import Cluster
 from pipelines import UserError
@@ -65,16 +66,8 @@ def test_a_wrong_tf_config_is_refused_in_one_line(given, message):
     assert "\n" not in str(error.value)
 
 
-def free_addresses(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = tuple(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
-    for each in sockets:
-        each.close()
-    return addresses
-
-
 def test_workers_wait_for_each_other_and_say_for_whom(capsys):
-    addresses, met = free_addresses(3), []
+    addresses, met = tuple(f"127.0.0.1:{port}" for port in free_ports(3)), []
 
     def meet(index):
         Cluster(addresses, index).meet()
