@@ -2,6 +2,7 @@
 
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=book.txt
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=books --html=surprise.html
+    python -m char_lstm_tf.evaluate --model=saved_models/quickstart --part=test --dynamic
     python -m char_lstm_tf.evaluate --model=saved_models/names --text=names.txt --sort
     tail -f app.log | python -m char_lstm_tf.evaluate --model=saved_models/log --text=- --threshold=2.5
 
@@ -29,7 +30,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, read_documents, read_texts, reader_for
+from char_lstm_tf.inference.texts import (
+    documents_of_part,
+    in_groups,
+    lines_as_they_come,
+    read_documents,
+    read_texts,
+    reader_for,
+)
 from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
@@ -45,6 +53,7 @@ if TYPE_CHECKING:
 
 COLUMNS = "{:>10} {:>11} {:>10}  {}"
 SHOWN = 80  # characters of a file that its row shows
+READ_AS_IT_WAS = "goes with --text; --part is read as the run read it"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +65,12 @@ class EvaluateConfig(Options):
         (),
         "Files, folders (their *.txt files) or globs. Each file is read from a fresh state. - reads lines from "
         "standard input as they come.",
+    )
+    part: str = option(
+        "",
+        "Instead of --text, what was held out of the run's own text: validation or test. With --label, the documents "
+        "with that label alone.",
+        choices=("", "validation", "test"),
     )
     documents: str = option(
         "",
@@ -92,15 +107,20 @@ class EvaluateConfig(Options):
     )
     dynamic: bool = option(
         False,
-        "Learn from each 32 characters after they are scored, and go on with what was learnt: dynamic evaluation. The "
-        "loss is lower where a text differs from the training text, and doesn't compare with that of a model that "
-        "stays as it is. Only for recurrent models.",
+        "Learn from what has been scored: dynamic evaluation. A recurrent network takes a step after each 32 tokens; "
+        "counted n-grams count each token. The loss is lower where a text differs from the training text, and doesn't "
+        "compare with that of a model that stays as it is.",
     )
     dynamic_rate: float = option(
         0.001, "How far a step of --dynamic goes, in units of a gradient's root mean square.", above=0, at_most=1
     )
     dynamic_decay: float = option(
         0.002, "Share of the way back to the trained weights that each step of --dynamic goes.", at_least=0, at_most=1
+    )
+    crlf: bool = option(
+        False,
+        "Say also how many nats there are a character if a line end counts as two, CR and LF, as in some published "
+        "figures.",
     )
     json: bool = option(False, "Print JSON instead of a table: an object a line, the totals on the last line.")
     tsv: str = option("", "File to write, with a line for each character: file, position, character, nats.")
@@ -114,6 +134,9 @@ class EvaluateConfig(Options):
         )
         for name in ("dynamic_rate", "dynamic_decay"):
             self.require(self.dynamic or not self.is_given(name), name, "only has an effect with --dynamic")
+        self.require(not (self.part and self.text), "part", "is of the run's own text; leave --text out")
+        for name in ("text_field", "text_encoding", "clean"):
+            self.require(not (self.part and self.is_given(name)), name, READ_AS_IT_WAS)
         if self.from_stdin:
             self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
             self.require(self.documents in ("", "lines"), "documents", "--text=- reads lines; leave the flag out")
@@ -127,12 +150,16 @@ class EvaluateConfig(Options):
 
 def main(config: EvaluateConfig) -> None:
     """Loads the run and the texts, scores, and prints."""
-    run = RunFolder.find(config.model).config
+    folder = RunFolder.find(config.model)
+    run, held_out = folder.config, folder.load_corpus() if config.part else None
+    config.require(not (config.part and config.documents), "documents", READ_AS_IT_WAS)
     config = dataclasses.replace(config, documents="lines" if config.from_stdin else config.documents or run.documents)
     reader = reader_for(run, encoding=config.text_encoding, clean=config.clean)
-    found = [] if config.from_stdin else _sources(config, run, reader)
+    found = [] if config.from_stdin or held_out else _sources(config, run, reader)
     check_outputs(config, [source.name for source in found])
-    running = [] if config.documents != "text" else read_texts(found)  # so that a mistake shows before TensorFlow loads
+    running: list[Document] = []  # read before TensorFlow loads, so that a mistake in it shows first
+    if config.documents == "text":
+        running = list(documents_of_part(held_out, config.part)) if held_out else read_texts(found)
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
 
@@ -141,14 +168,16 @@ def main(config: EvaluateConfig) -> None:
     if config.dynamic:
         from char_lstm_tf.inference.adaptive import Adaptation
 
-        for model in [models[0], *(model for model in models[1:] if model.is_recurrent)]:
+        for model in models:
             model.learn_while_scoring(Adaptation(config.dynamic_rate, config.dynamic_decay))
     evaluation = Evaluation(config, models)
     if config.documents == "text":
         evaluation.score_files(running)
+    elif config.from_stdin:
+        evaluation.score_documents(lines_as_they_come(sys.stdin.buffer, reader))
     else:
-        groups = lines_as_they_come(sys.stdin.buffer, reader) if config.from_stdin else in_groups(read_documents(found))
-        evaluation.score_documents(groups)
+        documents = documents_of_part(held_out, config.part, config.label) if held_out else read_documents(found)
+        evaluation.score_documents(in_groups(documents))
     evaluation.write_files()
     evaluation.print_total()
 
@@ -157,7 +186,7 @@ def _sources(config: EvaluateConfig, run: Config, reader: sources.Reader) -> lis
     text_field = config.text_field or run.text_field
     found = sources.text_documents(config.text, reader, documents=config.documents, text_field=text_field)
     if not found:
-        raise UserError("--text: name the files to measure on, such as --text=book.txt")
+        raise UserError("--text: name the files to measure on, such as --text=book.txt, or give --part=test")
     return found
 
 
@@ -177,7 +206,7 @@ class Evaluation:
         self._model: LanguageModel | judges.Mixture = self._mixture or models[0]
         self._scored: list[ScoredText] = []
         self._total: Score | None = None  # of nothing so far
-        self._seconds = 0.0
+        self._line_ends, self._seconds = 0, 0.0
 
     def score_files(self, texts: Sequence[Document]) -> None:
         """Scores files of running text, and prints a row for each of several."""
@@ -233,6 +262,8 @@ class Evaluation:
         found = self._model.losses([text.text for text in texts], window=self._config.window, label=self._config.label)
         self._seconds += time.perf_counter() - started
         scores = [score for score, _ in found]
+        first = 0 if self._model.knows_documents else 1  # character that is scored
+        self._line_ends += sum(text.text.count("\n", first) for text in texts)
         if self._config.documents != "text":
             scores = [dataclasses.replace(score, documents=1) for score in scores]
         for score in scores:
@@ -255,6 +286,9 @@ class Evaluation:
         if self._total is None:
             return
         report = self._total.report()
+        if self._config.crlf:
+            nats_per_char = self._total.nats / (self._total.characters + self._line_ends)
+            report |= {"line_ends": self._line_ends, "nats_per_char_with_crlf": nats_per_char}
         if self._mixture:
             runs = (self._config.model, *self._config.mix)
             report |= {f"weight of {run}": weight for run, weight in zip(runs, self._mixture.weights, strict=True)}
@@ -267,7 +301,7 @@ class Evaluation:
                 print()
             for name, value in report.items():
                 shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
-                print(f"{name.replace('_', ' '):<22} {shown:>17}")
+                print(f"{name.replace('_', ' '):<23} {shown:>17}")
         print(
             f"{self._total.characters / self._seconds:,.0f} characters a second, compilation included", file=sys.stderr
         )

@@ -23,7 +23,6 @@ from collections.abc import Sequence
 
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError, command_line
-from pipelines.corpus import Corpus
 from pipelines.files import path_of
 from pipelines.options import Options, format_flag, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
@@ -184,8 +183,7 @@ def report_texts(config: SampleConfig, run: RunFolder, texts: Sequence[str]) -> 
     """
     from char_lstm_tf.inference.originality import originality
 
-    corpus = Corpus.load(path_of(run.config.data_dir) / "corpora" / run.load_metrics().get("corpus", "none"))
-    found = originality(texts, corpus)
+    found = originality(texts, run.load_corpus())
     if config.json:
         print(json.dumps(found, ensure_ascii=False))
         return

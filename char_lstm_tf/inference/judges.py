@@ -1,13 +1,13 @@
 """One or several trained runs: the probability of each label, or of each token of a text."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from char_lstm_tf.inference import classifying
+from char_lstm_tf.inference.adaptive import LearntWeights
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import Score
 from pipelines import UserError
@@ -124,15 +124,10 @@ class Judge:
 class Mixture:
     """Several models that predict together: the probability of a token is the mean of theirs, with a weight for each.
 
-    The weights begin equal and are learnt from what has been predicted: w ← w + (w·p / Σ w·p − w) / 2√n after n tokens.
-    This is Soft-Bayes (Orseau, Lattimore and Legg, 2017), which comes near the best fixed weights. So they need no text
-    of their own.
+    `LearntWeights` learns them from what has been predicted.
 
     Args:
         models: with the same tokens, and running text or documents alike.
-
-    Attributes:
-        weights: as they are after what has been scored.
 
     Raises:
         UserError: the models can't be mixed.
@@ -148,8 +143,7 @@ class Mixture:
                 )
             if model.reader != first.reader:
                 raise UserError("--mix: the models read texts in different ways (--normalize, --clean)")
-        self._models, self._seen = list(models), 0
-        self.weights = [1 / len(models)] * len(models)
+        self._models, self._weights = list(models), LearntWeights(len(models))
         self.vocabulary, self.knows_documents, self.pieces = first.vocabulary, first.knows_documents, first.pieces
 
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
@@ -159,19 +153,12 @@ class Mixture:
         ]
         return [self._mixed(rows) for rows in zip(*found, strict=True)]
 
+    @property
+    def weights(self) -> list[float]:
+        """The weights as they are now."""
+        return self._weights[0]
+
     def _mixed(self, rows: Sequence[tuple[Score, np.ndarray]]) -> tuple[Score, np.ndarray]:
         """Returns the score of a text and its losses, from those of each model."""
-        each = np.stack([losses for _, losses in rows], axis=1).astype(np.float64)
-        least = each.min(axis=1)
-        chances = np.exp(least[:, None] - each).tolist()  # of a token, up to a factor that the models share
-        mixed, weights = [], self.weights
-        for row in chances:
-            shares = [weight * chance for weight, chance in zip(weights, row, strict=True)]
-            total = sum(shares)
-            mixed.append(-math.log(total))
-            self._seen += 1
-            step = 0.5 / math.sqrt(self._seen)
-            weights = [weight + (share / total - weight) * step for weight, share in zip(weights, shares, strict=True)]
-        self.weights = weights
-        nats = least + np.array(mixed)
+        nats = self._weights.mixed(np.stack([losses for _, losses in rows], axis=1))
         return dataclasses.replace(rows[0][0], nats=float(nats.sum())), nats.astype(np.float32)

@@ -9,13 +9,14 @@ import numpy as np
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference import beam
-from char_lstm_tf.inference.adaptive import Adaptation, AdaptiveScorer
+from char_lstm_tf.inference.adaptive import Adaptation, AdaptiveCounts, AdaptiveScorer
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Score, Scorer
 from char_lstm_tf.models import classifier, windows
 from char_lstm_tf.models.build import load
+from char_lstm_tf.models.ngrams import counted
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
 from pipelines.sources import Reader
@@ -49,7 +50,7 @@ class LanguageModel:
         self._model, self._config = model, config
         self.answers_labels = classifier.answers_labels(model)
         self._writer, static = Writer(model, vocabulary), Scorer(model, vocabulary)
-        self._scorer: Scorer | AdaptiveScorer = static
+        self._scorer: Scorer | AdaptiveScorer | AdaptiveCounts = static
         self._judge: Scorer | LabelScorer = static
         if self.answers_labels:
             self._judge = LabelScorer(model, vocabulary, self.calibration.shares)
@@ -84,12 +85,18 @@ class LanguageModel:
     def learn_while_scoring(self, adaptation: Adaptation) -> None:
         """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
 
+        Args:
+            adaptation: how a recurrent network learns. Counted n-grams learn by counting.
+
         Raises:
-            UserError: the model isn't recurrent, or its run isn't known because it wasn't loaded from a folder.
+            UserError: the model is neither, or its run isn't known because it wasn't loaded from a folder.
         """
         self.label_ids(next(iter(self.vocabulary.labels), ""))
+        if counted.is_counted(self._model):
+            self._scorer = AdaptiveCounts(Scorer(self._model, self.vocabulary), self.vocabulary)
+            return
         if self._config is None or not self.is_recurrent:
-            raise UserError("--dynamic: only a recurrent model of a run learns while it scores")
+            raise UserError("--dynamic: only a recurrent network or counted n-grams learn while they score")
         self._scorer = AdaptiveScorer(self._config, self._model, self.vocabulary, adaptation)
 
     @property

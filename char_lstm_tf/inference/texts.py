@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from char_lstm_tf.config import Config
 from pipelines import UserError, sources
+from pipelines.corpus import Corpus, IdRange
 from pipelines.sources import Document
 
 AT_ONCE = 1 << 20  # characters of documents in memory at a time
@@ -55,6 +56,32 @@ def read_documents(found: Sequence[sources.Source]) -> Iterator[Document]:
             print(f"{source.name}: {empty:,} empty documents were left out", file=sys.stderr)
     if not count:
         raise UserError(f"no document in {', '.join(source.name for source in found)}")
+
+
+def documents_of_part(corpus: Corpus, part: str, label: str = "") -> Iterator[Document]:
+    """Yields the held-out part of a run's own text, as training read it: all of a running text, or each document.
+
+    Args:
+        corpus: the text.
+        part: `validation` or `test`.
+        label: leave out documents with other labels; "": none.
+
+    Raises:
+        UserError: there is nothing to score in it.
+    """
+    held_out, vocabulary = corpus.held_out().get(part), corpus.vocabulary
+    if held_out is None:
+        raise UserError(f"--part={part}: the run left nothing of its text to it (--split)")
+    if isinstance(held_out, IdRange):
+        yield Document(vocabulary.decode(held_out[:]), name=part)
+        return
+    wanted, count = vocabulary.labels.index(label) if label in vocabulary.labels else None, 0
+    for packed in held_out.packed(size=AT_ONCE):
+        labels = [None] * len(packed.places) if packed.labels is None else packed.labels.tolist()
+        for ids, its_label in zip(packed.each(), labels, strict=False):
+            count += 1
+            if wanted is None or its_label == wanted:
+                yield Document(vocabulary.decode(ids[1:-1]), name=f"{part}:{count}", label=label)
 
 
 def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from char_lstm_tf.config import Config, OutputConfig
 from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
 from pipelines import UserError
+from pipelines.corpus import Corpus
 from pipelines.files import ASIDE, path_of, remove, written_aside
 from pipelines.vocabulary import Vocabulary
 
@@ -207,6 +208,22 @@ class RunFolder:
             return dict(json.loads(self.metrics.read_text(encoding="utf-8"))) if self.metrics.is_file() else {}
         except (ValueError, TypeError, RecursionError) as error:
             raise UserError(f"{self.metrics}: damaged ({error})") from error
+
+    def load_corpus(self) -> Corpus:
+        """Returns the text that the run was trained on, as it was encoded then.
+
+        Raises:
+            UserError: the run isn't finished, or the text isn't in its --data_dir any more.
+        """
+        name, folder = Path(str(self.load_metrics().get("corpus", ""))).name, path_of(self.config.data_dir) / "corpora"
+        if not name:
+            raise UserError(f"{self.path}: not a finished run, so its text isn't known")
+        if not (folder / name).is_dir():
+            raise UserError(
+                f"{self.path}: the text that it was trained on isn't in {folder} any more (--data_dir); training on it "
+                "again, under another --name, puts it there"
+            )
+        return Corpus.load(folder / name)
 
     def publish(self, export: Callable[[Path], None]) -> Path:
         """Returns the folder of a new SavedModel version, one above the highest so far, written by `export`."""

@@ -10,6 +10,8 @@ from conftest import ROOT, command
 
 import char_lstm_tf
 from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.texts import documents_of_part
+from char_lstm_tf.runs.folder import RunFolder
 
 pytestmark = pytest.mark.slow  # they train three runs, in processes of their own
 
@@ -151,6 +153,16 @@ def test_samples_and_losses_are_those_of_a_label(folder):
 
 
 @pytest.mark.slow
+def test_of_a_held_out_part_the_documents_of_a_label_can_be_scored_alone(folder):
+    for name in ("places", "counted"):
+        run = RunFolder(folder / "runs" / name)
+        for label in WORDS:
+            documents = list(documents_of_part(run.load_corpus(), "validation", label))
+            known = (folder / "train" / f"{label}.txt").read_text().splitlines()
+            assert {document.text for document in documents} < set(known)
+            assert len(documents) > 9
+
+
 def test_fine_tuning_adds_labels(folder):
     (folder / "more").mkdir()
     for label, words in (("hill", "stone path"), ("--sea", "wave salt")):

@@ -8,6 +8,9 @@ import time
 import pytest
 from conftest import ROOT, command
 
+from char_lstm_tf.inference.texts import documents_of_part
+from char_lstm_tf.runs.folder import RunFolder
+
 NAMES = [first + middle + last for first in ("an", "be", "ca") for middle in ("", "ri", "lo") for last in "aeo"] * 4
 FLAGS = ["--units=16", "--batch_size=4", "--window=16", "--sample_chars=20", "--seed=3", "--epochs=2"]
 
@@ -80,6 +83,17 @@ def test_evaluate_prints_a_row_a_document_and_the_oddest_first_if_asked(names):
     assert [row["rank"] for row in rows] == [1, 2, 3]
     losses = [row["nats_per_char"] for row in rows]
     assert losses == sorted(losses, reverse=True)
+
+
+def test_a_held_out_part_is_its_documents(names):
+    folder = RunFolder(names / "runs" / "names")
+    corpus, expected = folder.load_corpus(), folder.load_metrics()["validation"]
+    found = list(documents_of_part(corpus, "validation"))
+    assert [document.name for document in found] == [f"validation:{number + 1}" for number in range(len(found))]
+    assert len(found) == expected["documents"]
+    assert sum(len(document.text) + 1 for document in found) == expected["characters"]
+    known = (names / "names.txt").read_text().splitlines()
+    assert {document.text for document in found} < set(known)
 
 
 def test_lines_of_a_pipe_are_answered_as_they_come(names):

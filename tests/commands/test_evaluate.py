@@ -1,5 +1,7 @@
 import json
 import math
+import re
+import shutil
 import unicodedata
 
 import pytest
@@ -7,8 +9,9 @@ import tensorflow as tf
 from conftest import command, verse
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.evaluate import EvaluateConfig, check_outputs
+from char_lstm_tf.evaluate import EvaluateConfig, check_outputs, main
 from char_lstm_tf.inference.texts import reader_for
+from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
 from pipelines.sources import TextFile
 
@@ -79,6 +82,45 @@ def test_mistakes_end_in_one_line(trained, tmp_path, words, message):
     done = command("char_lstm_tf.evaluate", f"--model={trained}", *words)
     assert done.returncode == 1
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_a_held_out_part_has_the_loss_that_training_reported_and_its_line_ends_may_count_twice(trained):
+    done = command("char_lstm_tf.evaluate", f"--model={trained}", "--part=test", "--crlf", "--json")
+    assert done.returncode == 0, done.stderr
+    report, expected = json.loads(done.stdout), json.loads((trained / "metrics.json").read_text())["test"]
+    test = RunFolder(trained).load_corpus().split("test")
+    lines = RunFolder(trained).load_corpus().vocabulary.decode(test[1:]).count("\n")
+    nats = expected["nats_per_char"] * expected["characters"]
+    more = {"line_ends": lines, "nats_per_char_with_crlf": nats / (expected["characters"] + lines)}
+    assert report == pytest.approx(expected | more)
+
+
+def test_a_text_that_is_gone_is_said(trained, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(trained, folder.path)
+    flags = folder.flags.read_text()
+    folder.flags.write_text(re.sub("--data_dir=.*", f"--data_dir={tmp_path}/elsewhere", flags))
+    with pytest.raises(UserError, match=r"isn't in .*/elsewhere/corpora any more \(--data_dir\)"):
+        folder.load_corpus()
+    folder.metrics.write_text('{"corpus": "../../secret"}')
+    with pytest.raises(UserError, match="isn't in"):
+        folder.load_corpus()
+    folder.metrics.unlink()
+    with pytest.raises(UserError, match="not a finished run"):
+        folder.load_corpus()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text": ("a",)}, "--part=test: is of the run's own text; leave --text out"),
+        ({"documents": "lines"}, "--documents=lines: goes with --text"),
+        ({"clean": False}, "--clean=false: goes with --text"),
+    ],
+)
+def test_a_held_out_part_is_read_as_it_was(trained, options, message):
+    with pytest.raises(UserError, match=message):
+        main(EvaluateConfig(model=str(trained), part="test", **options))
 
 
 def test_texts_are_read_as_the_training_text_was_unless_told_otherwise(tmp_path):

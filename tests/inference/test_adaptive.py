@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -7,10 +8,13 @@ from conftest import command, verse
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.evaluate import EvaluateConfig
-from char_lstm_tf.inference.adaptive import SEGMENT, Adaptation
+from char_lstm_tf.inference.adaptive import Adaptation, LearntWeights
+from char_lstm_tf.inference.adaptive.counts import LONGEST, Counting
+from char_lstm_tf.inference.adaptive.network import SEGMENT
 from char_lstm_tf.inference.judges import Mixture
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import build
+from char_lstm_tf.models.ngrams import counted, kneser_ney
 from pipelines import UserError
 from pipelines.sources import Reader
 from pipelines.vocabulary import Vocabulary
@@ -110,8 +114,73 @@ def test_the_model_itself_stays_as_it_is():
 def test_models_without_a_state_are_refused(options):
     config = Config(name="x", units=(8,), **options)
     model = LanguageModel(build(config, CHARACTERS), CHARACTERS, config=config)
-    with pytest.raises(UserError, match="--dynamic: only a recurrent model"):
+    with pytest.raises(UserError, match="--dynamic: only a recurrent network or counted n-grams"):
         model.learn_while_scoring(Adaptation())
+
+
+def counts_of(vocabulary, adaptation=None):
+    ends = [vocabulary.encode_whole(verse(9, seed=number)) for number in (1, 2)]
+    sizes = {"order": 4, "vocabulary_size": len(vocabulary)}
+    trees = [
+        kneser_ney.smooth(*kneser_ney.count(ids, **sizes, end=vocabulary.end), **sizes)
+        for ids in (np.concatenate([ends[0], ends[1][1:]]), *(ends if vocabulary.labels else ()))
+    ]
+    tables, (_, *roots) = kneser_ney.forest(trees) if vocabulary.labels else (trees[0], [0])
+    found = LanguageModel(counted.counted_model(tables, **sizes, roots=roots), vocabulary)
+    if adaptation:
+        found.learn_while_scoring(adaptation)
+    return found
+
+
+def test_the_chances_of_all_tokens_add_up_to_1_whatever_was_counted():
+    known = CHARACTERS.encode(verse(9, seed=3)[:300])
+    for length in (1, 2, 40, 299):
+        chances = []
+        for token in range(len(CHARACTERS)):
+            nats, _ = Counting(len(CHARACTERS)).read(np.append(known[:length], token))
+            chances.append(np.exp(-nats[-1]))
+        assert sum(chances) == pytest.approx(1)
+
+
+def test_counting_a_text_a_second_time_finds_longer_contexts():
+    counting, ids = Counting(len(CHARACTERS)), CHARACTERS.encode("the quiet boat, and the sea")
+    lengths = [counting.read(ids)[1] for _ in range(LONGEST + 1)]
+    assert max(lengths[0]) < LONGEST
+    assert all(a <= b for one, other in pairwise(lengths) for a, b in zip(one, other, strict=True))
+    assert max(lengths[-1]) == LONGEST
+
+
+@pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED])
+def test_counts_that_learn_predict_before_they_count(vocabulary):
+    label = "q" if vocabulary.labels else ""
+    begins = verse(6, seed=1)[:100]
+    first, second = (
+        losses(counts_of(vocabulary, Adaptation()), [begins + rest], label)[0] for rest in ("the sea" * 9, "," * 50)
+    )
+    same = len(vocabulary.encode(begins)) - 3  # the rest may change the words at the end
+    np.testing.assert_array_equal(first[:same], second[:same])
+    assert np.abs(first[same:][:20] - second[same:][:20]).max() > 0.1
+
+
+@pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED])
+def test_counts_that_learn_know_what_came_in_an_earlier_text(vocabulary):
+    label = "q" if vocabulary.labels else ""
+    texts = ["the boat, boat, boat quiet " * 9, "the boat, boat, boat quiet " * 3]
+    still, learnt = losses(counts_of(vocabulary), texts, label), losses(counts_of(vocabulary, STILL), texts, label)
+    assert [len(nats) for nats in learnt] == [len(nats) for nats in still]
+    assert learnt[0][0] == pytest.approx(still[0][0], abs=0.7)  # ln 2: at first, half of the weight is on each
+    assert learnt[1].mean() < 0.5 * still[1].mean()
+
+
+def test_weights_are_learnt_apart_for_each_situation():
+    weights = LearntWeights(2)
+    nats = np.array([[0.1, 3.0], [3.0, 0.1]] * 200)
+    found = weights.mixed(nats, [0, 1] * 200)
+    assert weights[0][0] > 0.9
+    assert weights[1][1] > 0.9
+    assert weights[2] == [0.5, 0.5]
+    assert found[-100:].mean() < 0.2
+    assert LearntWeights(2).mixed(nats)[-100:].mean() > 0.7  # one situation: neither is right
 
 
 @pytest.mark.slow

@@ -176,6 +176,11 @@ def counted_model(
     return model
 
 
+def is_counted(model: keras.Model) -> bool:
+    """Returns whether a model of `models.build` is counted n-grams."""
+    return isinstance(model.layers[-1], CountedNGrams)
+
+
 def empty_like(path: Path) -> keras.Model:
     """Returns a model with empty tables of the sizes of a saved model, which are in its file.
 

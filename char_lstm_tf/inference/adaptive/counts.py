@@ -1,0 +1,93 @@
+"""Counted n-grams that learn from a text while it is scored."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from char_lstm_tf.inference.adaptive.weights import LearntWeights
+from char_lstm_tf.inference.scoring import Scorer, progress_bar
+from pipelines.vocabulary import Vocabulary
+
+LONGEST = 7  # tokens of a context
+DISCOUNT, STRENGTH = 0.8, 1.0  # D and θ below
+
+
+class Counting:
+    """Predicts each token of a text from counts of those before it, and counts it then.
+
+    Of the contexts that end before a token, shortest first, each improves on the one before: with n, the times that the
+    token came after it, N, those of all tokens, and T, how many different ones,
+
+        p ← (max(n − D, 0) + (θ + D·T) · p) / (θ + N)
+
+    beginning with p = 1/V. A token that a context has seen isn't counted in the shorter ones. This is interpolated
+    Kneser-Ney smoothing as Teh, "A Bayesian Interpretation of Interpolated Kneser-Ney" (2006), derives it, with a table
+    for each token. A context is remembered when the one that is a token shorter comes again, so there is at most one
+    new context a token, which takes some 400 bytes.
+
+    Args:
+        vocabulary_size: V.
+    """
+
+    def __init__(self, vocabulary_size: int) -> None:
+        self._size = vocabulary_size
+        self._counts: dict[str, dict[str, int]] = {}  # context → token → n; "" → N
+
+    def read(self, ids: np.ndarray) -> tuple[np.ndarray, list[int]]:
+        """Returns the loss of each token of a part of a text but the first, in nats, and the longest known context.
+
+        The losses are float64 `[N - 1]`, and the lengths of the contexts `[N - 1]`.
+        """
+        text, counts = "".join(map(chr, ids.tolist())), self._counts
+        chances, lengths = [], []
+        for place, token in enumerate(text):
+            chance, length, known = 1 / self._size, -1, []
+            for longer in range(min(LONGEST, place) + 1):
+                found = counts.get(text[place - longer : place])
+                if found is None:
+                    break
+                n, length = found.get(token, 0), longer
+                known.append((found, n))
+                kept = (STRENGTH + DISCOUNT * (len(found) - 1)) * chance
+                chance = (kept + max(n - DISCOUNT, 0)) / (STRENGTH + found[""])
+            chances.append(chance)
+            lengths.append(length)
+            if length < min(LONGEST, place):
+                counts[text[place - length - 1 : place]] = {"": 1, token: 1}
+            for found, n in reversed(known):
+                found[token] = n + 1
+                found[""] += 1
+                if n:
+                    break
+        return -np.log(chances[1:]), lengths[1:]
+
+
+class AdaptiveCounts:
+    """Scores texts one after the other by counted n-grams, and by what it counts in them.
+
+    Both predict together. The weight of what was counted depends on how long a context of it is known. What was learnt
+    stays for the texts of later calls.
+
+    Args:
+        scorer: of the counted n-grams, which aren't changed.
+        vocabulary: theirs.
+    """
+
+    def __init__(self, scorer: Scorer, vocabulary: Vocabulary) -> None:
+        self._scorer, self._counting, self._weights = scorer, Counting(len(vocabulary)), LearntWeights(2)
+
+    def nats_of_each(self, texts: Sequence[np.ndarray], labels: Sequence[int] = ()) -> list[np.ndarray]:
+        """Returns the loss of each token but the first, in nats, float32 `[N - 1]`, of several texts, in this order.
+
+        Args:
+            texts: ids, `[N]` each.
+            labels: the label of each, if the n-grams know labels. What is counted in the texts is for all labels.
+        """
+        found = []
+        given = self._scorer.nats_of_each(texts, labels)
+        with progress_bar(sum(map(len, given))) as progress:
+            for ids, fixed in zip(texts, given, strict=True):
+                learnt, lengths = self._counting.read(ids)
+                found.append(self._weights.mixed(np.stack([fixed, learnt], axis=1), lengths).astype(np.float32))
+                progress.update(len(fixed))
+        return found
