@@ -20,6 +20,10 @@ _WRAPPED = re.compile(r"[^\n]*?(?:\n[^\n]+?){0,3}?\*{3}[ \t]*(?=\n|\Z)")
 # Or the asterisks stand both behind the first line of the title and below the others.
 _WRAPPED_TWICE = re.compile(r"(?:\n[^a-z\n*]*[A-Z][^a-z\n*]*){1,3}\*{3}[ \t]*(?=\n|\Z)")
 _LINE = re.compile(r"[^\n]*")
+_MARKER_IN_A_LINE = re.compile(
+    r"[ \t]+(?P<marker>\*{3} ?(?:START|END)" + _OF_GUTENBERG + r" E-?BOOK\b[^*\n]{0,300}\*{3})[ \t]*", re.IGNORECASE
+)
+_LOST_LINE_ENDS = 20_000  # characters of a line that no paragraph has
 
 _SMALL_PRINT_BEGINS = re.compile(
     r"^[ \t]*(?:\*+[ \t]*(?:START\W*(?:THE )?)?|START\W*THE )SMALL PRINT!.*", re.IGNORECASE | re.MULTILINE
@@ -32,7 +36,8 @@ _SMALL_PRINT_ENDS = re.compile(
 
 _FIRST_WORDS = re.compile(
     r"\W*(?:an? |the |this is the \d+\w* )?"
-    r"(?:project gutenberg['’]?s?(?: of)?(?: australia| canada)? (?:e-?text|e-?book)|e-?text file presented by"
+    r"(?:this is the \w+ \d{4} project gutenberg release"
+    r"|project gutenberg['’]?s?(?: of)?(?: australia| canada)? (?:e-?text|e-?book)|e-?text file presented by"
     r"|[^\n]{0,80}--this is the project gutenberg e-?text)",
     re.IGNORECASE,
 )
@@ -60,6 +65,26 @@ _FOOTER_BEGINS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SHORT_REST = 1_500  # characters after a closing line that don't have to be the licence
+
+
+def with_own_lines(text: str) -> str:
+    """Returns `text` with each marker on a line of its own, where a file's line ends were lost.
+
+    "The … English *** START OF THE PROJECT GUTENBERG EBOOK X *** I was …" → "The … English\n*** START … ***\nI was …"
+    """
+    if _longest_line(text) < _LOST_LINE_ENDS:
+        return text
+    return _MARKER_IN_A_LINE.sub(r"\n\g<marker>\n", text)
+
+
+def _longest_line(text: str) -> int:
+    """Returns the length of the longest line, or of the first that has lost its line ends."""
+    start = longest = 0
+    while start < len(text) and longest < _LOST_LINE_ENDS:
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        start, longest = end + 1, max(longest, end - start)
+    return longest
 
 
 def split_books(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines.gutenberg.cleaning import boilerplate, notes
 from pipelines.gutenberg.cleaning.spans import Span, match_end, remove
 
-VERSION = 2  # raise it when the cleaner removes other text, so that texts are encoded again
+VERSION = 3  # raise it when the cleaner removes other text, so that texts are encoded again
 # The guard. Editions with long lists of corrections lose at most 5 % to a rule (pg47629: 2 %). A rule that would
 # remove more than this share is wrong about the text, so it is left out.
 LARGEST_SHARE = 0.25
@@ -51,7 +51,7 @@ def clean(text: str) -> Cleaned:
     "The Project Gutenberg eBook of X…*** START OF…***\\r\\nCHAPTER I\\r\\n…*** END OF…" → "CHAPTER I\\n…"
     """
     changes: list[Change] = []
-    text = _normalized(text, changes)
+    text = boilerplate.with_own_lines(_normalized(text, changes))
     books = [_clean_book(book, changes) for book in boilerplate.split_books(text)]
     cleaned = books[0] if len(books) == 1 else "\n\n\n".join(book.strip("\n") for book in books) + "\n"
     return Cleaned(

@@ -40,9 +40,11 @@ _AMBIGUOUS_TITLE = re.compile(
 _ABOUT_THE_FILE = re.compile(
     r"version (?:électronique|numérisée)|liste des modifications|page\s+\d+: «[^»]*» (?:par|remplacé)"
     r"|erreurs (?:manifestes|typographiques)|this text by modern"
-    r"|transcri|\be-?text\b|\be-?book\b|versión electrónica|errores de imprenta|digitali[sz]",
+    r"|dans l['’]original|transcri|\be-?text\b|\be-?book\b|versión electrónica|errores de imprenta|digitali[sz]",
     re.IGNORECASE,
 )
+# Rows of asterisks, one shifted against the next, are how some volunteers begin what they add below a book.
+_SHIFTED_ROWS = re.compile(r"(?:[ \t]*(?:\*[ \t]+){3,}\*[ \t]*\n){2,}\s*\Z")
 _CLUE = 500  # characters below an ambiguous title in which the clue must stand
 _TITLED_NOTE = re.compile(
     r"(?:[ \t]*[|+*=~_-][|+*=~_ \t-]*\n)*"  # the upper edge of a box
@@ -68,13 +70,14 @@ _CREDIT = re.compile(
     re.IGNORECASE,
 )
 _PROJECT = re.compile(
-    r"project\s+gutenberg|gutenberg\.(?:org|net|aol)|pg ebook ?#|\bebook #\d|pgdp|distributed\s+proofread"
+    r"project\s+gutenberg|gutenberg\.(?:org|net|aol)|gallica\.bnf|pg ebook ?#|\bebook #\d|pgdp|distributed\s+proofread"
     r"|pglaf|[78][- ]bit (?:ascii|version)|internet archive",
     re.IGNORECASE,
 )
 # What volunteers say of a file, unlike an author who names the project.
 _ABOUT_THE_COPY = re.compile(
-    r"generously|pgdp|distributed\s+proofread|gutenberg\.(?:org|net|aol)|pglaf|[78][- ]bit (?:ascii|version)"
+    r"generously|pgdp|gallica\.bnf|distributed\s+proofread|gutenberg\.(?:org|net|aol)|pglaf"
+    r"|[78][- ]bit (?:ascii|version)"
     r"|^\W*(?:\[?e-?book #\d+\W*$|this (?:e-?text|e-?book|file|is the|is a copyrighted|project gutenberg)"
     r"|html version|note:|linked index of"
     r"|(?:all of )?(?:the(?:se)? )?(?:original )?project gutenberg(?:['’]s)? e-?(?:text|book)s?\b)"
@@ -180,7 +183,8 @@ def _brackets(text: str, opening: re.Pattern[str], *, longest: int) -> Iterator[
 def _is_about_the_file(text: str, titled: re.Match[str]) -> bool:
     """Returns whether an ambiguous title begins a volunteer's note. "NOTES" below each chapter are the author's."""
     often = titled["title"].lower().startswith(("note", "errat")) and text.count(f"\n{titled['title'].strip()}\n") > 1
-    return not often and bool(_ABOUT_THE_FILE.search(text, titled.end(), titled.end() + _CLUE))
+    added = _SHIFTED_ROWS.search(text, max(titled.start() - _CLUE, 0), titled.start())
+    return not often and bool(added or _ABOUT_THE_FILE.search(text, titled.end(), titled.end() + _CLUE))
 
 
 def _titled_note(text: str, titled: re.Match[str], paragraph_end: int) -> Iterator[Span]:

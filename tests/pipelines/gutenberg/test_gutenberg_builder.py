@@ -12,6 +12,7 @@ from test_gutenberg_mirror import good, serving
 
 from pipelines import UserError
 from pipelines.gutenberg import builder as gutenberg
+from pipelines.gutenberg import cleaning
 from pipelines.gutenberg.prepare import beam_options
 
 # TFDS 4.9.10 under protobuf 6, which is the newest that Apache Beam takes
@@ -206,7 +207,7 @@ def run(*arguments):
 
 def test_command_prints_where_the_records_are(server, tmp_path):
     done = run("--books=2,1", f"--mirror={server.mirror().url}", "--pause_seconds=0", f"--data_dir={tmp_path}")
-    assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/2.0.0\n", 0)
+    assert (done.stdout, done.returncode) == (f"2 books in {tmp_path}/gutenberg/books_2_1/{cleaning.VERSION}.0.0\n", 0)
 
 
 def test_command_writes_each_book_to_a_file_of_its_own(server, tmp_path):

@@ -153,6 +153,19 @@ def test_header_with_no_line_between_it_and_the_book():
     assert clean(f"{OLD_HEADER}\n\n{BOOK}").text == BOOK
 
 
+def test_a_release_of_the_early_years():
+    first = "This is the May 1992 Project Gutenberg release of:\n\nThe Lamp by Ada Quill\n\nThis etext is the second."
+    assert clean(f"{first}\n\n\n{BOOK}").text == BOOK
+
+
+def test_a_book_on_one_line_keeps_its_words_and_loses_the_licence():
+    words = " ".join((BOOK * 100).split())
+    one_line = f"{HEADER} {START} {words} {END} {LICENCE}".replace("\n", " ")
+    assert clean(one_line).text == f"{words}\n"
+    short = f"He read: *** START OF THE PROJECT GUTENBERG EBOOK X *** and laughed. {words[:9000]}\n"
+    assert clean(short).text == short
+
+
 def test_lines_that_only_look_like_markers_stay():
     odd = BOOK.replace("***", "*** START: FULL OF HOPE ***\n\n***** She should be named Ann *****\n\n***")
     assert clean(wrapped(odd)).text == odd

@@ -19,6 +19,7 @@ from pipelines.gutenberg.cleaning import clean
         "Digitized by Ann Other.",
         "An Anonymous Volunteer, and Ann Other",
         "Produced by Ann Other.\n\nHTML version by Bo Nother.",
+        "Nous remercions la Bibliothèque Nationale de France pour les images\ndans www://gallica.bnf.fr.",
         "LINKED INDEX OF PROJECT GUTENBERG VOLUMES:\n\nORDER  TITLE     PG EBOOK#\n1      The Lamp  99999",
     ],
 )
@@ -49,6 +50,7 @@ def test_produced_by_in_a_play_stays():
         "+---------------------+\n| Transcriber's Note: |\n| Errors are errors.  |\n+---------------------+",
         "Preface to the Project Gutenberg Etext\n\nI typed this.\n\nI was tired.",
         "PREPARER'S NOTE\n\n     From an old edition.",
+        "  Au lecteur.\n\n    Le texte en italiques dans l'original est indiqué comme _ici_.\n\n    Voir à la fin.",
     ],
 )
 def test_transcribers_notes_before_the_book_are_removed(note):
@@ -68,6 +70,14 @@ def test_transcribers_notes_before_the_book_are_removed(note):
 def test_transcribers_notes_after_the_book_are_removed(note):
     long_book = BOOK.replace("THE END", "And so it went on.\n" * 2_000 + "\nTHE END")
     assert clean(wrapped(f"{long_book}\n\n\n{note}\n")).text == long_book
+
+
+def test_an_erratum_below_shifted_rows_of_asterisks_is_a_volunteers_and_another_the_authors():
+    rows = "       *       *       *       *       *\n           *       *       *       *\n"
+    long_book = BOOK.replace("THE END", "And so it went on.\n" * 2_000 + "\nTHE END")
+    assert clean(wrapped(f"{long_book}\n{rows}\nErratum\n\n  The lamp was a lamb.\n")).text == long_book
+    printed = f"{long_book}\n\nErratum\n\n  The lamp was a lamb.\n"
+    assert clean(wrapped(printed)).text == printed
 
 
 def test_note_is_removed_with_its_line_in_the_contents():
