@@ -8,7 +8,7 @@ from conftest import command, verse
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.evaluate import EvaluateConfig
-from char_lstm_tf.inference.adaptive import Adaptation, LearntWeights
+from char_lstm_tf.inference.adaptive import Adaptation, LearntWeights, counts
 from char_lstm_tf.inference.adaptive.counts import LONGEST, Counting
 from char_lstm_tf.inference.adaptive.network import SEGMENT
 from char_lstm_tf.inference.judges import Mixture
@@ -148,6 +148,14 @@ def test_counting_a_text_a_second_time_finds_longer_contexts():
     assert max(lengths[0]) < LONGEST
     assert all(a <= b for one, other in pairwise(lengths) for a, b in zip(one, other, strict=True))
     assert max(lengths[-1]) == LONGEST
+
+
+def test_no_more_contexts_are_remembered_than_may_be(monkeypatch):
+    monkeypatch.setattr(counts, "MOST", 10)
+    counting, ids = Counting(len(CHARACTERS)), CHARACTERS.encode(verse(9))
+    first, second = (counting.read(ids)[0].mean() for _ in range(2))
+    assert len(counting._counts) == 10
+    assert second < first
 
 
 @pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED])

@@ -10,6 +10,7 @@ from pipelines.vocabulary import Vocabulary
 
 LONGEST = 7  # tokens of a context
 DISCOUNT, STRENGTH = 0.8, 1.0  # D and θ below
+MOST = 1 << 20  # contexts, so that memory doesn't grow with a text; they take some 450 MB
 
 
 class Counting:
@@ -23,7 +24,7 @@ class Counting:
     beginning with p = 1/V. A token that a context has seen isn't counted in the shorter ones. This is interpolated
     Kneser-Ney smoothing as Teh, "A Bayesian Interpretation of Interpolated Kneser-Ney" (2006), derives it, with a table
     for each token. A context is remembered when the one that is a token shorter comes again, so there is at most one
-    new context a token, which takes some 400 bytes.
+    new context a token, and none after the first `MOST`.
 
     Args:
         vocabulary_size: V.
@@ -52,7 +53,7 @@ class Counting:
                 chance = (kept + max(n - DISCOUNT, 0)) / (STRENGTH + found[""])
             chances.append(chance)
             lengths.append(length)
-            if length < min(LONGEST, place):
+            if length < min(LONGEST, place) and len(counts) < MOST:
                 counts[text[place - length - 1 : place]] = {"": 1, token: 1}
             for found, n in reversed(known):
                 found[token] = n + 1
