@@ -204,6 +204,7 @@ class Evaluation:
         self._config = config
         self._mixture = judges.Mixture(models) if len(models) > 1 else None
         self._model: LanguageModel | judges.Mixture = self._mixture or models[0]
+        self._steps = config.dynamic and any(model.is_recurrent for model in models)  # whether one takes steps
         self._scored: list[ScoredText] = []
         self._total: Score | None = None  # of nothing so far
         self._line_ends, self._seconds = 0, 0.0
@@ -292,7 +293,7 @@ class Evaluation:
         if self._mixture:
             runs = (self._config.model, *self._config.mix)
             report |= {f"weight of {run}": weight for run, weight in zip(runs, self._mixture.weights, strict=True)}
-        if self._config.dynamic:
+        if self._steps:
             report |= {"dynamic_rate": self._config.dynamic_rate, "dynamic_decay": self._config.dynamic_decay}
         if self._config.json:
             print(json.dumps(report))
