@@ -35,9 +35,9 @@ class Counting:
         self._counts: dict[str, dict[str, int]] = {}  # context → token → n; "" → N
 
     def read(self, ids: np.ndarray) -> tuple[np.ndarray, list[int]]:
-        """Returns the loss of each token of a part of a text but the first, in nats, and the longest known context.
+        """Returns the loss of each token of a text but the first, in nats, and the length of the longest known context.
 
-        The losses are float64 `[N - 1]`, and the lengths of the contexts `[N - 1]`.
+        Both are `[N - 1]`, and the losses float64.
         """
         text, counts = "".join(map(chr, ids.tolist())), self._counts
         chances, lengths = [], []
