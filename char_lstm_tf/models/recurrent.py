@@ -124,8 +124,9 @@ def has_only_cpus() -> bool:
 
 
 def cores() -> int:
-    """Returns how many operations TensorFlow runs in parallel."""
-    return tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
+    """Returns how many operations TensorFlow runs in parallel: as many as there are cores that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return tf.config.threading.get_inter_op_parallelism_threads() or usable or 1
 
 
 def group_count(rows: int | None) -> int:

@@ -36,7 +36,7 @@ def passes(monkeypatch):
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch):
     monkeypatch.setattr(recurrent, "MIN_ROWS", 2)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(2))
 
 
 def layer(kind, *, units=UNITS, inputs=INPUT, **options):
@@ -290,7 +290,7 @@ def test_short_runs_are_left_to_keras():
 def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
     monkeypatch.setattr(recurrent, "MIN_ROWS", 8)
     assert [recurrent.group_count(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
-    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(16))
     assert [recurrent.group_count(rows) for rows in (16, 64, 128, 1000, None)] == [2, 8, 16, 16, 4]
 
 
@@ -383,7 +383,7 @@ import tensorflow as tf
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.config import ModelConfig
 
-os.cpu_count = lambda: 2
+os.sched_getaffinity = lambda _: range(2)
 if "used" in sys.argv:
     tf.zeros([2]) + 1
 recurrent.set_up_tensorflow(eval(sys.argv[1]), batch_size=int(sys.argv[2]), vocabulary_size=int(sys.argv[3]))
