@@ -7,6 +7,7 @@ import functools
 import gzip
 import math
 import re
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -125,6 +126,8 @@ def fetch_file(paths: Sequence[str], *, name: str, called: str, mirror: Mirror, 
         data, objection = _get(mirror.address(path), called=called, mirror=mirror)
         if not objection:
             store(data, target)
+            if _has_no_end(data):
+                print(f"warning: {called}: may be cut short, its text has no closing line: {target}", file=sys.stderr)
             return target
         objections.append(f"{mirror.address(path)}: {objection}")
     if all(objection.endswith("HTTP status 403") for objection in objections):
@@ -244,6 +247,11 @@ def _objection(response: urllib3.BaseHTTPResponse, data: bytes) -> str:
     if b"*** START OF TH" in data and b"*** END OF TH" not in data:
         return "cut short (no end marker)"
     measured = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    if not measured and b"SMALL PRINT!" in data and not _OLD_END.search(data):
+    if not measured and _has_no_end(data):
         return "cut short (no closing line, and the server didn't say how long it is)"
     return ""
+
+
+def _has_no_end(data: bytes) -> bool:
+    """Returns whether an old etext lacks the line that most of them end with."""
+    return b"SMALL PRINT!" in data and not _OLD_END.search(data)

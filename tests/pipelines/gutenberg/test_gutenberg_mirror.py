@@ -270,6 +270,13 @@ def test_answer_that_is_not_a_book_is_an_error_with_all_urls(server, tmp_path, a
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("end", "warned"), [(b"", True), (b"End of Project Gutenberg's The Lamp\n", False)])
+def test_an_old_etext_without_its_closing_line_is_kept_and_warned_of(server, tmp_path, capsys, end, warned):
+    server.answers[CACHED] = [(200, {}, b"***START**THE SMALL PRINT!**\n" + b"A lamp.\n" * 4000 + end)]
+    assert fetch_book(84, mirror=server.mirror(), folder=tmp_path).is_file()
+    assert ("warning: book 84: may be cut short" in capsys.readouterr().err) == warned
+
+
 def test_next_layout_is_tried_after_an_answer_that_is_not_a_book(server, tmp_path):
     server.answers[CACHED] = [good(b"<html>moved</html>")]
     server.answers["/8/84/84-8.txt"] = [good()]
