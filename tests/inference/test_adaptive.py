@@ -158,7 +158,7 @@ def test_no_more_contexts_are_remembered_than_may_be(monkeypatch):
     assert second < first
 
 
-@pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED])
+@pytest.mark.parametrize("vocabulary", [CHARACTERS, pytest.param(LABELLED, marks=pytest.mark.slow)])
 def test_counts_that_learn_predict_before_they_count(vocabulary):
     label = "q" if vocabulary.labels else ""
     begins = verse(6, seed=1)[:100]
@@ -170,7 +170,7 @@ def test_counts_that_learn_predict_before_they_count(vocabulary):
     assert np.abs(first[same:][:20] - second[same:][:20]).max() > 0.1
 
 
-@pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED])
+@pytest.mark.parametrize("vocabulary", [CHARACTERS, pytest.param(LABELLED, marks=pytest.mark.slow)])
 def test_counts_that_learn_know_what_came_in_an_earlier_text(vocabulary):
     label = "q" if vocabulary.labels else ""
     texts = ["the boat, boat, boat quiet " * 9, "the boat, boat, boat quiet " * 3]

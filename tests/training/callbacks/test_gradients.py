@@ -53,7 +53,8 @@ def build(
     return model
 
 
-@pytest.mark.parametrize("encoding", ["one_hot", pytest.param("embedding", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
 def test_the_fast_layer_has_the_same_gradients_in_a_snapshot(encoding):
     plain, fast = (build(encoding=encoding, trains=trains, end=2) for trains in (False, True))
     for layer in (*plain.layers, *fast.layers):
