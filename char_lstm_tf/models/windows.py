@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.models import outputs
-from char_lstm_tf.models.ngrams.counted import CountedNGrams
+from char_lstm_tf.models.ngrams import counted
 
 
 def reads_windows(model: keras.Model) -> bool:
@@ -71,13 +71,12 @@ def losses(
         fresh: where a text begins.
         labels: that of the text of each id; None: each.
     """
-    last = model.layers[-1]
-    if not isinstance(last, CountedNGrams):
+    if not counted.is_counted(model):
         logits, new_state = read(model, ids, state, fresh=fresh, labels=labels)
         return nats(targets, logits), new_state
     windows, new_state = _cut(ids, state, fresh)
     flat = [None if values is None else tf.reshape(values, [-1]) for values in (targets, labels)]
-    found = last.nats(windows, *flat)
+    found = model.layers[-1].nats(windows, *flat)
     return tf.reshape(found, [-1, tf.shape(ids)[1], *found.shape[1:]]), new_state
 
 
