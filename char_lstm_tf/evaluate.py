@@ -168,7 +168,7 @@ def main(config: EvaluateConfig) -> None:
     if config.dynamic:
         from char_lstm_tf.inference.adaptive import Adaptation
 
-        for model in models:
+        for model in [models[0], *(model for model in models[1:] if model.can_learn)]:
             model.learn_while_scoring(Adaptation(config.dynamic_rate, config.dynamic_decay))
     evaluation = Evaluation(config, models)
     if config.documents == "text":

@@ -82,6 +82,11 @@ class LanguageModel:
         """Whether it reads a text token by token with a state, and not windows of it or counts."""
         return not (self.answers_labels or windows.reads_windows(self._model))
 
+    @property
+    def can_learn(self) -> bool:
+        """Whether `learn_while_scoring` is for it: a recurrent network or counted n-grams."""
+        return self.is_recurrent or counted.is_counted(self._model)
+
     def learn_while_scoring(self, adaptation: Adaptation) -> None:
         """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
 
