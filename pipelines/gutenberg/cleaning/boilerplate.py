@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from pipelines.gutenberg.cleaning import phrases
 from pipelines.gutenberg.cleaning.spans import match_end
 
 # A cut longer than these would take part of the book with it, so it isn't made. The longest header seen has 1,600
@@ -25,45 +26,14 @@ _MARKER_IN_A_LINE = re.compile(
 )
 _LOST_LINE_ENDS = 20_000  # characters of a line that no paragraph has
 
-_SMALL_PRINT_BEGINS = re.compile(
-    r"^[ \t]*(?:\*+[ \t]*(?:START\W*(?:THE )?)?|START\W*THE )SMALL PRINT!.*", re.IGNORECASE | re.MULTILINE
-)
-_SMALL_PRINT_ENDS = re.compile(
-    r"^[ \t]*\**END\W*THE SMALL PRINT!.*|^[ \t]*\*+SMALL PRINT!.*\*END.*"
-    r"|^\[\"Small Print\" V\..*|^[ \t]*\**Version of 12-26-91.*(?:\n.*:.*|\nNY and IL.*)*",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-_FIRST_WORDS = re.compile(
-    r"\W*(?:an? |the |this is the \d+\w* )?"
-    r"(?:this is the \w+ \d{4} project gutenberg release"
-    r"|project gutenberg['’]?s?(?: of)?(?: australia| canada)? (?:e-?text|e-?book)|e-?text file presented by"
-    r"|[^\n]{0,80}--this is the project gutenberg e-?text)",
-    re.IGNORECASE,
-)
-_HEADER_PARAGRAPH = re.compile(
-    r"project gutenberg|e-?texts?\b|e-?books?\b|should be named|copyright laws are changing"
-    r"|of volunteers|your donations|we encourage you to keep this|do not (?:remove|change) (?:this|it)"
-    r"|^(?:title|author|translator|editor|illustrator|language|release date|posting date|last updated"
-    r"|credits|edition|character set encoding):",
-    re.IGNORECASE | re.MULTILINE,
-)
+_SMALL_PRINT_BEGINS = phrases.compiled(phrases.SMALL_PRINT_BEGINS)
+_SMALL_PRINT_ENDS = phrases.compiled(phrases.SMALL_PRINT_ENDS)
+_FIRST_WORDS = phrases.compiled(phrases.FIRST_WORDS, before=r"\W*(?:an? |the |this is the \d+\w* )?")
+_HEADER_PARAGRAPH = phrases.compiled(phrases.HEADER_WORDS)
+_BOOK_ENDS = phrases.compiled(phrases.LAST_WORDS)
+_FOOTER_BEGINS = phrases.compiled(phrases.LAST_WORDS + phrases.FOOTERS)
 _PATIENCE = 3  # paragraphs in a row that name none of these and may still be header, such as a postal address
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
-
-_LAST_WORDS = (
-    r"^[ \t*<]*(?:end of (?:(?:the|this) )?(?:is )?(?:copyrighted )?(?:project gutenberg|e-?text|e-?book)"
-    r"|ende (?:dieses?|des|von) (?:pro[jz]e[ck]t gutenberg|e-?text|e-?book)"
-    r"|fin (?:de|du) (?:ce )?(?:projet|project) gutenberg)"
-)
-_BOOK_ENDS = re.compile(_LAST_WORDS, re.IGNORECASE | re.MULTILINE)
-_FOOTER_BEGINS = re.compile(
-    _LAST_WORDS + r"|^(?:the end\s+)?project gutenberg(?: of)? (?:australia|canada)$"
-    r"|^[ \t*<]*(?:(?:the )?project gutenberg e-?(?:text|book) of [^\n]*(?:\n[^\n]+)?\n\*+ ?this file should be named"
-    r"|start: full license|the full project gutenberg(?:-tm|™)? license"
-    r"|updated editions will replace the previous one|content note \(added in)",
-    re.IGNORECASE | re.MULTILINE,
-)
 _SHORT_REST = 1_500  # characters after a closing line that don't have to be the licence
 
 

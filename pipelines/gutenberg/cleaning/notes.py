@@ -6,95 +6,43 @@ Each function yields the spans (start, end) to remove from the text. `spans.remo
 import re
 from collections.abc import Iterator
 
+from pipelines.gutenberg.cleaning import phrases
 from pipelines.gutenberg.cleaning.spans import Span
 
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
 _TWO_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")  # between sections
 
-# Titles of notes. They start with a capital letter, unlike the same words inside a sentence.
-_NOTE_TITLE = (
-    r"(?-i:(?=[A-ZÀ-Þ]))(?:(?:original |pg |e-?text )?transcri(?:ber|ption(?:ist)?)['’]?s?['’]? *(?:end|foot)?notes?"
-    r"|(?:preparer|redactor|scanner|e-?book editor|e-?text editor)['’]?s['’]? notes?"
-    r"|notes? by the (?:e-?text|e-?book) editor|(?:errata|errors)(?: and \w+)? \(?noted by (?:the )?transcriber"
-    r"|anmerkung(?:en)? (?:zur|der|des) (?:transkription|transkriptor|bearbeiter)\w*"
-    r"|(?:notes?|remarques?) (?:du|de la|des|sur la|au lecteur de) transcript\w+"
-    r"|(?:notas?|observaciones) (?:del?|do|da|de la|sobre la) transcri\w+"
-    r"|not[ae] del(?:la)? trascri\w+|(?:opmerking(?:en)?|noot|aantekening(?:en)?) van de (?:bewerker|transcri\w+)"
-    r"|(?:paliwanag|talâ|paalala) ng (?:tagapagsalin|nagsalin)"
-    r"|(?:original )?(?:comments|notes?) on the (?:preparation of the )?e-?text"
-    r"|(?:preface|introduction|notes?) to the project gutenberg (?:e-?text|e-?book|edition)"
-    r"|note from the original file|typographical errors corrected"
-    r"|im folgenden werden alle geänderten text\w+)\b"
-)
+_CAPITAL = r"(?-i:(?=[A-ZÀ-Þ]))"  # unlike the same words inside a sentence
+_NOTE_TITLE = _CAPITAL + phrases.any_of(phrases.NOTE_TITLES) + r"\b"
 _BRACKETED_NOTE = re.compile(
-    r"\[[ \n_=*]*" + _NOTE_TITLE + r"|\[(?:this|the|in this|spelling|text)\b(?=[^\[\]]{0,300}"
-    r"(?:\be-?text\b|utf-8|unicode|text encoding|text reader|transcriber))",
-    re.IGNORECASE,
+    r"\[[ \n_=*]*" + _NOTE_TITLE + r"|\[" + phrases.any_of(phrases.BRACKETED_REMARKS), re.IGNORECASE
 )
-# Titles that authors use too. The text below must be about files or spelling.
-_AMBIGUOUS_TITLE = re.compile(
-    r"[ \t|*=_~]*(?P<title>(?-i:(?=[A-ZÀ-Þ]))(?:au lecteur|liste des modifications|notes?|errat(?:a|um)|al lector"
-    r"|aan de lezer)[ \t:.]*$)(?P<words>)",
-    re.IGNORECASE | re.MULTILINE,
+_SHARED_TITLE = phrases.compiled(
+    phrases.SHARED_TITLES, before=r"[ \t|*=_~]*(?P<title>" + _CAPITAL, after=r"[ \t:.]*$)(?P<words>)"
 )
-_ABOUT_THE_FILE = re.compile(
-    r"version (?:électronique|numérisée)|liste des modifications|page\s+\d+: «[^»]*» (?:par|remplacé)"
-    r"|erreurs (?:manifestes|typographiques)|this text by modern"
-    r"|dans l['’]original|transcri|\be-?text\b|\be-?book\b|versión electrónica|errores de imprenta|digitali[sz]",
-    re.IGNORECASE,
-)
+_ABOUT_THE_FILE = phrases.compiled(phrases.ABOUT_THE_FILE)
 # Rows of asterisks, one shifted against the next, are how some volunteers begin what they add below a book.
 _SHIFTED_ROWS = re.compile(r"(?:[ \t]*(?:\*[ \t]+){3,}\*[ \t]*\n){2,}\s*\Z")
-_CLUE = 500  # characters below an ambiguous title in which the clue must stand
+_CLUE = 500  # characters below a title that authors use too in which the clue must stand
 _TITLED_NOTE = re.compile(
     r"(?:[ \t]*[|+*=~_-][|+*=~_ \t-]*\n)*"  # the upper edge of a box
     r"[ \t|*=_~]*(?P<title>" + _NOTE_TITLE + r"[^\n.:|]{0,40}(?:[:.|]|$))(?P<words>[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
-_MORE_OF_THE_NOTE = re.compile(
-    r"typograph|hyphenat|italic|underscore|misprint|punctuation|transcri|e-?text|spelling|printer['’]s error"
-    r"|footnotes (?:have|were)|retained|as printed",
-    re.IGNORECASE,
-)
+_MORE_OF_THE_NOTE = phrases.compiled(phrases.MORE_OF_THE_NOTE)
 _NOTE_ZONE = 30_000  # characters at either end of a book in which a title may start a note
 _LONGEST_NOTE = 10_000  # the longest between a title and a book has 3,800 (Leviathan)
 _LONGEST_LIST = 60_000  # of corrections, in brackets; 19,000 in Josefine Mutzenbacher
 _END_NOTES = 0.8  # a note that starts after this share of the book extends to its end
 
-_CREDIT = re.compile(
-    r"[\W_]*(?:(?:this|the) )?(?:updated )?(?:(?:project gutenberg )?(?:e-?text|e-?book|file|text|edition) )?"
-    r"(?:(?:was|is|has been) )?(?:first |originally |kindly )?(?:produced|prepared|created|transcribed"
-    r"|scanned|digiti[sz]ed|typed|keyed|proofread|proofed|reformatted) (?:and [\w-]+ )?(?:by|from|anonymously)\b"
-    r"|[\W_]*this e-?text is in \w+\W*$"
-    r"|[\W_]*(?:credits:|an anonymous volunteer|html (?:version|file) by)",
-    re.IGNORECASE,
-)
-_PROJECT = re.compile(
-    r"project\s+gutenberg|gutenberg\.(?:org|net|aol)|gallica\.bnf|pg ebook ?#|\bebook #\d|pgdp|distributed\s+proofread"
-    r"|pglaf|[78][- ]bit (?:ascii|version)|internet archive",
-    re.IGNORECASE,
-)
-# What volunteers say of a file, unlike an author who names the project.
-_ABOUT_THE_COPY = re.compile(
-    r"generously|pgdp|gallica\.bnf|distributed\s+proofread|gutenberg\.(?:org|net|aol)|pglaf"
-    r"|[78][- ]bit (?:ascii|version)"
-    r"|^\W*(?:\[?e-?book #\d+\W*$|this (?:e-?text|e-?book|file|is the|is a copyrighted|project gutenberg)"
-    r"|html version|note:|linked index of"
-    r"|(?:all of )?(?:the(?:se)? )?(?:original )?project gutenberg(?:['’]s)? e-?(?:text|book)s?\b)"
-    r"|pg e-?book ?#|portions of this header|may not be used in any sales|images of the original"
-    r"|our (?:version|edition)|e-?book #\d+.{0,80}\bsee\b|\bsee\b.{0,80}e-?book #\d+"
-    r"|(?:e-?text|e-?book|edition) (?:is|was) ",
-    re.IGNORECASE | re.DOTALL,
-)
-_SIGNED_CREDIT = re.compile(r"e-?text|e-?book|[\w.]+@\w+\.\w|digiti[sz]ed by|html version by", re.IGNORECASE)
+_CREDIT = phrases.compiled(phrases.CREDITS)
+_PROJECT = phrases.compiled(phrases.PROJECT)
+_ABOUT_THE_COPY = phrases.compiled(phrases.ABOUT_THE_COPY)
+_SIGNED_CREDIT = phrases.compiled(phrases.SIGNED_CREDIT)
 _TITLE_PAGE = 5_000  # characters at either end of a book in which volunteers name their project
 LONGEST_REMARK = 3_000
 
-_PICTURE = re.compile(
-    r"\[[ _]*(?:illustrations?|music illustration(?=\])|picture:|larawan|ilustraci[óo]n(?:es)?|illustrazion[ei]"
-    r"|abbildung(?:en)?|ilustra(?:jx|ĵ|j)o|ilustraç(?:ão|ões)|afbeelding(?:en)?|illustratie|ilustracj[ae])(?![a-zà-ÿ])",
-    re.IGNORECASE,
-)
+_PICTURE = phrases.compiled(phrases.PICTURES, before=r"\[[ _]*", after=r"(?![a-zà-ÿ])")
 _BRACKET = re.compile(r"[\[\]]")
 _LONGEST_CAPTION = 3_000
 _IMAGE_FILE = re.compile(
@@ -133,7 +81,7 @@ def transcribers_notes(text: str) -> Iterator[Span]:
     for zone in _ends(text, size=_NOTE_ZONE):
         for paragraph in _PARAGRAPH.finditer(text, *zone):
             titled = _TITLED_NOTE.match(text, paragraph.start(), paragraph.end())
-            if not titled and (titled := _AMBIGUOUS_TITLE.match(text, paragraph.start(), paragraph.end())):
+            if not titled and (titled := _SHARED_TITLE.match(text, paragraph.start(), paragraph.end())):
                 titled = titled if _is_about_the_file(text, titled) else None
             if titled:
                 yield from _titled_note(text, titled, paragraph.end())
@@ -181,7 +129,7 @@ def _brackets(text: str, opening: re.Pattern[str], *, longest: int) -> Iterator[
 
 
 def _is_about_the_file(text: str, titled: re.Match[str]) -> bool:
-    """Returns whether an ambiguous title begins a volunteer's note. "NOTES" below each chapter are the author's."""
+    """Returns whether a title that authors use too begins a volunteer's note; below each chapter it is the author's."""
     often = titled["title"].lower().startswith(("note", "errat")) and text.count(f"\n{titled['title'].strip()}\n") > 1
     added = _SHIFTED_ROWS.search(text, max(titled.start() - _CLUE, 0), titled.start())
     return not often and bool(added or _ABOUT_THE_FILE.search(text, titled.end(), titled.end() + _CLUE))
