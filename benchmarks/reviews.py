@@ -1,10 +1,11 @@
-"""Labelled sentences: the accuracy of the recipe `reviews`, on a test file or by cross-validation.
+"""Labelled sentences: the accuracy of recipes, alone and together, on a test file or by cross-validation.
 
-    python -m benchmarks.reviews --text=sst2_train.tsv --test=sst2_test.tsv
+    python -m benchmarks.reviews --text=sst2_train.tsv --test=sst2_test.tsv --seeds=1,2,3
     python -m benchmarks.reviews --text=cr.tsv --folds=10
 
-The files have a line for each text: its label, a tab, the text. For cross-validation, the lines are shuffled by --seed
-and cut into folds. Each is the test of a model that is trained on the others. The mean and the extremes are printed.
+The files have a line for each text: its label, a tab, the text. For cross-validation, the lines are shuffled and cut
+into folds. Each is the test of models that are trained on the others. The mean and the extremes are printed: of each
+recipe over its seeds and all folds, of the networks of all seeds together, and of those together with counts.
 """
 
 import json
@@ -23,7 +24,7 @@ flags.DEFINE_string("text", None, "Table to train on.", required=True)
 flags.DEFINE_string("test", "", "Table to test on.")
 flags.DEFINE_integer("folds", 10, "Folds, without --test.")
 flags.DEFINE_integer("first_folds", 0, "Try only the first of them, to save time. 0: all.")
-flags.DEFINE_integer("seed", 1, "Of the folds and of the weights.")
+flags.DEFINE_list("seeds", ["1"], "Of the weights of the networks; the first one also of the folds.")
 flags.DEFINE_list("recipes", ["reviews", "reviews_counts"], "Recipes. Several are measured alone and together.")
 
 
@@ -33,20 +34,33 @@ def command(name: str, *words: str) -> str:
     return done.stdout.decode()
 
 
-def measure(training: Path, test: Path, folder: Path) -> dict[str, float]:
-    """Returns the accuracy on the test file: of each recipe, and of all together."""
-    runs = {}
+def measure(training: Path, test: Path, folder: Path) -> dict[str, list[float]]:
+    """Returns the accuracies on the test file: of each recipe a number for each seed, and of several runs together."""
+    runs: dict[str, list[Path]] = {}
     for recipe in FLAGS.recipes:
-        flagfile = f"--flagfile=char_lstm_tf/flagfiles/{recipe}.flags"
-        paths = [f"--text={training}", f"--name={recipe}", f"--output_dir={folder}", "--overwrite", "--quiet"]
-        command("train", flagfile, f"--seed={FLAGS.seed}", *paths)
-        runs[recipe] = [f"--model={folder}/{recipe}"]
-    if len(runs) > 1:
-        first, *others = FLAGS.recipes
-        runs["together"] = [*runs[first], *(f"--mix={folder}/{recipe}" for recipe in others)]
+        counts = recipe.endswith("_counts")  # which no seed changes
+        for seed in FLAGS.seeds[:1] if counts else FLAGS.seeds:
+            run = folder / f"{recipe}_{seed}"
+            paths = [f"--text={training}", f"--name={run.name}", f"--output_dir={folder}", "--overwrite", "--quiet"]
+            command("train", f"--flagfile=char_lstm_tf/flagfiles/{recipe}.flags", f"--seed={seed}", *paths)
+            runs.setdefault(recipe, []).append(run)
+    found = {recipe: [accuracy([run], test) for run in of_recipe] for recipe, of_recipe in runs.items()}
+    networks = [run for recipe, of_recipe in runs.items() if not recipe.endswith("_counts") for run in of_recipe]
+    if len(networks) > 1:
+        found["networks together"] = [accuracy(networks, test)]
+    if counted := [run for recipe, of_recipe in runs.items() if recipe.endswith("_counts") for run in of_recipe]:
+        found["each with counts"] = [accuracy([run, *counted], test) for run in networks]
+        if len(networks) > 1:
+            found["all together"] = [accuracy([*networks, *counted], test)]
+    return found
+
+
+def accuracy(runs: list[Path], test: Path) -> float:
+    """Returns the share of the texts of `test` to which the runs together give the right label."""
+    first, *others = runs
     tables = ["--documents=rows", "--text_field=2", "--labels=field", "--label_field=1", f"--text={test}", "--json"]
-    shown = {name: command("classify", *words, *tables) for name, words in runs.items()}
-    return {name: json.loads(lines.splitlines()[-1])["accuracy"] for name, lines in shown.items()}
+    shown = command("classify", f"--model={first}", *(f"--mix={run}" for run in others), *tables)
+    return json.loads(shown.splitlines()[-1])["accuracy"]
 
 
 def main(_: list[str]) -> None:
@@ -57,7 +71,7 @@ def main(_: list[str]) -> None:
         if FLAGS.test:
             found = [measure(Path(FLAGS.text), Path(FLAGS.test), folder)]
         else:
-            random.Random(FLAGS.seed).shuffle(lines)
+            random.Random(int(FLAGS.seeds[0])).shuffle(lines)
             found = []
             for fold in range(FLAGS.first_folds or FLAGS.folds):
                 parts = {
@@ -68,11 +82,9 @@ def main(_: list[str]) -> None:
                     (folder / f"{part}.tsv").write_text("".join(kept), encoding="utf-8")
                 found.append(measure(folder / "train.tsv", folder / "test.tsv", folder))
                 print(fold, found[-1], file=sys.stderr, flush=True)
-    for recipe in found[0]:
-        values = [accuracies[recipe] for accuracies in found]
-        print(
-            f"{recipe:<16}{statistics.mean(values):.1%} ({min(values):.1%} to {max(values):.1%}, {len(values)} tests)"
-        )
+    for row in found[0]:
+        values = [value for accuracies in found for value in accuracies[row]]
+        print(f"{row:<20}{statistics.mean(values):.1%} ({min(values):.1%} to {max(values):.1%}, {len(values)} tests)")
 
 
 if __name__ == "__main__":
