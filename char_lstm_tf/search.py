@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from char_lstm_tf.config import BatchConfig, Config, ModelConfig, OutputConfig, TextConfig, TrainingConfig
+from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.flags_file import flag_lines
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.trials import Rung, config_of, rungs, settings_of, shown
@@ -79,6 +80,8 @@ def main(given: dict[str, Any]) -> None:
         base.require(not base.is_given(name), name, "isn't for a search; leave it out")
     base.require(base.split[1] > 0, "split", "leaves nothing to validate on, and a search compares validation losses")
     base.require(base.architecture != "counts", "architecture", "counts has no training whose flags could be searched")
+    if Cluster.from_environment():
+        raise UserError("TF_CONFIG: a search uses one machine; unset it, and give each its own --seed and --name")
     settings = settings_of(options.vary, options.trials, seed=base.seed)
     folder, rounds = path_of(base.output_dir) / base.name, rungs(options.trials, halving=options.halving)
     configs = [config_of(flags, each, rounds[0], folder=str(folder), name="check") for each in settings]

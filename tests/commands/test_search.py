@@ -104,6 +104,15 @@ def test_mistakes_are_named_before_anything_is_trained(tmp_path, more, message):
     assert not (tmp_path / "s").exists()
 
 
+def test_a_search_on_several_machines_is_refused(tmp_path, monkeypatch):
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    given = search.command_line.given_flags(search.SearchFlags, words(tmp_path, "--vary=seed=1|2"))
+    with pytest.raises(UserError, match="a search uses one machine"):
+        search.main(given)
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_folder_of_another_search_or_of_something_else_is_left_alone(tmp_path):
     search.begin(tmp_path / "s", {"vary": "a"})
     search.begin(tmp_path / "s", {"vary": "a"})
