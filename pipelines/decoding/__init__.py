@@ -1,5 +1,6 @@
 """Bytes → text: the encoding of a file."""
 
 from pipelines.decoding.decode import Decoded, decode
+from pipelines.decoding.html import is_html
 
-__all__ = ["Decoded", "decode"]
+__all__ = ["Decoded", "decode", "is_html"]

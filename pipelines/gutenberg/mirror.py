@@ -19,6 +19,7 @@ import urllib3
 from tqdm import tqdm
 
 from pipelines import UserError
+from pipelines.decoding import is_html
 from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.gutenberg.cache import check, store
 
@@ -28,9 +29,6 @@ _MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are a
 SLOWEST = 1_000  # bytes a second; a book of a megabyte then takes a quarter of an hour
 _BUSY = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 300  # seconds, even if the mirror asks for more in Retry-After
-_HTML = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
 # What servers say with status 200, in a few words
 _LONGEST_ERROR = 300
 _ERROR = re.compile(rb"\b(?:404|403|50[0-4]|not found|forbidden|denied|error|unavailable)\b", re.IGNORECASE)
@@ -240,7 +238,7 @@ def _objection(response: urllib3.BaseHTTPResponse, data: bytes) -> str:
         return f"HTTP status {response.status} {response.headers.get('Location', '')}".rstrip()
     if not data.strip():
         return "an empty file"
-    if "html" in response.headers.get("Content-Type", "") or _HTML.match(data):
+    if "html" in response.headers.get("Content-Type", "") or is_html(data.decode("utf-8", "replace")):
         return "an HTML page, not a text"
     if len(data) < _LONGEST_ERROR and _ERROR.search(data):
         return f"an error message, not a text ({data.decode('ascii', 'backslashreplace').strip()[:60]!r})"

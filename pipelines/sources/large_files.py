@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines.decoding import is_html
 from pipelines.sources.documents import Document
-from pipelines.sources.reading import HTML, Reader
+from pipelines.sources.reading import Reader
 
 LARGE = 1 << 24  # bytes; smaller files are read as a whole
 PIECE = 1 << 20  # bytes read at a time
@@ -40,7 +41,7 @@ def is_plain(path: Path, reader: Reader) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         head = file.read(PIECE)
-        if head.startswith(_BYTE_ORDER_MARKS) or (reader.clean and HTML.match(head.decode("utf-8", "ignore"))):
+        if head.startswith(_BYTE_ORDER_MARKS) or (reader.clean and is_html(head.decode("utf-8", "ignore"))):
             return False
         try:
             decoder.decode(head)

@@ -1,17 +1,14 @@
 """Bytes of a file, or a prompt → text."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
 
 from pipelines import UserError
-from pipelines.decoding import decode
+from pipelines.decoding import decode, is_html
 from pipelines.gutenberg import cleaning
 from pipelines.options import has_raw_bytes
 from pipelines.sources import typography
 from pipelines.sources.documents import Document
-
-HTML = re.compile(r"(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Reader:
         text, encoding, replaced = decode(data, encoding=self.encoding, expected=self.expected, name=name)
         if not self.clean:
             return Document(_with_plain_newlines(text), encoding, replaced)
-        if HTML.match(text):
+        if is_html(text):
             raise UserError(f"{name}: an HTML page, not plain text; convert it, or read its tags too with --noclean")
         cleaned = cleaning.clean(text)
         return Document(cleaned.text, encoding, replaced, cleaned.rules, cleaned.dropped)
