@@ -1,9 +1,6 @@
 """How well a model predicts a text: one pass over it, with the state carried from its first to its last character."""
 
-import heapq
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import keras
@@ -11,7 +8,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from char_lstm_tf.inference.sampling import Step, filled_up
+from char_lstm_tf.inference.sampling import filled_up
+from char_lstm_tf.inference.scoring.loop import along
+from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
+from char_lstm_tf.inference.scoring.score import Score, Words
 from char_lstm_tf.models import outputs, recurrent, stepping, windows
 from pipelines.corpus import DocumentRange, IdRange, Packed
 from pipelines.vocabulary import Vocabulary
@@ -20,149 +20,6 @@ ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 uni
 MANY_ROWS, MANY = 64, 200  # rows for at least so many texts
 MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
 READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory
-
-
-def perplexity(nats: float) -> float | None:
-    """Returns e to the power of a loss; None if that is too large for a float."""
-    return math.exp(nats) if nats < 700 else None  # e^710 overflows
-
-
-@dataclass(frozen=True)
-class Score:
-    """The loss of texts, in nats.
-
-    The first character of a running text has nothing before it and isn't scored. Of a document, all characters are
-    scored, and its end too. Where words are tokens, so is the first token not scored. The loss is that of one way to
-    write the text, its tokens; the probability of the text itself is a little higher.
-
-    Attributes:
-        characters: how many were scored. The end of a document counts as one.
-        nats: their sum.
-        words: separated by white space.
-        unknown_characters: characters that the vocabulary lacks.
-        documents: how many; 0 for running text.
-    """
-
-    characters: int
-    nats: float
-    words: int
-    unknown_characters: int
-    documents: int = 0
-
-    @property
-    def nats_per_char(self) -> float:
-        """The mean loss in nats; 0 where no character is scored."""
-        return self.nats / max(self.characters, 1)
-
-    @property
-    def bits_per_char(self) -> float:
-        """The mean loss in bits."""
-        return self.nats_per_char / math.log(2)
-
-    @classmethod
-    def of(cls, text: str, ids: np.ndarray, losses: np.ndarray, *, lengths: np.ndarray, documents: int = 0) -> "Score":
-        """Returns the score of a text from its ids, the losses of all but the first, and the length of each token."""
-        nats, characters = float(losses.sum(dtype=np.float64)), int(lengths[ids[1:]].sum())
-        return cls(characters, nats, len(text.split()), int(np.count_nonzero(ids == 0)), documents)
-
-    def __add__(self, other: "Score") -> "Score":
-        """Returns the score of both texts together."""
-        return Score(
-            self.characters + other.characters,
-            self.nats + other.nats,
-            self.words + other.words,
-            self.unknown_characters + other.unknown_characters,
-            self.documents + other.documents,
-        )
-
-    def logs(self) -> dict[str, float]:
-        """Returns what the logs of an epoch have of it."""
-        return {"loss": self.nats_per_char}
-
-    def report(self) -> dict[str, float | None]:
-        """Returns the measures under the names that `evaluate --json` prints; None for one that is infinite."""
-        nats_per_word = self.nats / self.words if self.words else math.inf
-        of_documents = {"documents": self.documents, "nats_per_document": self.nats / max(self.documents, 1)}
-        return {
-            "characters": self.characters,
-            "nats_per_char": self.nats_per_char,
-            "bits_per_char": self.bits_per_char,
-            "perplexity_per_char": perplexity(self.nats_per_char),
-            "words": self.words,
-            "perplexity_per_word": perplexity(nats_per_word),
-            "unknown_characters": self.unknown_characters,
-            **(of_documents if self.documents else {}),
-        }
-
-
-def losses(
-    step: Step, ids: tf.Tensor, targets: tf.Tensor, states: Sequence[tf.Tensor], *, under_each: int = 0
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns the loss of each target, in nats, float32 `[B, T]`, and the states after the last id.
-
-    Args:
-        step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
-        ids: int32 `[B, T]`.
-        targets: the character after each of them, int32 `[B, T]`.
-        states: before the first id, float32 `[B, H]` each.
-        under_each: L, if the step returns logits `[B, L, V]`; the losses are `[B, T, L]` then.
-    """
-
-    def read(place: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        logits, states = step(ids[:, place], states)
-        return windows.nats(targets[:, place], logits), states
-
-    shape = [*ids.shape[:1], under_each] if under_each else ids.shape[:1]
-    return along(read, states, count=tf.shape(ids)[1], shape=shape)
-
-
-def along(
-    read: Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]],
-    states: Sequence[tf.Tensor],
-    *,
-    count: int | tf.Tensor,
-    shape: Sequence[int | None],
-    last: tf.Tensor | None = None,
-    fresh: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns what a model gives at each place, one after the other, `[B, count, …]`, and the states after the last.
-
-    Args:
-        read: a place and the states before it → values and the new states.
-        states: before the first place, float32 `[B, H]` each.
-        count: of the places.
-        shape: of the values at a place, `[B, …]`.
-        last: how many places to read, int32; None: all. The values after them are 0.
-        fresh: where a text begins, so that the state is reset first, bool `[B, count]`; None: nowhere.
-    """
-
-    def go_on(place: tf.Tensor, values: tf.TensorArray, *states: tf.Tensor) -> tuple:
-        if fresh is not None:
-            states = [tf.where(fresh[:, place, None], tf.zeros_like(state), state) for state in states]
-        found, new_states = read(place, states)
-        return place + 1, values.write(place, found), *new_states
-
-    last = count if last is None else last
-    start = (0, tf.TensorArray(tf.float32, count, element_shape=shape), *states)
-    _, values, *states = tf.while_loop(lambda place, *_: place < last, go_on, start)
-    values = values.stack()
-    return tf.transpose(values, [1, 0, *range(2, len(shape) + 1)]), states
-
-
-def packed(lengths: Sequence[int], *, rows: int) -> list[list[int]]:
-    """Returns which texts to read in each row, one after the other, so that all rows end at about the same time.
-
-    The longest text comes first, and each goes to the row that is shortest so far.
-
-    Before: lengths 3 9 2 4, two rows; after: `[[1], [3, 0, 2]]`.
-    """
-    chosen: list[list[int]] = [[] for _ in range(rows)]
-    filled = [(0, row) for row in range(rows)]
-    for number in np.argsort(-np.asarray(lengths, np.int64), kind="stable").tolist():
-        length, row = heapq.heappop(filled)
-        chosen[row].append(number)
-        heapq.heappush(filled, (length + lengths[number], row))
-    return chosen
 
 
 class Scorer:
@@ -180,7 +37,7 @@ class Scorer:
         self._model, self._chunk = model, chunk
         self._windows = windows.reads_windows(model)
         self._size, self._labels = len(vocabulary), len(vocabulary.labels)
-        self._lengths, self._words = vocabulary.lengths, _Words(vocabulary)
+        self._lengths, self._words = vocabulary.lengths, Words(vocabulary)
         self._nats, self._nats_under_each = (self._on_all_cores(under_each) for under_each in (False, True))
 
     def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
@@ -287,7 +144,7 @@ class Scorer:
         size = self._size_of_chunk(longest, rows=len(rows))
         for start in range(0, longest, size):
             end = min(start + size, longest)
-            padded = [_rectangle(column, start, size) for column in columns]
+            padded = [rectangle(column, start, size) for column in columns]
             length = tf.constant(end - start)
             nats, states = nats_of_chunk(*map(tf.constant, padded), states=states, length=length)
             for row, values in zip(found, nats.numpy(), strict=True):
@@ -330,7 +187,7 @@ class Scorer:
             for start in range(0, longest, size):
                 chunk = ids[start : start + size + 1]
                 values = chunk[:-1], chunk[1:], np.zeros(size, bool), np.zeros(size, np.int32)
-                read = [_rectangle([part], 0, size) for part in values]
+                read = [rectangle([part], 0, size) for part in values]
                 length = tf.constant(len(chunk) - 1)
                 losses, states = self._nats(*map(tf.constant, read), states=states, length=length)
                 nats = float(losses.numpy()[0, : len(chunk) - 1].sum(dtype=np.float64))
@@ -352,50 +209,6 @@ class Scorer:
                 total += Score(characters, loss, words, unknown, len(documents))
                 progress.update(len(part.ids) - 1)
         return total
-
-
-class _Words:
-    """Counts what white space separates. The end symbol separates too."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        tokens = [token or " " for token in vocabulary.tokens]
-        self._first = np.array([token[0].isspace() for token in tokens])  # whether the first character is a gap
-        self._last = np.array([token[-1].isspace() for token in tokens])
-        self._inside = self._first & ~self._last  # such a token begins one by itself: a blank, and letters after it
-
-    def count(self, ids: np.ndarray) -> int:
-        """Returns how many a text has."""
-        return int(not self._first[ids[0]]) + int(self._inside[ids[0]]) + self.count_after_first(ids)
-
-    def count_after_first(self, ids: np.ndarray) -> int:
-        """Returns how many begin after the first token."""
-        begins = self._last[ids[:-1]] & ~self._first[ids[1:]]
-        return int(np.count_nonzero(begins)) + int(np.count_nonzero(self._inside[ids[1:]]))
-
-
-def side_by_side(labelled: Sequence[tuple[np.ndarray, int]]) -> tuple[np.ndarray, ...]:
-    """Returns what is read of several texts, what is to be predicted, where each begins, and their labels.
-
-    These are int32, int32, bool and int32. Before: ids `1 4 1` with label 0 and `1 5 6 1` with label 3; after:
-    `1 4 1 5 6`, `4 1 5 6 1`, True at the first and the third place, and `0 0 3 3 3`.
-    """
-    kept = [(ids, label) for ids, label in labelled if len(ids) > 1]
-    texts = [ids for ids, _ in kept]
-    ids = np.concatenate([np.zeros(0, np.int32), *texts]).astype(np.int32)
-    lengths = np.array(list(map(len, texts)), np.int64)
-    last = np.cumsum(lengths) - 1
-    first = last - lengths + 1
-    begins = np.zeros(len(ids) - len(texts), bool)
-    begins[first - np.arange(len(texts))] = True
-    labels = np.repeat(np.array([label for _, label in kept], np.int32), lengths - 1)
-    return np.delete(ids, last), np.delete(ids, first), begins, labels
-
-
-def _rectangle(rows: Sequence[np.ndarray], start: int, size: int) -> np.ndarray:
-    """Returns `size` values of each row from `start` on, `[len(rows), size]`; 0 where a row has ended."""
-    parts = [row[start : start + size] for row in rows]
-    kind = bool if parts[0].dtype == bool else np.int32
-    return np.stack([np.pad(part.astype(kind), (0, size - len(part))) for part in parts])
 
 
 def progress_bar(characters: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
