@@ -5,8 +5,8 @@
 All ways are measured in turns in each round, so a slow minute of the machine affects all of them. The table gives the
 median of the rounds and, in brackets, the slowest and the fastest. The model has two LSTM layers, 80 characters and
 random weights, and is sampled at temperature 1. The floor is the time to read the weights that a character needs,
-once, at the speed at which one thread reads an array of that size here. PyTorch (requirements-benchmarks.txt) runs
-with each number of threads, and the faster one counts. Without PyTorch, its rows are left out.
+once, at the speed at which arrays of that size are read here. That and PyTorch (requirements-benchmarks.txt) run with
+each number of threads, and the faster one counts. Without PyTorch, its rows are left out.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from char_lstm_tf.config import ModelConfig
 from pipelines import command_line
@@ -34,12 +35,12 @@ class GenerationConfig(Options):
 
     units: tuple[int, ...] = option((128, 512), "Units of both layers. Each value is a model.")
     rounds: int = option(5, "How often everything is measured.")
-    threads: tuple[int, ...] = option((1, 2), "Numbers of threads to try PyTorch with.")
+    threads: tuple[int, ...] = option((1, 2), "Numbers of threads to try PyTorch and the floor with.")
 
 
-def rate(write: Callable[[], int]) -> float:
+def rate(write: Callable[[], float]) -> float:
     """Returns the characters a second of `write`, which returns how many characters it wrote."""
-    started, written = time.perf_counter(), 0
+    started, written = time.perf_counter(), 0.0
     while time.perf_counter() - started < SECONDS:
         written += write()
     return written / (time.perf_counter() - started)
@@ -51,20 +52,26 @@ def weights_read(units: int) -> int:
     return 4 * (first + 4 * units * (2 * units + 1) + (units + 1) * VOCABULARY_SIZE)
 
 
-def floor(units: int) -> Callable[[], float]:
+def floor(units: int, threads: tuple[int, ...]) -> Callable[[], float]:
     """Returns a function that measures how often the weights for a character can be read in a second."""
     import numpy as np
 
     size = weights_read(units)
-    one, other = np.ones([2, size // 8], np.float32)
     calls = 1 + 20_000_000 // size
 
-    def write() -> int:
+    def read(part: np.ndarray) -> None:
         for _ in range(calls):
-            np.dot(one, other)
-        return calls
+            np.dot(*part)
 
-    return lambda: rate(write)
+    def measure() -> float:
+        rates = []
+        for number in threads:
+            parts = [np.ones([2, size // 8 // number], np.float32) for _ in range(number)]
+            with ThreadPoolExecutor(number) as pool:
+                rates.append(calls * rate(lambda pool=pool, parts=parts: len(list(pool.map(read, parts))) / len(parts)))
+        return max(rates)
+
+    return measure
 
 
 def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
@@ -167,7 +174,7 @@ def main(config: GenerationConfig) -> None:
         (units, *key): measure
         for units in config.units
         for key, measure in (
-            tensorflow_ways(units) | torch_ways(units, config.threads) | {(FLOOR, 1): floor(units)}
+            tensorflow_ways(units) | torch_ways(units, config.threads) | {(FLOOR, 1): floor(units, config.threads)}
         ).items()
     }
     results: dict[tuple[int, str, int], list[float]] = {key: [] for key in ways}

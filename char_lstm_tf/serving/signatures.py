@@ -404,7 +404,7 @@ class Signatures:
             Of a model that knows labels, `label` is the id of each row's, its place in labels.txt.
 
             Ids aren't checked, since a check has a message, and the runtimes that this is for have no strings. An id
-            below 0 or from V on gives logits of no meaning.
+            below 0 or from V on is an error of the runtime, or gives logits of no meaning.
             """
             (read, *labels), states = values[: len(ids)], values[len(ids) :]
             logits, new_states = self._step_under(labels)(read, states)
