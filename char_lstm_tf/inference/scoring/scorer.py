@@ -43,7 +43,7 @@ class Scorer:
     def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
         """Returns `_nats_of_chunk`, compiled, with the rows split into a group for each core.
 
-        XLA makes the loop ten times faster at one row, where nearly all of it is overhead, but runs it on one core, except
+        XLA makes the loop ten times faster at one row, where nearly all of it is overhead, but runs it on one core but
         for large products.
         """
         compiled = tf.function(partial(self._nats_of_chunk, under_each=under_each), jit_compile=True, autograph=False)
