@@ -83,8 +83,8 @@ def hidden(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> t
             if isinstance(layer.cell, keras.layers.LSTMCell):
                 values, new = _lstm(layer.cell, values, *old)
             else:
-                one_hot = values is ids
-                values, new = layer.cell(tf.one_hot(ids, model.output_shape[-1]) if one_hot else values, old)
+                inputs = tf.one_hot(ids, model.output_shape[-1]) if values is ids else values
+                values, new = layer.cell(inputs, old)
             new_states += new
             results.append(values)
         elif isinstance(layer, keras.layers.Embedding):
@@ -95,7 +95,7 @@ def hidden(model: keras.Model, ids: tf.Tensor, states: Sequence[tf.Tensor]) -> t
 def _lstm(
     cell: keras.layers.LSTMCell, inputs: tf.Tensor, h: tf.Tensor, c: tf.Tensor
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns what `cell` does, of inputs `[B, I]`, or of the ids of one-hot inputs, int32 `[B]`.
+    """Returns what `cell` does, of inputs `[B, I]`, or of the ids of one-hot inputs, `[B]`: h, and both new states.
 
     The sum of the products is written without a +, because XLA fuses the product of one row with an addition into a
     kernel for one core. That made 512 units 1.7 times as slow on two cores.
