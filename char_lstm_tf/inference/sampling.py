@@ -11,37 +11,42 @@ from char_lstm_tf.models import outputs, stepping
 from pipelines.vocabulary import Vocabulary
 
 Step = Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
+# Logits, float32 `[B, V]`, and noise, uniform in [0, 1), float32 `[B]` → ids, int32 `[B]`. Nothing else is random.
+Choose = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 CHUNK = 200  # characters in a call of the compiled loop: some 5 ms at 2×128 units, of which 1 ms is the call
 PROMPT_CHUNK = 256  # characters of a prompt that one call reads
 
 
-def choose(
-    logits: tf.Tensor, noise: tf.Tensor, *, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
-) -> tf.Tensor:
-    """Returns an id for each row, int32 `[B]`, drawn by inverting the cumulative distribution.
+def chooser(*, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> Choose:
+    """Returns a function that draws an id for each row by inverting the cumulative distribution.
+
+    What depends on no logits is computed here: before the loop that calls the function.
 
     Rows without limits are drawn in the order of ids, because sorting takes more than half of the time of a step (2×128
     units, 64 rows, XLA: 44,000 characters a second with sorting, 120,000 without). The id of a row depends on that row
     alone.
 
     Args:
-        logits: float32 `[B, V]`.
-        noise: uniform in [0, 1), float32 `[B]`. Nothing else is random.
         temperature: float32 `[B]`, divides the logits; 0: the likeliest character.
-        top_k: int32 `[B]`, keeps this many of the likeliest candidates; 0: all.
+        top_k: int32 `[B]`, keeps this many of the likeliest candidates, fewer than V; 0: all.
         top_p: float32 `[B]`, keeps the smallest set of candidates with at least this probability; 1: all.
     """
-    size = logits.shape[-1]
-    scaled = logits / tf.maximum(temperature, 1e-6)[:, None]
-    limited = ((top_k > 0) & (top_k < size)) | (top_p < 1)
-    drawn = _draw(tf.nn.softmax(scaled), noise)
-    drawn = tf.cond(
-        tf.reduce_any(limited),
-        lambda: tf.where(limited, _draw_limited(scaled, noise, top_k, top_p), drawn),
-        lambda: drawn,
-    )
-    return tf.where(temperature > 0, drawn, tf.argmax(logits, axis=-1, output_type=tf.int32))
+    divisor, draws = tf.maximum(temperature, 1e-6)[:, None], temperature > 0
+    limited = (top_k > 0) | (top_p < 1)
+    any_limited = tf.reduce_any(limited)
+
+    def choose(logits: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        scaled = logits / divisor
+        drawn = _draw(tf.nn.softmax(scaled), noise)
+        drawn = tf.cond(
+            any_limited,
+            lambda: tf.where(limited, _draw_limited(scaled, noise, top_k, top_p), drawn),
+            lambda: drawn,
+        )
+        return tf.where(draws, drawn, tf.argmax(logits, axis=-1, output_type=tf.int32))
+
+    return choose
 
 
 def _draw(probabilities: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -54,7 +59,7 @@ def _draw(probabilities: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
 
 
 def _draw_limited(scaled: tf.Tensor, noise: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
-    """Returns ids as `choose` does, with the limits.
+    """Returns ids as `chooser` says, with the limits.
 
     The candidates are sorted by falling probability, so both limits keep the first ones. `top_k` is applied before
     `top_p`, as is usual. Nucleus sampling (`top_p`) is from Holtzman and others (2020), section 3.1.
@@ -70,7 +75,7 @@ def _draw_limited(scaled: tf.Tensor, noise: tf.Tensor, top_k: tf.Tensor, top_p: 
 
 def without_unknown(logits: tf.Tensor) -> tf.Tensor:
     """Returns logits `[B, V]` in which id 0, the unknown character, has probability 0."""
-    return tf.concat([tf.fill([tf.shape(logits)[0], 1], -np.inf), logits[:, 1:]], axis=-1)
+    return logits + tf.constant([-np.inf] + [0.0] * (logits.shape[-1] - 1), logits.dtype)
 
 
 def absorb(step: Step, ids: tf.Tensor, lengths: tf.Tensor, states: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -122,11 +127,14 @@ def generate(
         wanted: how many characters are enough in each row, int32 `[B]`. With `lengths`, the loop ends when all have
             them, and what follows is 0.
         seeds: int64 `[B]`.
-        temperature: as for `choose`, likewise `top_k` and `top_p`.
+        temperature: as for `chooser`, likewise `top_k` and `top_p`.
 
     Returns:
         The ids written, int32 `[B, size]`, and the states before the last of them is read.
     """
+
+    noise_at = uniform_noise(seeds)
+    choose = chooser(temperature=temperature, top_k=top_k, top_p=top_p)
 
     def ended(position: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         """Returns which rows have written their end; the end symbol before the first character begins a document."""
@@ -136,8 +144,7 @@ def generate(
         position: tf.Tensor, ids: tf.Tensor, left: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor
     ) -> tuple:
         logits, states = step(ids, states)
-        noise = uniform_noise(seeds, first + tf.cast(position, tf.int64))
-        chosen = choose(without_unknown(logits), noise, temperature=temperature, top_k=top_k, top_p=top_p)
+        chosen = choose(without_unknown(logits), noise_at(first + tf.cast(position, tf.int64)))
         if end is not None:
             chosen = tf.where(ended(position, ids), end, chosen)
         left = left if lengths is None else left - tf.gather(lengths, chosen)
@@ -206,14 +213,14 @@ class Writer:
             temperatures: one a row.
             seeds: one a row; the same seed writes the same text.
             labels: their ids, one a row, if the model knows labels.
-            top_k: as for `choose`, likewise `top_p`.
+            top_k: as for `chooser`, likewise `top_p`; V or more: all.
         """
         last, states, told = self._read(prompts, labels)
         fill = [0] * (len(last) - len(prompts))
         options = {
             "seeds": tf.constant([*seeds, *fill], tf.int64),
             "temperature": tf.constant([*temperatures, *fill], tf.float32),
-            "top_k": tf.fill([len(last)], top_k),
+            "top_k": tf.fill([len(last)], top_k if top_k < len(self._vocabulary) else 0),
             "top_p": tf.fill([len(last)], float(top_p)),
         }
         first, left = 0, np.full(len(prompts), chars)  # characters that each row may still write

@@ -269,6 +269,7 @@ class Signatures:
             options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
             checks = require_rows(prompt, num_chars=num_chars, seed=seed, **options, **_named(label))
             checks += self._require_ranges(num_chars=num_chars, **options)
+            options["top_k"] = tf.where(top_k < self._size, top_k, 0)
             with tf.control_dependencies(checks):
                 labels = list(map(self._label_ids, label))
                 text = self._write(tf.identity(prompt), num_chars, labels, seeds=seed, **options)

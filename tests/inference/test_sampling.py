@@ -14,13 +14,10 @@ ROWS = 20_000
 def draw(logits, *, temperature=1.0, top_k=0, top_p=1.0):
     """Returns the share of each id in many draws."""
     noise = (tf.range(ROWS, dtype=tf.float32) + 0.5) / ROWS  # every part of the distribution, evenly
-    ids = sampling.choose(
-        tf.tile([tf.constant(logits, tf.float32)], [ROWS, 1]),
-        noise,
-        temperature=tf.fill([ROWS], temperature),
-        top_k=tf.fill([ROWS], top_k),
-        top_p=tf.fill([ROWS], top_p),
+    choose = sampling.chooser(
+        temperature=tf.fill([ROWS], temperature), top_k=tf.fill([ROWS], top_k), top_p=tf.fill([ROWS], top_p)
     )
+    ids = choose(tf.tile([tf.constant(logits, tf.float32)], [ROWS, 1]), noise)
     return np.bincount(ids, minlength=len(logits)) / ROWS
 
 
@@ -47,7 +44,7 @@ def test_the_two_likeliest_in_their_proportion(options):
     np.testing.assert_allclose(draw(LOGITS, **options), [0, 4 / 7, 0, 3 / 7], atol=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"top_k": 4}, {"top_k": 99}, {"top_p": 1.0}])
+@pytest.mark.parametrize("options", [{"top_k": 4}, {"top_p": 1.0}])
 def test_limits_that_leave_everything_change_nothing(options):
     np.testing.assert_array_equal(draw(LOGITS, **options), draw(LOGITS))
 
@@ -55,32 +52,26 @@ def test_limits_that_leave_everything_change_nothing(options):
 @pytest.mark.parametrize("top_p", [1.0, 0.9999])
 def test_what_cannot_be_is_never_drawn(top_p):
     assert draw([0.0, -np.inf, 0.0], top_p=top_p)[1] == 0
-    ids = sampling.choose(
-        tf.constant([[0.0, -np.inf]] * 2),
-        tf.constant([1 - 2**-24, 1.0]),  # the second as if by rounding
-        temperature=tf.fill([2], 1.0),
-        top_k=tf.fill([2], 0),
-        top_p=tf.fill([2], top_p),
-    )
+    choose = sampling.chooser(temperature=tf.fill([2], 1.0), top_k=tf.fill([2], 0), top_p=tf.fill([2], top_p))
+    ids = choose(tf.constant([[0.0, -np.inf]] * 2), tf.constant([1 - 2**-24, 1.0]))  # the second as if by rounding
     assert ids.numpy().tolist() == [0, 0]
 
 
 def test_each_row_has_options_of_its_own():
     logits = tf.tile([tf.constant(LOGITS, tf.float32)], [4, 1])
-    ids = sampling.choose(
-        logits,
-        tf.fill([4], 0.95),
+    choose = sampling.chooser(
         temperature=tf.constant([0.0, 1.0, 1.0, 1.0]),
         top_k=tf.constant([0, 2, 0, 0]),
         top_p=tf.constant([1.0, 1.0, 0.8, 1.0]),
     )
+    ids = choose(logits, tf.fill([4], 0.95))
     assert ids.numpy().tolist() == [1, 3, 2, 3]  # with limits by falling probability, without in their order
 
 
 def test_noise_is_uniform_over_positions_and_over_seeds():
     for noise in (
-        uniform_noise(tf.range(ROWS, dtype=tf.int64), tf.constant(0, tf.int64)),
-        uniform_noise(tf.zeros(ROWS, tf.int64), tf.range(ROWS, dtype=tf.int64)),
+        uniform_noise(tf.range(ROWS, dtype=tf.int64))(tf.constant(0, tf.int64)),
+        uniform_noise(tf.zeros(ROWS, tf.int64))(tf.range(ROWS, dtype=tf.int64)),
     ):
         counts = np.histogram(noise, 20, (0, 1))[0]
         assert np.sum((counts - 1000) ** 2 / 1000) < 43.8  # chi-square of 19 degrees, one in a thousand
@@ -89,7 +80,7 @@ def test_noise_is_uniform_over_positions_and_over_seeds():
 
 def test_noise_is_that_of_the_published_generator():
     """The third number of SplitMix64 from a state of 0 is 0x06C45D188009454F; ours mixes the seed, and 0 stays 0."""
-    noise = uniform_noise(tf.zeros(3, tf.int64), tf.constant([0, 1, 2], tf.int64)).numpy()
+    noise = uniform_noise(tf.zeros(3, tf.int64))(tf.constant([0, 1, 2], tf.int64)).numpy()
     published = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
     assert (noise * 2**24).astype(int).tolist() == [number >> 40 for number in published]
 
@@ -154,8 +145,9 @@ def writer():
     return sampling.Writer(model, VOCABULARY)
 
 
-def texts(writer, prompt="ab", chars=520, seeds=(1,), temperature=1.0):
-    pieces = writer.write([prompt] * len(seeds), chars=chars, seeds=seeds, temperatures=[temperature] * len(seeds))
+def texts(writer, prompt="ab", chars=520, seeds=(1,), temperature=1.0, **limits):
+    temperatures = [temperature] * len(seeds)
+    pieces = writer.write([prompt] * len(seeds), chars=chars, seeds=seeds, temperatures=temperatures, **limits)
     return ["".join(row) for row in zip(*pieces, strict=True)]
 
 
@@ -165,6 +157,11 @@ def test_a_row_depends_on_its_seed_and_not_on_its_neighbours(writer):
     beside = texts(writer, seeds=(1, 2, 3))
     assert beside[1] == alone
     assert len(set(beside)) == 3
+
+
+def test_a_limit_of_all_candidates_is_none(writer):
+    assert texts(writer, top_k=len(VOCABULARY)) == texts(writer, top_k=2**31 - 1) == texts(writer)
+    assert texts(writer, top_k=len(VOCABULARY) - 1) != texts(writer)  # drawn in another order
 
 
 def test_a_shorter_text_is_the_beginning_of_a_longer_one(writer):

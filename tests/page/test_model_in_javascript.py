@@ -13,7 +13,7 @@ import tensorflow as tf
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.noise import uniform_noise
-from char_lstm_tf.inference.sampling import choose, without_unknown
+from char_lstm_tf.inference.sampling import chooser, without_unknown
 from char_lstm_tf.models import networks, stepping
 from char_lstm_tf.models.build import build
 from char_lstm_tf.page import packing, page
@@ -147,7 +147,7 @@ def test_noise_is_that_of_python():
     found = javascript(
         f"return {json.dumps(list(map(str, seeds)))}.map((seed) => [0, 1, 999].map((at) => uniformNoise(seed, at)));"
     )
-    expected = [uniform_noise(tf.constant(seeds, tf.int64), tf.constant(at, tf.int64)) for at in (0, 1, 999)]
+    expected = [uniform_noise(tf.constant(seeds, tf.int64))(tf.constant(at, tf.int64)) for at in (0, 1, 999)]
     np.testing.assert_array_equal(found, np.transpose(expected))
 
 
@@ -175,7 +175,7 @@ def test_the_same_noise_chooses_the_same_token(how):
     rows = {"temperature": how["temperature"], "top_k": how["topK"], "top_p": how["topP"]}
     kinds = {"temperature": tf.float32, "top_k": tf.int32, "top_p": tf.float32}
     limits = {name: tf.fill([300], tf.constant(value, kinds[name])) for name, value in rows.items()}
-    expected = choose(without_unknown(tf.constant(logits)), tf.constant(noise), **limits)
+    expected = chooser(**limits)(without_unknown(tf.constant(logits)), tf.constant(noise))
     assert np.mean(found == expected.numpy()) > 0.99  # float32 may round a border to its other side
     assert 0 not in found
 
