@@ -100,6 +100,10 @@ def test_each_row_is_written_as_if_it_were_alone(generate):
         assert alone == [together[row]]
 
 
+def test_a_limit_of_all_candidates_is_none(generate):
+    assert generate(["the"], top_k=[SIZE]) == generate(["the"]) != generate(["the"], top_k=[SIZE - 1])
+
+
 def test_the_command_line_and_the_saved_model_write_the_same(model, generate):
     prompt, chars = "the river\n" * 40, 3 * sampling.CHUNK + 7  # of several chunks, both
     pieces = sampling.Writer(model, VOCABULARY).write(
