@@ -38,9 +38,9 @@ class GenerationConfig(Options):
     threads: tuple[int, ...] = option((1, 2), "Numbers of threads to try PyTorch and the floor with.")
 
 
-def rate(write: Callable[[], float]) -> float:
+def rate(write: Callable[[], int]) -> float:
     """Returns the characters a second of `write`, which returns how many characters it wrote."""
-    started, written = time.perf_counter(), 0.0
+    started, written = time.perf_counter(), 0
     while time.perf_counter() - started < SECONDS:
         written += write()
     return written / (time.perf_counter() - started)
@@ -63,15 +63,17 @@ def floor(units: int, threads: tuple[int, ...]) -> Callable[[], float]:
         for _ in range(calls):
             np.dot(*part)
 
-    def measure() -> float:
-        rates = []
-        for number in threads:
-            parts = [np.ones([2, size // 8 // number], np.float32) for _ in range(number)]
-            with ThreadPoolExecutor(number) as pool:
-                rates.append(calls * rate(lambda pool=pool, parts=parts: len(list(pool.map(read, parts))) / len(parts)))
-        return max(rates)
+    def rate_with(number: int) -> float:
+        parts = [np.ones([2, size // 8 // number], np.float32) for _ in range(number)]
 
-    return measure
+        def write() -> int:
+            list(pool.map(read, parts))  # waits for all
+            return calls
+
+        with ThreadPoolExecutor(number) as pool:
+            return rate(write)
+
+    return lambda: max(map(rate_with, threads))
 
 
 def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
