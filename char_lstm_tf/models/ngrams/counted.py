@@ -64,18 +64,11 @@ class CountedNGrams(keras.Layer):
             windows: int32 `[B, n - 1]`.
             labels: ids, int32 `[B]`, if there are labels.
         """
-        shared = self._walk(windows, tf.zeros_like(windows[:, 0]), self._shares)
-        if not self._labels:
-            return tf.math.log(shared)
-        own = self._walk(windows, tf.gather(self.tables["roots"], labels), self._shares)
-        return tf.math.log(self._mixed(own, shared))
+        return tf.math.log(self._mixed(self._walk(windows, self._roots(windows, labels), self._shares))[:, 0])
 
     def of_all(self, windows: tf.Tensor) -> tf.Tensor:
         """Returns what `call` does under each label, `[B, L, V]`."""
-        roots = tf.unstack(self.tables["roots"].value, num=self._labels)
-        shared = self._walk(windows, tf.zeros_like(windows[:, 0]), self._shares)
-        own = [self._walk(windows, tf.fill(tf.shape(windows)[:1], root), self._shares) for root in roots]
-        return tf.math.log(self._mixed(tf.stack(own, axis=1), shared[:, None]))
+        return tf.math.log(self._mixed(self._walk(windows, self._roots(windows), self._shares)))
 
     def nats(self, windows: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the loss of each target, `[B]`, or of a layer with labels, if none are given, under each, `[B, L]`.
@@ -86,40 +79,53 @@ class CountedNGrams(keras.Layer):
             labels: ids, int32 `[B]`.
         """
 
-        def walk(root: tf.Tensor) -> tf.Tensor:
-            rows = tf.fill(tf.shape(targets), root) if root.shape.rank == 0 else root
-            return self._walk(windows, rows, lambda rows: self._share_of(rows, targets)[:, None])[:, 0]
+        def share_of_target(rows: tf.Tensor) -> tf.Tensor:
+            return self._share_of(rows, tf.broadcast_to(targets[:, None], tf.shape(rows)))[..., None]
 
-        shared = walk(tf.constant(0))
+        probabilities = self._mixed(self._walk(windows, self._roots(windows, labels), share_of_target))[..., 0]
+        return -tf.math.log(probabilities if self._labels and labels is None else probabilities[:, 0])
+
+    def _roots(self, windows: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the rows of the empty context of all documents, and of those with the given label, `[B, 2]`.
+
+        If no labels are given, `[B, 1 + L]`.
+        """
+        shared = tf.zeros_like(windows[:, :1])
         if not self._labels:
-            return -tf.math.log(shared)
-        if labels is not None:
-            return -tf.math.log(self._mixed(walk(tf.gather(self.tables["roots"], labels)), shared))
-        own = [walk(root) for root in tf.unstack(self.tables["roots"].value, num=self._labels)]
-        return -tf.math.log(self._mixed(tf.stack(own, axis=1), shared[:, None]))
+            return shared
+        roots = self.tables["roots"].value
+        own = tf.gather(roots, labels)[:, None] if labels is not None else roots + tf.zeros_like(shared)
+        return tf.concat([shared, own], axis=1)
 
-    def _mixed(self, own: tf.Tensor, shared: tf.Tensor) -> tf.Tensor:
+    def _mixed(self, probabilities: tf.Tensor) -> tf.Tensor:
+        """Returns the probabilities under each label, `[B, L, …]`, from those of the trees of `_roots`."""
+        if not self._labels:
+            return probabilities
+        shared, own = probabilities[:, :1], probabilities[:, 1:]
         return shared + self.tables["own_share"].value * (own - shared)
 
     def _walk(self, windows: tf.Tensor, rows: tf.Tensor, shares: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-        """Returns probabilities, `[B, …]`, from the shares of the contexts of each length.
+        """Returns probabilities, `[B, K, …]`, from the shares of the contexts of each length.
+
+        All trees are walked together: a walk for each would be as many times as large a graph, which takes as many
+        times as long to compile.
 
         Args:
             windows: int32 `[B, n - 1]`.
-            rows: the empty context of each, int32 `[B]`.
-            shares: of some rows, `[B, …]`.
+            rows: the empty context of K trees, int32 `[B, K]`.
+            shares: of rows, `[B, K, …]`.
         """
         probabilities = shares(rows) + self._rest(rows) / self._sizes["vocabulary_size"]
         for length in range(1, self._sizes["order"]):
-            rows = self._longer(rows, windows[:, -length])
+            rows = self._longer(rows, tf.broadcast_to(windows[:, -length, None], tf.shape(rows)))
             probabilities = shares(rows) + self._rest(rows) * probabilities
         return probabilities
 
     def _rest(self, rows: tf.Tensor) -> tf.Tensor:
-        return tf.gather(self.tables["rest"], rows)[:, None]
+        return tf.gather(self.tables["rest"], rows)[..., None]
 
     def _find(self, starts: str, keys: str, rows: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns where `wanted` stands among the sorted keys of each row, `[B]`, and whether it does."""
+        """Returns where `wanted` stands among the sorted keys of each row, and whether it does; all have one shape."""
         low, end = tf.gather(self.tables[starts], rows), tf.gather(self.tables[starts], rows + 1)
         last, high = self.tables[keys].shape[0] - 1, end
         for _ in range(self._halvings):
@@ -135,19 +141,21 @@ class CountedNGrams(keras.Layer):
         return tf.where(found, places, self._sizes["rows"])
 
     def _share_of(self, rows: tf.Tensor, characters: tf.Tensor) -> tf.Tensor:
-        """Returns the share of one character after each of these contexts, `[B]`."""
+        """Returns the share of one character after each of these contexts."""
         places, found = self._find("entries", "seen", rows, characters)
         return tf.where(found, tf.gather(self.tables["share"], places), 0.0)
 
     def _shares(self, rows: tf.Tensor) -> tf.Tensor:
-        """Returns the share of each character after these contexts, `[B, V]`."""
-        places = tf.gather(self.tables["entries"], rows)[:, None] + tf.range(self._sizes["vocabulary_size"])
+        """Returns the share of each character after these contexts, `[B, K, V]`."""
+        shape, rows, size = tf.shape(rows), tf.reshape(rows, [-1]), self._sizes["vocabulary_size"]
+        places = tf.gather(self.tables["entries"], rows)[:, None] + tf.range(size)
         inside = places < tf.gather(self.tables["entries"], rows + 1)[:, None]
         places = tf.minimum(places, self._sizes["entries"] - 1)
         share = tf.where(inside, tf.gather(self.tables["share"], places), 0.0)
         seen = tf.where(inside, tf.gather(self.tables["seen"], places), 0)
         row = tf.broadcast_to(tf.range(tf.shape(rows)[0])[:, None], tf.shape(seen))
-        return tf.scatter_nd(tf.stack([row, seen], axis=-1), share, tf.shape(share))
+        dense = tf.scatter_nd(tf.stack([row, seen], axis=-1), share, tf.shape(share))
+        return tf.reshape(dense, tf.concat([shape, [size]], axis=0))
 
     def get_config(self) -> dict:
         """Returns the arguments that create the same layer."""
