@@ -12,6 +12,7 @@ from pipelines import UserError
 
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:12345", "10.0.0.2:12345"]}, "task": {"type": "worker", "index": 0}}'
 SECONDS_TO_SAY = 20  # from one line about absent workers to the next
+SECONDS_TO_WAIT = 3600  # for absent workers: a cluster with a queue may start them one after the other
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Cluster:
         at its port until it could connect to all others, and then leaves the port to TensorFlow.
 
         Raises:
-            UserError: another process has the port of this worker.
+            UserError: another process has the port of this worker, or a worker didn't come within an hour.
         """
         number, count = self.index, len(self.addresses)
         role = "the chief" if self.chief else "worker 0 shows how it goes and writes the files"
@@ -50,7 +51,8 @@ class Cluster:
             raise UserError(f"TF_CONFIG: worker {number} can't listen at port {own_port} ({error.strerror})") from error
         absent = dict.fromkeys(range(count), "")
         del absent[number]
-        said = time.monotonic() - SECONDS_TO_SAY + 1
+        began = time.monotonic()
+        said = began - SECONDS_TO_SAY + 1
         with listening:
             while absent:
                 for other in list(absent):
@@ -60,10 +62,15 @@ class Cluster:
                         del absent[other]
                     except OSError as error:
                         absent[other] = error.strerror or str(error)
+                others = ", ".join(f"{other} at {self.addresses[other]} ({why})" for other, why in absent.items())
+                if absent and time.monotonic() - began >= SECONDS_TO_WAIT:
+                    raise UserError(
+                        f"worker {number}: waited {SECONDS_TO_WAIT // 60} minutes for worker {others}; start all of "
+                        "them again"
+                    )
                 if absent and time.monotonic() - said >= SECONDS_TO_SAY:
                     said = time.monotonic()
-                    others = (f"{other} at {self.addresses[other]} ({why})" for other, why in absent.items())
-                    _say(f"worker {number}: waiting for worker {', '.join(others)}")
+                    _say(f"worker {number}: waiting for worker {others}")
                 time.sleep(0.2 if absent else 0)
         _say(f"worker {number}: all {count} are there")
 

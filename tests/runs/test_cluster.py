@@ -6,6 +6,7 @@ import time
 import pytest
 from conftest import free_ports
 
+from char_lstm_tf.runs import cluster
 from char_lstm_tf.runs.cluster import Cluster
 from pipelines import UserError
 
@@ -89,6 +90,13 @@ def test_workers_wait_for_each_other_and_say_for_whom(capsys):
     assert f"worker 1 of 3 at {addresses[1]}" in said
     assert f"worker 0: waiting for worker 2 at {addresses[2]} (Connection refused)" in said
     assert "worker 2: all 3 are there" in said
+
+
+def test_a_worker_gives_up_when_the_others_dont_come(monkeypatch):
+    monkeypatch.setattr(cluster, "SECONDS_TO_WAIT", 1)
+    own, other = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with pytest.raises(UserError, match=rf"worker 1: waited 0 minutes for worker 0 at {other} \(Connection refused\)"):
+        Cluster((other, own), 1).meet()
 
 
 def test_a_port_that_another_process_has_is_refused():
