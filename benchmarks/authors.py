@@ -9,10 +9,11 @@ from all of his or her other books, each taken from its middle. From the held-ou
 1,000 characters are drawn. All is made `plain` before. It is written to --folder, where the runs lie too; what is there
 already is used again.
 
-Prints a line for the counts, for the LSTM, and for both together: accuracy on passages of 250 and 1,000 characters and
-on the first 200,000 characters of the books, the expected calibration error on passages, and the loss in nats a
-character under the true author. All authors are equally likely beforehand. --speed prints how long passages of 1,000
-characters take under all labels, without start-up and compilation, in seven rounds.
+Prints a line for the counts of characters, for those of words, for both together, for the LSTM, and for all together:
+accuracy on passages of 250 and 1,000 characters and on the first 200,000 characters of the books, the expected
+calibration error on passages, and the loss in nats a character under the true author. All authors are equally likely
+beforehand. --speed prints how long passages of 1,000 characters take under all labels, without start-up and
+compilation, in seven rounds.
 """
 
 import json
@@ -33,7 +34,7 @@ from pipelines.sources import typography
 FLAGS = flags.FLAGS
 LENGTHS = (250, 1000)
 OF_BOOK = 200_000  # characters that a verdict about a whole book is based on
-RECIPES = {"counts": "authors_counts", "lstm": "authors"}
+RECIPES = {"characters": "authors_counts", "words": "authors_words", "lstm": "authors"}
 
 flags.DEFINE_string("books", None, "Folder or zip file with a folder of books for each author.", required=True)
 flags.DEFINE_list(
@@ -143,7 +144,7 @@ def measure_speed(folder: Path) -> None:
     import char_lstm_tf
 
     texts = [file.read_text(encoding="utf-8") for file in sorted(folder.glob("p1000/*/*.txt"))]
-    for name in ("lstm", "counts"):
+    for name in RECIPES:
         model = char_lstm_tf.load(folder / "runs" / name)
         model.losses_under_each(texts, whole=False)  # compiles
         rounds = []
@@ -153,7 +154,7 @@ def measure_speed(folder: Path) -> None:
             rounds.append((time.perf_counter() - wall, time.process_time() - cpu))
         walls, cpus = zip(*rounds, strict=True)
         print(
-            f"{name:<8} {len(texts)} passages of 1,000 characters, {len(model.vocabulary.labels)} labels: "
+            f"{name:<12}{len(texts)} passages of 1,000 characters, {len(model.vocabulary.labels)} labels: "
             f"{statistics.median(walls):.2f} s (least {min(walls):.2f}, most {max(walls):.2f}), "
             f"CPU {statistics.median(cpus):.2f} s"
         )
@@ -167,15 +168,17 @@ def main(_: list[str]) -> None:
     if FLAGS.speed:
         measure_speed(folder)
         return
-    counts = train(folder, "counts")
     columns = ("250", "1,000", "books", "ECE 250", "1,000", "nats 250", "1,000")
     print(f"{'seed ' + str(FLAGS.seed):<12}" + "".join(f"{column:>9}" for column in columns))
-    print(row("counts", folder, f"--model={counts}"), flush=True)
+    characters, words = train(folder, "characters"), train(folder, "words")
+    print(row("characters", folder, f"--model={characters}"), flush=True)
+    print(row("words", folder, f"--model={words}"), flush=True)
+    print(row("both", folder, f"--model={characters}", f"--mix={words}"), flush=True)
     if FLAGS.counts_only:
         return
     lstm = train(folder, "lstm")
     print(row("LSTM", folder, f"--model={lstm}"), flush=True)
-    print(row("both", folder, f"--model={lstm}", f"--mix={counts}"), flush=True)
+    print(row("all", folder, f"--model={lstm}", f"--mix={characters},{words}"), flush=True)
 
 
 if __name__ == "__main__":
