@@ -232,6 +232,28 @@ def test_a_mixture_learns_the_weights_of_its_models_and_predicts_before_it_does(
     assert scores[0][0].characters == len(texts[0]) - 1
 
 
+@pytest.mark.slow
+def test_a_model_that_reads_windows_stays_as_it_is_in_a_mixture_that_learns(trained, tmp_path):
+    text = next(line for line in (trained / "flags.txt").read_text().splitlines() if line.startswith("--text="))
+    options = (
+        "--architecture=ngram",
+        "--target=next_char",
+        "--window=4",
+        "--max_steps=20",
+        "--sample_chars=0",
+        "--quiet",
+    )
+    folders = (f"--output_dir={tmp_path}", "--name=windows", f"--data_dir={tmp_path}")
+    done = command("char_lstm_tf.train", text, *options, *folders)
+    assert not done.returncode, done.stderr
+    (tmp_path / "x.txt").write_text(verse(20, seed=4))
+    common = ("char_lstm_tf.evaluate", f"--text={tmp_path}/x.txt", "--dynamic", "--json")
+    mixed = json.loads(command(*common, f"--model={trained}", f"--mix={tmp_path}/windows").stdout)
+    assert mixed[f"weight of {trained}"] + mixed[f"weight of {tmp_path}/windows"] == pytest.approx(1)
+    refused = command(*common, f"--model={tmp_path}/windows", f"--mix={trained}")
+    assert "--dynamic: only a recurrent network or counted n-grams learn while they score" in refused.stderr
+
+
 def test_models_that_cant_be_compared_arent_mixed():
     other = Vocabulary.fit(verse(50) + "é")
     with pytest.raises(UserError, match="--mix: the models must have the same tokens"):
