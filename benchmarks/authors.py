@@ -178,7 +178,7 @@ def main(_: list[str]) -> None:
         return
     lstm = train(folder, "lstm")
     print(row("LSTM", folder, f"--model={lstm}"), flush=True)
-    print(row("all", folder, f"--model={lstm}", f"--mix={characters},{words}"), flush=True)
+    print(row("all", folder, f"--model={lstm}", f"--mix={characters}", f"--mix={words}"), flush=True)
 
 
 if __name__ == "__main__":
