@@ -19,6 +19,7 @@ from pathlib import Path
 from absl import app, flags
 
 FLAGS = flags.FLAGS
+FLAGFILES = Path("char_lstm_tf/flagfiles")
 
 flags.DEFINE_string("text", None, "Table to train on.", required=True)
 flags.DEFINE_string("test", "", "Table to test on.")
@@ -34,24 +35,29 @@ def command(name: str, *words: str) -> str:
     return done.stdout.decode()
 
 
+def train(recipe: str, seed: str, training: Path, folder: Path) -> Path:
+    """Trains a run of a recipe, and returns its folder."""
+    run = folder / f"{recipe}_{seed}"
+    paths = [f"--text={training}", f"--name={run.name}", f"--output_dir={folder}", "--overwrite", "--quiet"]
+    command("train", f"--flagfile={FLAGFILES}/{recipe}.flags", f"--seed={seed}", *paths)
+    return run
+
+
 def measure(training: Path, test: Path, folder: Path) -> dict[str, list[float]]:
     """Returns the accuracies on the test file: of each recipe a number for each seed, and of several runs together."""
-    runs: dict[str, list[Path]] = {}
+    found, networks, counted = {}, [], []
     for recipe in FLAGS.recipes:
-        counts = recipe.endswith("_counts")  # which no seed changes
-        for seed in FLAGS.seeds[:1] if counts else FLAGS.seeds:
-            run = folder / f"{recipe}_{seed}"
-            paths = [f"--text={training}", f"--name={run.name}", f"--output_dir={folder}", "--overwrite", "--quiet"]
-            command("train", f"--flagfile=char_lstm_tf/flagfiles/{recipe}.flags", f"--seed={seed}", *paths)
-            runs.setdefault(recipe, []).append(run)
-    found = {recipe: [accuracy([run], test) for run in of_recipe] for recipe, of_recipe in runs.items()}
-    networks = [run for recipe, of_recipe in runs.items() if not recipe.endswith("_counts") for run in of_recipe]
+        counts = "--architecture=counts" in (FLAGFILES / f"{recipe}.flags").read_text(encoding="utf-8")
+        seeds = FLAGS.seeds[:1] if counts else FLAGS.seeds  # no seed changes counts
+        runs = [train(recipe, seed, training, folder) for seed in seeds]
+        found[recipe] = [accuracy([run], test) for run in runs]
+        (counted if counts else networks).extend(runs)
     if len(networks) > 1:
         found["networks together"] = [accuracy(networks, test)]
-    if counted := [run for recipe, of_recipe in runs.items() if recipe.endswith("_counts") for run in of_recipe]:
+    if networks and counted:
         found["each with counts"] = [accuracy([run, *counted], test) for run in networks]
-        if len(networks) > 1:
-            found["all together"] = [accuracy([*networks, *counted], test)]
+    if len(networks) > 1 and counted:
+        found["all together"] = [accuracy([*networks, *counted], test)]
     return found
 
 
