@@ -36,8 +36,8 @@ class CountedNGrams(keras.Layer):
         self._sizes = {"order": order, "vocabulary_size": vocabulary_size, "rows": rows, "entries": entries}
         self._sizes |= {"labels": labels} if labels else {}
         self._labels = labels
-        # A binary search among the children or the entries of a row, of which there are at most V.
-        self._halvings = vocabulary_size.bit_length()
+        # Of a binary search among the children or the entries of a row, of which there are at most V.
+        self._steps = [2**power for power in reversed(range(vocabulary_size.bit_length()))]
 
     def build(self, input_shape: tuple[int | None, ...], *_: tuple) -> None:
         """Creates the tables."""
@@ -124,16 +124,16 @@ class CountedNGrams(keras.Layer):
     def _rest(self, rows: tf.Tensor) -> tf.Tensor:
         return tf.gather(self.tables["rest"], rows)[..., None]
 
-    def _find(self, starts: str, keys: str, rows: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _find(self, starts: str, keys_name: str, rows: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns where `wanted` stands among the sorted keys of each row, and whether it does; all have one shape."""
-        low, end = tf.gather(self.tables[starts], rows), tf.gather(self.tables[starts], rows + 1)
-        last, high = self.tables[keys].shape[0] - 1, end
-        for _ in range(self._halvings):
-            middle = (low + high) // 2
-            before = (tf.gather(self.tables[keys], tf.minimum(middle, last)) < wanted) & (low < high)
-            low, high = tf.where(before, middle + 1, low), tf.where(before, high, tf.minimum(middle, high))
-        place = tf.minimum(low, last)
-        return place, (low < end) & (tf.gather(self.tables[keys], place) == wanted)
+        keys = self.tables[keys_name]
+        place, end = tf.gather(self.tables[starts], rows), tf.gather(self.tables[starts], rows + 1)
+        last = keys.shape[0] - 1
+        for step in self._steps:
+            probe = place + (step - 1)
+            smaller = tf.gather(keys, tf.minimum(probe, last)) < wanted
+            place = tf.where(smaller & (probe < end), probe + 1, place)
+        return tf.minimum(place, last), (place < end) & (tf.gather(keys, tf.minimum(place, last)) == wanted)
 
     def _longer(self, rows: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
         """Returns the rows of the contexts with one more character to the left; R if a context wasn't seen."""
