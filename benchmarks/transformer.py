@@ -15,6 +15,7 @@ in windows that begin every 16 characters, where each character sees at least 48
 """
 
 import dataclasses
+import importlib.util
 import math
 import multiprocessing
 import tempfile
@@ -28,7 +29,7 @@ import numpy as np
 from benchmarks.time_to_loss import BATCH_SIZE, TURN, UNITS, WINDOW, LossConfig
 from benchmarks.time_to_loss import work as train_lstm
 from benchmarks.trainers import OURS, keras_model
-from pipelines import command_line, corpus, sources
+from pipelines import UserError, command_line, corpus, sources
 from pipelines.options import option
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -136,6 +137,8 @@ def loss(model: "torch.nn.Module", ids: "torch.Tensor", stride: int) -> float:
 
 def main(config: TransformerConfig) -> None:
     """Trains, and prints a table, in Markdown."""
+    if not importlib.util.find_spec("torch"):
+        raise UserError("needs PyTorch: pip install -r requirements-benchmarks.txt")
     found = sources.text_files(config.text)
     with tempfile.TemporaryDirectory() as folder:
         text = corpus.prepare(found, split=(0.9, 0.1, 0.0), max_vocabulary=0, folder=Path(folder))
