@@ -46,8 +46,9 @@ class CountingRun:
             self.best.save(path)
         if not self._config.quiet:
             megabytes = sum(values.nbytes for values in vars(self._tables).values()) / 1e6
+            tokens = "characters" if self._config.tokens == "chars" else "tokens"
             print(
-                f"{len(self._tables.seen):,} sequences of up to {self._config.order} characters, tables of "
+                f"{len(self._tables.seen):,} sequences of up to {self._config.order} {tokens}, tables of "
                 f"{megabytes:,.1f} MB",
                 file=sys.stderr,
             )
