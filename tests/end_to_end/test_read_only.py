@@ -9,9 +9,11 @@ import pytest
 from conftest import ROOT
 
 MOUNT = """
-mkdir -p "$1" && mount --bind "$2" "$1" && mount -o remount,ro,bind "$1" || exit 77
+read_only() { mount --bind "$1" "$2" && mount -o remount,ro,bind "$2"; }
+mkdir -p "$1" && read_only "$2" "$1" || exit 77
 for folder in /tmp /var/tmp /usr/tmp; do
-    [ ! -d $folder ] || mount -t tmpfs -o ro,size=4k tmpfs $folder || exit 77
+    [ ! -d $folder ] || read_only $folder $folder || exit 77
+    touch $folder/written 2>/dev/null && exit 78
 done
 cd /proc; shift 2; exec "$@"
 """
