@@ -56,34 +56,53 @@ def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: l
         pipe.send((time.perf_counter() - started, this.weights()))
 
 
+class Lesson:
+    """What all learn, and the judge of it: a model on which the weights of a trainer are put to be measured.
+
+    Attributes:
+        sizes: the vocabulary and the batch.
+        rates: the learning rate of each step.
+        judge: the model, with the weights that all start from.
+        batches: numpy arrays, one-hot.
+    """
+
+    def __init__(self, text: corpus.Corpus, steps: int) -> None:
+        from char_lstm_tf.inference.scoring import Scorer
+        from char_lstm_tf.training import compiling
+        from pipelines.batches import Batching, training_batches
+
+        self.sizes = {"vocabulary_size": len(text.vocabulary), "batch_size": BATCH_SIZE}
+        self.judge = keras_model(UNITS, **self.sizes | {"batch_size": None}, window=WINDOW, trains=False)
+        self._scorer, self._held_out = Scorer(self.judge, text.vocabulary), text.split("validation")
+        schedule = compiling.learning_rate(TrainingConfig(), steps=steps)
+        self.rates = [float(schedule(step)) for step in range(steps)]
+        self.batches = training_batches(
+            text.split("train"),
+            Batching("stream", BATCH_SIZE, WINDOW),
+            encoding="one_hot",
+            target="sequence",
+            vocabulary_size=len(text.vocabulary),
+            steps=steps,
+        ).as_numpy_iterator()
+
+    def loss(self, weights: list) -> float:
+        """Returns the loss of these weights on the held-out part, in nats a character."""
+        self.judge.set_weights(weights)
+        return self._scorer.score(self._held_out).report()["nats_per_char"]
+
+
 def race(text: corpus.Corpus, steps: int) -> None:
     """Trains in all ways until each reaches the lowest loss or takes all steps, and prints when it reached which."""
-    from char_lstm_tf.inference.scoring import Scorer
-    from char_lstm_tf.training import compiling
-    from pipelines.batches import Batching, training_batches
-
-    sizes = {"vocabulary_size": len(text.vocabulary), "batch_size": BATCH_SIZE}
-    judge = keras_model(UNITS, **sizes | {"batch_size": None}, window=WINDOW, trains=False)
-    scorer = Scorer(judge, text.vocabulary)
-    schedule = compiling.learning_rate(TrainingConfig(), steps=steps)
-    rates = [float(schedule(step)) for step in range(steps)]
+    lesson = Lesson(text, steps)
     context, pipes = multiprocessing.get_context("spawn"), {}
     for way in (OURS, KERAS, TORCH) if importlib.util.find_spec("torch") else (OURS, KERAS):
         pipes[way], other = context.Pipe()
-        arguments = other, way, sizes, steps, rates, judge.get_weights()
+        arguments = other, way, lesson.sizes, steps, lesson.rates, lesson.judge.get_weights()
         context.Process(target=work, args=arguments, daemon=True).start()
-    batches = training_batches(
-        text.split("train"),
-        Batching("stream", BATCH_SIZE, WINDOW),
-        encoding="one_hot",
-        target="sequence",
-        vocabulary_size=len(text.vocabulary),
-        steps=steps,
-    ).as_numpy_iterator()
     seconds, passed = dict.fromkeys(pipes, 0.0), {way: {} for way in pipes}
     print("| way | held-out loss | steps | characters | seconds |\n| --- | --- | --- | --- | --- |")
     for done in range(TURN, steps + 1, TURN):
-        turn = [next(batches) for _ in range(TURN)]
+        turn = [next(lesson.batches) for _ in range(TURN)]
         head = 1 if done == TURN else 0  # the first step compiles
         for way, pipe in pipes.items():
             if head:
@@ -92,8 +111,7 @@ def race(text: corpus.Corpus, steps: int) -> None:
             pipe.send(turn[head:])
             spent, weights = pipe.recv()
             seconds[way] += spent
-            judge.set_weights(weights)
-            loss = scorer.score(text.split("validation")).report()["nats_per_char"]
+            loss = lesson.loss(weights)
             for bound in LOSSES:
                 if loss < bound and bound not in passed[way]:
                     passed[way][bound] = loss

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.time_to_loss import BATCH_SIZE, TURN, UNITS, WINDOW, LossConfig
+from benchmarks.time_to_loss import BATCH_SIZE, TURN, WINDOW, Lesson, LossConfig
 from benchmarks.time_to_loss import work as train_lstm
-from benchmarks.trainers import OURS, keras_model
+from benchmarks.trainers import OURS
 from pipelines import UserError, command_line, corpus, sources
 from pipelines.options import option
 from pipelines.tensorflow_import import import_tensorflow
@@ -90,9 +90,8 @@ def train_transformer(pipe: Connection, train: np.ndarray, held_out: np.ndarray,
 
     torch.manual_seed(1)
     model, chance = gpt(size), np.random.default_rng(1)
-    matrices, vectors = (
-        [weight for weight in model.parameters() if (weight.ndim == 2) == is2] for is2 in (True, False)
-    )
+    matrices = [weight for weight in model.parameters() if weight.ndim == 2]
+    vectors = [weight for weight in model.parameters() if weight.ndim == 1]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
     ids, taken = torch.from_numpy(train.astype(np.int64)), 0
@@ -148,35 +147,18 @@ def main(config: TransformerConfig) -> None:
 
 def race(text: corpus.Corpus, steps: int) -> None:
     """Trains both in turns, and prints their losses and how long they took."""
-    from char_lstm_tf.config import TrainingConfig
-    from char_lstm_tf.inference.scoring import Scorer
-    from char_lstm_tf.training import compiling
-    from pipelines.batches import Batching, training_batches
-
-    size, held_out = len(text.vocabulary), text.split("validation")
-    judge = keras_model(UNITS, vocabulary_size=size, batch_size=None, window=WINDOW, trains=False)
-    scorer, schedule = Scorer(judge, text.vocabulary), compiling.learning_rate(TrainingConfig(), steps=steps)
-    rates = [float(schedule(step)) for step in range(steps)]
-    sizes = {"vocabulary_size": size, "batch_size": BATCH_SIZE}
-    batches = training_batches(
-        text.split("train"),
-        Batching("stream", BATCH_SIZE, WINDOW),
-        encoding="one_hot",
-        target="sequence",
-        vocabulary_size=size,
-        steps=steps,
-    ).as_numpy_iterator()
+    lesson = Lesson(text, steps)
     context = multiprocessing.get_context("spawn")
     (ours, its_end), (transformer, other_end) = context.Pipe(), context.Pipe()
-    lstm = its_end, OURS, sizes, steps, rates, judge.get_weights()
+    lstm = its_end, OURS, lesson.sizes, steps, lesson.rates, lesson.judge.get_weights()
     context.Process(target=train_lstm, args=lstm, daemon=True).start()
-    gpt_arguments = other_end, text.split("train")[:], held_out[:], size, steps
+    gpt_arguments = other_end, text.split("train")[:], text.split("validation")[:], len(text.vocabulary), steps
     context.Process(target=train_transformer, args=gpt_arguments, daemon=True).start()
     seconds = dict.fromkeys(("ours", "transformer"), 0.0)
     print("| way | parameters | steps | characters | seconds | nats | in windows of 64 |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for done in range(TURN, steps + 1, TURN):
-        turn = [next(batches) for _ in range(TURN)]
+        turn = [next(lesson.batches) for _ in range(TURN)]
         if done == TURN:  # the first step compiles
             ours.send(turn[:1])
             ours.recv()
@@ -188,9 +170,8 @@ def race(text: corpus.Corpus, steps: int) -> None:
         seconds["transformer"] += transformer.recv()
         if done * MEASURED // steps == (done - TURN) * MEASURED // steps:
             continue
-        judge.set_weights(weights)
-        nats = scorer.score(held_out).report()["nats_per_char"]
-        row = f"{judge.count_params():,} | {done:,} | {done * BATCH_SIZE * WINDOW:,} | {seconds['ours']:.1f}"
+        nats = lesson.loss(weights)
+        row = f"{lesson.judge.count_params():,} | {done:,} | {done * BATCH_SIZE * WINDOW:,} | {seconds['ours']:.1f}"
         print(f"| ours | {row} | {nats:.4f} | |")
         transformer.send(0)
         parameters, in_windows, nats = transformer.recv()

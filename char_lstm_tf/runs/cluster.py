@@ -62,16 +62,18 @@ class Cluster:
                         del absent[other]
                     except OSError as error:
                         absent[other] = error.strerror or str(error)
+                if not absent:
+                    break
                 others = ", ".join(f"{other} at {self.addresses[other]} ({why})" for other, why in absent.items())
-                if absent and time.monotonic() - began >= SECONDS_TO_WAIT:
+                if time.monotonic() - began >= SECONDS_TO_WAIT:
                     raise UserError(
                         f"worker {number}: waited {SECONDS_TO_WAIT // 60} minutes for worker {others}; start all of "
                         "them again"
                     )
-                if absent and time.monotonic() - said >= SECONDS_TO_SAY:
+                if time.monotonic() - said >= SECONDS_TO_SAY:
                     said = time.monotonic()
                     _say(f"worker {number}: waiting for worker {others}")
-                time.sleep(0.2 if absent else 0)
+                time.sleep(0.2)
         _say(f"worker {number}: all {count} are there")
 
     @classmethod

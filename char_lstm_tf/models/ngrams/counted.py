@@ -64,11 +64,11 @@ class CountedNGrams(keras.Layer):
             windows: int32 `[B, n - 1]`.
             labels: ids, int32 `[B]`, if there are labels.
         """
-        return tf.math.log(self._mixed(self._walk(windows, self._roots(windows, labels), self._shares))[:, 0])
+        return tf.math.log(self._probabilities(windows, labels, self._shares)[:, 0])
 
     def of_all(self, windows: tf.Tensor) -> tf.Tensor:
         """Returns what `call` does under each label, `[B, L, V]`."""
-        return tf.math.log(self._mixed(self._walk(windows, self._roots(windows), self._shares)))
+        return tf.math.log(self._probabilities(windows, None, self._shares))
 
     def nats(self, windows: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the loss of each target, `[B]`, or of a layer with labels, if none are given, under each, `[B, L]`.
@@ -82,26 +82,23 @@ class CountedNGrams(keras.Layer):
         def share_of_target(rows: tf.Tensor) -> tf.Tensor:
             return self._share_of(rows, tf.broadcast_to(targets[:, None], tf.shape(rows)))[..., None]
 
-        probabilities = self._mixed(self._walk(windows, self._roots(windows, labels), share_of_target))[..., 0]
+        probabilities = self._probabilities(windows, labels, share_of_target)[..., 0]
         return -tf.math.log(probabilities if self._labels and labels is None else probabilities[:, 0])
 
-    def _roots(self, windows: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Returns the rows of the empty context of all documents, and of those with the given label, `[B, 2]`.
+    def _probabilities(
+        self, windows: tf.Tensor, labels: tf.Tensor | None, shares: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
+        """Returns probabilities under the given label of each window, `[B, 1, …]`, or under each, `[B, L, …]`.
 
-        If no labels are given, `[B, 1 + L]`.
+        Arguments as for `call` and `_walk`. Without labels, the result is `[B, 1, …]`.
         """
-        shared = tf.zeros_like(windows[:, :1])
+        root = tf.zeros_like(windows[:, :1])  # of the tree of all documents
         if not self._labels:
-            return shared
+            return self._walk(windows, root, shares)
         roots = self.tables["roots"].value
-        own = tf.gather(roots, labels)[:, None] if labels is not None else roots + tf.zeros_like(shared)
-        return tf.concat([shared, own], axis=1)
-
-    def _mixed(self, probabilities: tf.Tensor) -> tf.Tensor:
-        """Returns the probabilities under each label, `[B, L, …]`, from those of the trees of `_roots`."""
-        if not self._labels:
-            return probabilities
-        shared, own = probabilities[:, :1], probabilities[:, 1:]
+        own_roots = roots + root if labels is None else tf.gather(roots, labels)[:, None]
+        found = self._walk(windows, tf.concat([root, own_roots], axis=1), shares)
+        shared, own = found[:, :1], found[:, 1:]
         return shared + self.tables["own_share"].value * (own - shared)
 
     def _walk(self, windows: tf.Tensor, rows: tf.Tensor, shares: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
