@@ -286,6 +286,12 @@ class ModelConfig(Options):
         "The last layer has the vectors of the embedding as its weights, behind a projection from --units to "
         "--embedding_size. With many words, that saves most of the weights.",
     )
+    ngrams: bool = option(
+        False,
+        "For --target=label: the vector of a word is its own plus those of the pieces of its spelling, 3 to 5 letters "
+        "each, and each pair of neighbouring tokens votes for labels. That helps where there are only some thousand "
+        "documents, in which most words are rare.",
+    )
     sampled_softmax: int = option(
         0,
         "In training, compare the token that came with this many tokens, instead of with all: the most frequent ones, "
@@ -536,6 +542,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             ("max_words", self.tokens == "words", "--tokens=words"),
             ("embedding_size", self.input_encoding == "embedding", "--encoding=embedding"),
             ("tie", self.input_encoding == "embedding", "--encoding=embedding"),
+            ("ngrams", self.target == "label", "--target=label"),
             ("sampled_softmax", self.tokens == "words", "--tokens=words"),
             ("order", self.architecture == "counts", "--architecture=counts"),
             ("ngram_inputs", self.architecture == "ngram", "--architecture=ngram"),

@@ -27,8 +27,7 @@ def build(
             reset: their batches have nothing of earlier documents.
     """
     if config.target == "label":
-        sizes = {"vocabulary_size": len(vocabulary), "labels": len(vocabulary.labels), "end": vocabulary.end}
-        return classifier.build_classifier(config, encoding=config.input_encoding, trains=trains, **sizes)
+        return classifier.build_classifier(config, vocabulary, encoding=config.input_encoding, trains=trains)
     recurrent = config.architecture != "ngram" and not config.bidirectional
     of_documents = {"end": vocabulary.end} if packed and recurrent and vocabulary.end is not None else {}
     return networks.BUILD[config.architecture](

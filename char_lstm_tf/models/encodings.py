@@ -57,7 +57,8 @@ def token_vectors(model: keras.Model, vocabulary_size: int) -> np.ndarray | None
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.Embedding):
-            return layer.embeddings.numpy()
+            parts = [np.arange(first, min(first + 1000, vocabulary_size)) for first in range(0, vocabulary_size, 1000)]
+            return np.concatenate([layer(ids).numpy() for ids in parts])
         if isinstance(layer, keras.layers.RNN) and layer.cell.kernel.shape[0] == vocabulary_size:
             return layer.cell.kernel.numpy()
     return None

@@ -47,7 +47,8 @@ class Origin:
             UserError: a flag asks for another size.
         """
         asked, there = config.resolved(), self.config.resolved()
-        for name in SIZES:
+        # A model of text has no n-grams, and may give its weights to one that answers labels with them.
+        for name in SIZES if self.config.target == "label" else [name for name in SIZES if name != "ngrams"]:
             given, own = format_flag(asked[name]), format_flag(there[name])
             if given != own:
                 raise UserError(f"--{name}={given}: {self.folder.path} has {own}; leave the flag out")

@@ -30,7 +30,10 @@ def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> 
     trained, known = build.load(origin.folder)
     own, given = model.weights, trained.weights
     if classifier.answers_labels(model) and not classifier.answers_labels(trained):
-        own, given = ([weight for layer in each.layers[:-1] for weight in layer.weights] for each in (model, trained))
+        names = {layer.name for layer in trained.layers[:-1]}
+        shared = ([layer for layer in each.layers if layer.name in names] for each in (model, trained))
+        own, given = ([weight for layer in layers for weight in layer.weights] for layers in shared)
+        own = [weight for weight in own if weight.name != classifier.PIECES]
     own = [weight for weight in own if known.labels or not weight.name.startswith("label_")]
     if len(given) != len(own) or classifier.answers_labels(trained) > classifier.answers_labels(model):
         raise UserError(f"--init_from={origin.folder.path}: its layers aren't those of this run")

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import zlib
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,8 +16,9 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import Calibration
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.models import classifier
+from char_lstm_tf.models import classifier, encodings
 from char_lstm_tf.models.build import build, load
+from char_lstm_tf.models.classifier import ngrams
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.serving import export
@@ -28,6 +31,7 @@ TEXTS = ["", "a", "bad face fed", "feed " * 40, "a\uffffb", "c"]
 LABELLED = {"name": "x", "target": "label", "documents": "lines", "labels": "file", "text": ("f",)}
 
 SKIPS = {"architecture": "functional", "dropout": 0.1}
+NGRAMS = SKIPS | {"ngrams": True}
 
 
 def made(**options):
@@ -37,9 +41,11 @@ def made(**options):
     return model
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"cell": "gru"}, {"encoding": "one_hot"}, {"dropout": 0.4}, SKIPS, SKIPS | {"encoding": "one_hot"}]
-)
+ONE_HOT = {"encoding": "one_hot"}
+KINDS = [{}, {"cell": "gru"}, ONE_HOT, {"dropout": 0.4}, SKIPS, SKIPS | ONE_HOT, NGRAMS, {"ngrams": True}]
+
+
+@pytest.mark.parametrize("options", [*KINDS, NGRAMS | ONE_HOT])
 def test_a_text_gets_the_same_answer_alone_and_beside_others(options):
     model = made(**options)
     ids = [VOCABULARY.encode_whole(text) for text in TEXTS]
@@ -62,7 +68,7 @@ def test_probabilities_are_those_of_the_network_where_nothing_is_calibrated():
     np.testing.assert_allclose([equal[label] for label in VOCABULARY.labels], without_shares, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{}, SKIPS])
+@pytest.mark.parametrize("options", [{}, SKIPS, NGRAMS])
 def test_the_export_classifies_as_python_does(tmp_path, options):
     calibration = Calibration((0.2, 0.3, 0.5), scale=1.7, passages=9)
     model = LanguageModel(made(**options), VOCABULARY, calibration=calibration)
@@ -122,7 +128,8 @@ def test_the_command_reports_no_loss_of_the_text_which_it_doesnt_predict(run, ca
 
 
 @pytest.mark.slow
-def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_path):
+@pytest.mark.parametrize("ngrams", [False, True])
+def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_path, ngrams):
     plan, _ = run
     same = ("documents", "text_field", "labels", "label_field", "split", "units", "embedding_size", "text", "data_dir")
     options = {name: getattr(plan.config, name) for name in same}
@@ -131,12 +138,18 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
     train(plan_run(name="text", max_steps=3, **options))
     given, _ = load(RunFolder.find(tmp_path / "text"))
     started = plan_run(
-        name="answers", init_from=f"{tmp_path}/text", target="label", learning_rate=1e-9, max_steps=1, **options
+        name="answers",
+        init_from=f"{tmp_path}/text",
+        target="label",
+        learning_rate=1e-9,
+        max_steps=1,
+        ngrams=ngrams,
+        **options,
     )
     train(started)
     model, _ = load(started.folder)
     for name in ("embedding", "lstm_1"):
-        for weight, own in zip(given.get_layer(name).weights, model.get_layer(name).weights, strict=True):
+        for weight, own in zip(given.get_layer(name).weights, model.get_layer(name).weights, strict=False):
             np.testing.assert_allclose(own.numpy(), weight.numpy(), atol=1e-5)
 
 
@@ -146,9 +159,50 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
         ({"labels": ""}, "--target=label: answers the label of a document; say where"),
         ({"architecture": "counts"}, "--architecture=counts: --target=label needs recurrent layers"),
         ({"batching": "stream"}, "--batching=stream: --target=label shuffles documents"),
+        ({"target": "sequence", "ngrams": True}, "--ngrams=true: only has an effect with --target=label"),
         ({"gradient_steps": 5}, "--gradient_steps=5: has no effect with --target=label"),
     ],
 )
 def test_flags_that_a_model_of_answers_lacks_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         Config(**LABELLED | options)
+
+
+def test_a_word_has_the_pieces_of_its_spelling_whatever_its_case_and_its_blank():
+    assert ngrams.pieces(" Bad") == ngrams.pieces("bad") == ["<ba", "bad", "ad>", "<bad", "bad>", "<bad>"]
+    assert ngrams.pieces("e") == ["<e>"]
+    assert ngrams.pieces("") == ngrams.pieces(" ") == []
+    assert len(ngrams.pieces("x" + "abcdefghijk" * 9)) == ngrams.MOST_PIECES
+
+
+def test_a_vector_is_that_of_the_word_and_those_of_its_pieces():
+    layer = made(**NGRAMS).get_layer("embedding")
+    word = VOCABULARY.tokens.index(" fed")
+    rows = [
+        1 + zlib.crc32(piece.encode()) % ngrams.PIECE_ROWS for piece in ("<fe", "fed", "ed>", "<fed", "fed>", "<fed>")
+    ]
+    expected = layer.embeddings.numpy()[word] + layer.pieces.numpy()[rows].sum(axis=0) / 6**0.5
+    end = layer.embeddings.numpy()[VOCABULARY.end]
+    np.testing.assert_allclose(layer(np.array([[word, VOCABULARY.end, word]]))[0], [expected, end, expected], atol=1e-5)
+    np.testing.assert_allclose(encodings.token_vectors(made(**NGRAMS), len(VOCABULARY))[word], expected, atol=1e-5)
+
+
+def test_pairs_vote_in_their_order():
+    model = made(**NGRAMS)
+    layer = model.layers[-1]
+    a, b, end = (VOCABULARY.tokens.index(token) for token in ("a", "b", ""))
+    given = tf.zeros([2, 3])
+    votes = layer(given, tf.constant([[a, b, b, end], [b, a, end, end]])).numpy()
+    of = {
+        pair: layer.votes.numpy()[(ngrams.FACTOR * pair[0] + pair[1]) % ngrams.PAIR_ROWS]
+        for pair in ((a, b), (b, b), (b, a))
+    }
+    np.testing.assert_allclose(votes, [of[a, b] + of[b, b], of[b, a]], atol=1e-5)
+    assert not np.allclose(of[a, b], of[b, a])
+
+
+def test_keras_reads_the_file_of_a_model_with_ngrams(tmp_path):
+    model = made(**NGRAMS)
+    model.save(tmp_path / "model.keras")
+    rows = np.array([VOCABULARY.encode("bad fed")], np.int32)
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.keras")(rows), model(rows), atol=1e-6)

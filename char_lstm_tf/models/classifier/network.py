@@ -3,7 +3,8 @@
 Tokens go through an embedding and recurrent layers, as in a language model. The largest value of each unit over all
 places of the document is what the answer is read from: Conneau and others, "Supervised Learning of Universal Sentence
 Representations from Natural Language Inference Data" (2017), section 3.2.1. With `--architecture=functional`, the
-answer reads the largest values of what every layer reads, too, the embedding's included.
+answer reads the largest values of what every layer reads, too, the embedding's included. With `--ngrams`, pieces of
+words and pairs of tokens help, see `ngrams`.
 
 Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L labels.
 """
@@ -16,6 +17,9 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import networks, windows
+from char_lstm_tf.models.classifier.layers import LargestInDocument, OneHot
+from char_lstm_tf.models.classifier.ngrams import PairVotes, SpelledEmbedding
+from pipelines.vocabulary import Vocabulary
 
 ANSWER = "answer"  # name of the last layer
 # The vectors of an embedding start small, so that those of rare words, which hardly move, say little. Of the 1,821 test
@@ -24,65 +28,28 @@ EMBEDDING_SCALE = 0.1
 TOKENS_DROPPED = 0.5  # whole tokens, as a share of --dropout
 
 
-@keras.saving.register_keras_serializable(package="char_lstm_tf")
-class LargestInDocument(keras.layers.Layer):
-    """Returns the largest value of each unit over the places of a document, float32 `[B, H]`; 0 for an empty one.
-
-    Args:
-        end: id of the end symbol, which fills up rows.
-    """
-
-    def __init__(self, end: int, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self._end = end
-
-    def call(self, hidden: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-        """Reads outputs of a recurrent layer, float32 `[B, T, H]`, and the ids that it read, int32 `[B, T]`."""
-        inside = tf.cast(ids != self._end, hidden.dtype)[..., None]
-        largest = tf.reduce_max(hidden * inside - 1e9 * (1 - inside), axis=1)
-        return tf.where(tf.reduce_any(inside > 0, axis=1), largest, 0.0)
-
-    def get_config(self) -> dict:
-        """Returns the arguments that create the same layer."""
-        return super().get_config() | {"end": self._end}
-
-
-@keras.saving.register_keras_serializable(package="char_lstm_tf")
-class OneHot(keras.layers.Layer):
-    """Returns one-hot vectors, float32 `[B, T, V]`, of ids, int32 `[B, T]`."""
-
-    def __init__(self, vocabulary_size: int, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self._size = vocabulary_size
-
-    def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """Reads ids."""
-        return tf.one_hot(ids, self._size)
-
-    def get_config(self) -> dict:
-        """Returns the arguments that create the same layer."""
-        return super().get_config() | {"vocabulary_size": self._size}
-
-
 def build_classifier(
-    config: ModelConfig, *, vocabulary_size: int, encoding: str, end: int, labels: int, trains: bool = False
+    config: ModelConfig, vocabulary: Vocabulary, *, encoding: str, trains: bool = False
 ) -> keras.Model:
     """Returns a model from ids, int32 `[B, T]`, filled up with end symbols, to logits of the labels, float32 `[B, L]`.
 
     Its layers up to the last recurrent one have the names and shapes of those of a language model of the same sizes.
+    With `--ngrams`, the embedding has the vectors of pieces besides.
 
     Args:
         config: sizes.
-        vocabulary_size: V.
+        vocabulary: with an end symbol and labels.
         encoding: `one_hot` or `embedding`: what the first recurrent layer reads.
-        end: id of the end symbol.
-        labels: L.
         trains: as for `networks.stack`.
     """
-    _, (*layers, _) = networks.stack(config, vocabulary_size=vocabulary_size, encoding=encoding, trains=trains)
+    size, labels, end = len(vocabulary), len(vocabulary.labels), vocabulary.end
+    _, (*layers, _) = networks.stack(config, vocabulary_size=size, encoding=encoding, trains=trains)
     layers = [layer for layer in layers if not isinstance(layer, keras.layers.Dropout)]
+    if config.ngrams and encoding == "embedding" and vocabulary.words:
+        options = {"embeddings_initializer": layers[0].embeddings_initializer, "name": layers[0].name}
+        layers[0] = SpelledEmbedding(vocabulary.tokens, config.embedding_size, **options)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    hidden = OneHot(vocabulary_size, name="one_hot")(ids) if encoding == "one_hot" else ids
+    hidden = OneHot(size, name="one_hot")(ids) if encoding == "one_hot" else ids
     read = [hidden] if encoding == "one_hot" else []
     for layer in layers:
         hidden = layer(hidden)
@@ -95,8 +62,12 @@ def build_classifier(
     if config.architecture == "functional":
         hidden = keras.layers.Concatenate(name="skips")(read)
     largest = LargestInDocument(end, name="largest")(hidden, ids)
-    logits = keras.layers.Dense(labels, name=ANSWER)(_dropout(config.dropout, "dropout_of_largest")(largest))
-    return keras.Model(ids, logits, name="classifier")
+    largest = _dropout(config.dropout, "dropout_of_largest")(largest)
+    if not config.ngrams:
+        return keras.Model(ids, keras.layers.Dense(labels, name=ANSWER)(largest), name="classifier")
+    logits = keras.layers.Dense(labels, name="answer_without_pairs")(largest)
+    votes = PairVotes(labels, end, name=ANSWER)
+    return keras.Model(ids, votes(logits, ids), name="classifier")
 
 
 def _dropout(rate: float, name: str, **options: Any) -> keras.layers.Layer:
@@ -124,7 +95,7 @@ def answer(model: keras.Model, ids: tf.Tensor) -> tf.Tensor:
             hidden = windows.run(layer.cell, hidden, return_sequences=True)
         elif isinstance(layer, keras.layers.Concatenate):
             hidden = layer(read)
-        elif isinstance(layer, LargestInDocument):
+        elif isinstance(layer, LargestInDocument | PairVotes):
             hidden = layer(hidden, ids)
         elif not isinstance(layer, keras.layers.Dropout | keras.layers.InputLayer):
             hidden = layer(hidden)
