@@ -122,7 +122,7 @@ def test_workers_get_the_losses_of_one_machine(together, kind, count):
 @pytest.mark.slow
 def test_labels_are_told_and_answered_as_on_one_machine(together):
     """Batches of 12 of whole documents, the last of which has fewer rows than there are workers."""
-    for name, flags in {"told": [], "answered": ["--target=label"]}.items():
+    for name, flags in {"told": [], "answered": ["--target=label", "--tokens=words", "--ngrams"]}.items():
         flags = ["--documents=rows", "--text_field=text", "--labels=field", "--label_field=label", *flags]
         runs = []
         for count in (1, 3):

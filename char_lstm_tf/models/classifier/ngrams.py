@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 PIECE_LENGTHS = (3, 4, 5)  # characters, with a mark at each end of the word
-MOST_PIECES = 32  # of a word; those of up to 13 letters have fewer
+MOST_PIECES = 32  # of a word; those of up to 11 letters have fewer
 PIECE_ROWS = 4096  # 8,192 were no better
 PAIR_ROWS = 1 << 16
 PIECES = "pieces"  # name of the weight
