@@ -4,11 +4,13 @@
 
 Training: a process trains on the lines of --text as documents, another on the same file as running text, in turns, with
 the whole pipeline from the file to the step. Scoring: --scored lines, drawn from --text with repetition, scored by the
-command `evaluate`, from its start to its end, and by `LanguageModel.losses` alone. Memory: the peak resident size of a
-training process on --lines lines, and on those of --text.
+command `evaluate`, from its start to its end, and by its scorer and PyTorch in turns, from lines to losses.
+Memory: the peak resident size of a training process on --lines lines, and on those of --text. PyTorch comes with
+requirements-benchmarks.txt; without it, its row is left out.
 """
 
 import dataclasses
+import importlib.util
 import json
 import multiprocessing
 import random
@@ -19,13 +21,22 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from benchmarks.memory import peak_megabytes
+from benchmarks.trainers import OURS, TORCH, TorchTrainer
 from pipelines import UserError, command_line
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
 
+if TYPE_CHECKING:
+    from char_lstm_tf.inference.language_model import LanguageModel
+
 WAYS = ("text", "lines")
+SETTLE_SECONDS = 0.3  # until PyTorch's idle threads stop spinning
+TORCH_ROWS = 256  # lines of about the same length in a batch of PyTorch's
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +44,7 @@ class DocumentsConfig(Options):
     """What to measure."""
 
     text: str = option("", "A file with a short document a line.")
-    rounds: int = option(7, "How often training speed is measured.")
+    rounds: int = option(7, "How often training and scoring are measured.")
     steps: int = option(200, "Batches of a round.")
     scored: int = option(100_000, "Lines to score. 0: skip this.")
     lines: int = option(10_000_000, "Lines of the large file. 0: skip this.")
@@ -108,14 +119,58 @@ def measure_scoring(config: DocumentsConfig, folder: str) -> None:
     import char_lstm_tf
 
     loaded = char_lstm_tf.load(f"{folder}/scorer")
-    loaded.losses(lines[:2000])  # compiles
-    started = time.perf_counter()
-    loaded.losses(lines)
-    alone = time.perf_counter() - started
+    encode, nats = loaded.vocabulary.encode_whole, loaded._scorer.nats_of_each
+    score = {OURS: lambda texts: nats([encode(text) for text in texts])}
+    if importlib.util.find_spec("torch"):
+        score[TORCH] = TorchScorer(loaded).losses
+    spent, totals = {way: [] for way in score}, {}
+    for losses in score.values():
+        losses(lines[:2000])  # compiles
+    for _ in range(config.rounds):
+        for way, losses in score.items():
+            time.sleep(SETTLE_SECONDS)
+            started, worked = time.perf_counter(), time.process_time()
+            totals[way] = sum(float(np.sum(each)) for each in losses(lines))
+            spent[way].append((time.perf_counter() - started, time.process_time() - worked))
     print(
-        f"\n{total['documents']:,} lines, {total['characters']:,} characters: `evaluate` takes {seconds:.1f} s, "
-        f"`losses` {alone:.1f} s of it ({total['characters'] / alone:,.0f} characters a second)"
+        f"\n{total['documents']:,} lines, {total['characters']:,} characters: `evaluate` takes {seconds:.1f} s\n\n"
+        "| scoring by | seconds | CPU seconds | characters a second | ours is × | nats |\n"
+        "| --- | --- | --- | --- | --- | --- |"
     )
+    for way, pairs in spent.items():
+        times, worked = (sorted(values) for values in zip(*pairs, strict=True))
+        ratios = sorted(other / own for (other, _), (own, _) in zip(pairs, spent[OURS], strict=True))
+        print(
+            f"| {way} | {statistics.median(times):.2f} ({times[0]:.2f} to {times[-1]:.2f}) "
+            f"| {statistics.median(worked):.2f} | {total['characters'] / statistics.median(times):,.0f} "
+            f"| {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {totals[way]:,.0f} |"
+        )
+
+
+class TorchScorer(TorchTrainer):
+    """Scores lines with PyTorch and the weights of a model of ours, lines of about the same length together."""
+
+    def __init__(self, model: "LanguageModel") -> None:
+        weights = [weight.numpy() for weight in model._model.weights]
+        self._vocabulary = model.vocabulary
+        sizes = {"vocabulary_size": len(model.vocabulary), "batch_size": 1, "rates": []}
+        super().__init__(len(weights[1]), **sizes, start=weights)
+
+    def losses(self, lines: list[str]) -> list[np.ndarray]:
+        """Returns the losses of each batch of lines, 0 after the end of a line."""
+        import torch
+
+        size, found = len(self._vocabulary), []
+        texts = sorted((torch.from_numpy(self._vocabulary.encode_whole(line).astype(int)) for line in lines), key=len)
+        with torch.inference_mode():
+            for first in range(0, len(texts), TORCH_ROWS):
+                batch = texts[first : first + TORCH_ROWS]
+                ids = torch.nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=-100)  # -100: no target
+                inputs = torch.nn.functional.one_hot(ids[:, :-1].clamp(min=0), size).float()
+                logits = self._dense(self._lstm(inputs)[0]).flatten(0, 1)
+                nats = torch.nn.functional.cross_entropy(logits, ids[:, 1:].flatten(), reduction="none")
+                found.append(nats.numpy())
+        return found
 
 
 def measure_memory(config: DocumentsConfig, folder: str) -> None:
