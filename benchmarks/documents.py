@@ -130,8 +130,9 @@ def measure_scoring(config: DocumentsConfig, folder: str) -> None:
         for way, losses in score.items():
             time.sleep(SETTLE_SECONDS)
             started, worked = time.perf_counter(), time.process_time()
-            totals[way] = sum(float(np.sum(each)) for each in losses(lines))
+            found = losses(lines)
             spent[way].append((time.perf_counter() - started, time.process_time() - worked))
+            totals[way] = sum(float(np.sum(each)) for each in found)
     print(
         f"\n{total['documents']:,} lines, {total['characters']:,} characters: `evaluate` takes {seconds:.1f} s\n\n"
         "| scoring by | seconds | CPU seconds | characters a second | ours is × | nats |\n"

@@ -57,6 +57,7 @@ def token_vectors(model: keras.Model, vocabulary_size: int) -> np.ndarray | None
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.Embedding):
+            # In parts, since a layer may need more memory for a vector than the vector takes.
             parts = [np.arange(first, min(first + 1000, vocabulary_size)) for first in range(0, vocabulary_size, 1000)]
             return np.concatenate([layer(ids).numpy() for ids in parts])
         if isinstance(layer, keras.layers.RNN) and layer.cell.kernel.shape[0] == vocabulary_size:

@@ -48,7 +48,8 @@ class Origin:
         """
         asked, there = config.resolved(), self.config.resolved()
         # A model of text has no n-grams, and may give its weights to one that answers labels with them.
-        for name in SIZES if self.config.target == "label" else [name for name in SIZES if name != "ngrams"]:
+        sizes = [name for name in SIZES if name != "ngrams" or self.config.target == "label"]
+        for name in sizes:
             given, own = format_flag(asked[name]), format_flag(there[name])
             if given != own:
                 raise UserError(f"--{name}={given}: {self.folder.path} has {own}; leave the flag out")
