@@ -21,7 +21,7 @@ def flag_lines(config: Config) -> str:
 
 
 def config_from_lines(text: str) -> Config:
-    """Returns the configuration that `flag_lines` wrote.
+    """Returns the configuration that `flag_lines` wrote. Flags of older versions that had no effect are left out.
 
     Raises:
         UserError: a line is no flag of this version.
@@ -30,6 +30,6 @@ def config_from_lines(text: str) -> Config:
     if any(line.lstrip("-").startswith("flagfile") for line in lines):
         raise UserError("flags.txt: a run's own flags must not read another file; remove the line with --flagfile")
     try:
-        return Config(**given_flags(Config, lines))
+        return Config.with_defaults(given_flags(Config, lines))
     except UserError as error:
         raise UserError(f"flags.txt: {error}") from None

@@ -10,7 +10,9 @@ from pipelines import UserError
 from pipelines.options import format_flag
 from pipelines.vocabulary import Vocabulary
 
-SIZES = [field.name for field in dataclasses.fields(ModelConfig) if field.name != "dropout"] + ["encoding", "tokens"]
+_TRAINED = ("dropout", "sampled_softmax")  # flags of the model that change how it is trained, and not its weights
+SIZES = [*(each.name for each in dataclasses.fields(ModelConfig) if each.name not in _TRAINED), "encoding", "tokens"]
+ABOVE = ("ngrams", "tie")  # sizes of what is above the recurrent layers
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Origin:
 
         They are all sizes, the tokens, the target, the window, what a document is, and how text is normalized.
         """
-        taken = (*SIZES, "target", "window", "documents", "normalize")
+        taken = (*SIZES, "sampled_softmax", "target", "window", "documents", "normalize")
         resolved = self.config.resolved()
         return {name: resolved[name] for name in taken}
 
@@ -47,8 +49,10 @@ class Origin:
             UserError: a flag asks for another size.
         """
         asked, there = config.resolved(), self.config.resolved()
-        # A model of text has no n-grams, and may give its weights to one that answers labels with them.
-        sizes = [name for name in SIZES if name != "ngrams" or self.config.target == "label"]
+        # A model of text may give its weights to one that answers labels, which has another output.
+        above = () if config.target == self.config.target else ABOVE
+        window = ["window"] if self.config.architecture == "ngram" and self.config.ngram_inputs == "concat" else []
+        sizes = [name for name in (*SIZES, *window) if name not in above]
         for name in sizes:
             given, own = format_flag(asked[name]), format_flag(there[name])
             if given != own:

@@ -56,7 +56,7 @@ def plan_run(**given: Any) -> Plan:
     origin = Origin.find(given["init_from"])
     if origin.folder.path.resolve() == folder.path.resolve():
         raise UserError(f"--init_from={given['init_from']}: the new run would replace it; choose another --name")
-    config = Config(**origin.defaults() | given)
+    config = Config.with_defaults(origin.defaults(), **given)
     origin.require_sizes(config)
     return Plan(config, folder, origin, cluster)
 

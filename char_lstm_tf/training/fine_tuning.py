@@ -47,7 +47,7 @@ def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> 
         except ValueError:
             raise UserError(
                 f"--init_from={origin.folder.path}: {weight.path} has the shape {old.shape} there and "
-                f"{tuple(weight.shape)} here; give --window={origin.config.data.window}"
+                f"{tuple(weight.shape)} here; leave the flags of its sizes out"
             ) from None
         weight.assign(value)
 

@@ -133,12 +133,12 @@ def test_texts_are_read_as_the_training_text_was_unless_told_otherwise(tmp_path)
         (document,) = TextFile(file, reader_for(run, encoding=config.text_encoding, clean=config.clean)).documents()
         return document.text
 
-    assert read(Config(name="x", clean=False)) == content
+    assert read(Config(name="x", text=("a",), clean=False)) == content
     assert read(Config(name="x")) != content
-    assert read(Config(name="x", clean=False), clean=True) != content
+    assert read(Config(name="x", text=("a",), clean=False), clean=True) != content
     greek = "Καλημέρα κόσμε\n"
     file.write_bytes(greek.encode("cp1253"))
-    assert read(Config(name="x", text_encoding="cp1253")) == greek
+    assert read(Config(name="x", text=("a",), text_encoding="cp1253")) == greek
 
 
 def test_unknown_characters_are_warned_of(evaluated, trained, tmp_path):

@@ -156,8 +156,8 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
     ("options", "message"),
     [
         ({"labels": ""}, "--target=label: answers the label of a document; say where"),
-        ({"architecture": "counts"}, "--architecture=counts: --target=label needs recurrent layers"),
-        ({"batching": "stream"}, "--batching=stream: --target=label shuffles documents"),
+        ({"architecture": "counts"}, "--target=label: has no effect with --architecture=counts"),
+        ({"batching": "stream"}, "--batching=stream: --target=label needs --batching=shuffled"),
         ({"target": "sequence", "ngrams": True}, "--ngrams=true: only has an effect with --target=label"),
         ({"gradient_steps": 5}, "--gradient_steps=5: has no effect with --target=label"),
     ],

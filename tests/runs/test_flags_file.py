@@ -40,6 +40,11 @@ def test_flags_after_the_file_replace_its_own(tmp_path):
     assert (other.text, other.books) == ((), "84")
 
 
+def test_flags_without_effect_that_an_older_version_accepted_are_left_out():
+    config = config_from_lines("--name=x\n--architecture=counts\n--order=3\n--epochs=99\n--encoding=one_hot\n")
+    assert (config.order, config.epochs) == (3, 10)
+
+
 def test_words_that_are_no_flags_are_refused():
     with pytest.raises(UserError, match=r"flags.txt: 'But' is no flag"):
         config_from_lines("--name=x\nBut\n--seed=9\n")

@@ -1,5 +1,6 @@
 import dataclasses
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,25 @@ def test_a_run_from_another_one_takes_its_sizes_and_the_rest_from_the_flags(trai
 def test_what_does_not_fit_the_other_run_is_named(trained, flags, message):
     with pytest.raises(UserError, match=message.format(run=trained)):
         plan_run(**{"name": "x", "init_from": str(trained)} | flags)
+
+
+OLD_RUNS = Path(__file__).parents[1] / "end_to_end" / "old_runs"
+
+
+def test_the_window_of_a_neural_n_gram_model_is_one_of_its_sizes(tmp_path):
+    ngram = {"name": "x", "output_dir": str(tmp_path), "init_from": str(OLD_RUNS / "ngram")}
+    assert plan_run(**ngram).config.window == 8
+    with pytest.raises(UserError, match=r"--window=9: .*ngram has 8; leave the flag out"):
+        plan_run(**ngram, window=9)
+
+
+def test_sizes_of_another_run_that_a_classifier_has_no_use_for_are_left_out(tmp_path):
+    run = shutil.copytree(OLD_RUNS / "words", tmp_path / "run")
+    flags = (run / "flags.txt").read_text()
+    (run / "flags.txt").write_text(flags.replace("--labels=field\n--label_field=1\n", "--sampled_softmax=9\n"))
+    table = {"text": ("t.tsv",), "documents": "rows", "labels": "field", "target": "label"}
+    plan = plan_run(name="x", output_dir=str(tmp_path), init_from=str(run), **table)
+    assert (plan.config.sampled_softmax, plan.config.units) == (0, (6, 5))
 
 
 def test_an_empty_text_is_no_wish_for_the_language_reference(tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import FakeSource, command, verse
 
-from char_lstm_tf.config import ModelConfig, TrainingConfig
+from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import build, networks
 from char_lstm_tf.runs.folder import RunFolder
@@ -87,8 +87,8 @@ def test_new_characters_get_ids_after_the_old_ones(tmp_path):
 
 
 def test_freeze_alone_is_an_error():
-    with pytest.raises(UserError, match="--freeze=1: keeps layers of --init_from; name a run there"):
-        TrainingConfig(freeze=1)
+    with pytest.raises(UserError, match="--freeze=1: only has an effect with --init_from"):
+        Config(name="x", freeze=1)
 
 
 def test_a_frozen_layer_stays_and_the_others_learn(trained):

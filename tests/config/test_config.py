@@ -43,8 +43,11 @@ MISTAKES = {
     "a seed that numpy can't take": (["--seed=-1"], "--seed=-1: must be at least 0 and below"),
     "a prompt that flags.txt can't hold": (["--sample_prompt=The "], "must not begin or end with a blank"),
     "a prompt that isn't UTF-8": (["--sample_prompt=caf\udce9"], "must be UTF-8; convert it"),
-    "books kept as they are": (["--books=84", "--noclean"], "--clean=false: goes with --text alone"),
-    "an encoding of books": (["--books=84", "--text_encoding=latin-1"], "--text_encoding=latin-1: goes with"),
+    "books kept as they are": (["--books=84", "--noclean"], "--clean=false: only has an effect with --text; "),
+    "an encoding of books": (
+        ["--books=84", "--text_encoding=latin-1"],
+        "--text_encoding=latin-1: only has an effect with --text; ",
+    ),
     "two sources": (["--text=long.txt", "--books=84"], "--text and --books: give only one source"),
     "a vocabulary of one": (["--max_vocabulary=1"], "--max_vocabulary=1: must be at least 2"),
     "a flag without effect": (
@@ -53,26 +56,29 @@ MISTAKES = {
     ),
     "a cell of a model without any": (
         ["--architecture=ngram", "--target=next_char", "--cell=gru"],
-        "--cell=gru: only has an effect with a recurrent --architecture",
+        "--cell=gru: has no effect with --architecture=ngram; leave one of them out",
     ),
     "an order of a network": (["--order=5"], "--order=5: only has an effect with --architecture=counts"),
     "counting in steps": (
         ["--architecture=counts", "--max_steps=9"],
-        "--max_steps=9: --architecture=counts counts every character once",
+        "--max_steps=9: has no effect with --architecture=counts; leave one of them out",
     ),
-    "an n-gram of a sequence": (["--architecture=ngram"], "--target=sequence: --architecture=ngram needs"),
+    "an n-gram of a sequence": (
+        ["--architecture=ngram"],
+        "--target=sequence: --architecture=ngram needs --target=next_char, since",
+    ),
     "both directions of a stream": (
         ["--bidirectional", "--target=next_char", "--batching=stream"],
-        "--batching=stream: --bidirectional has no state to carry",
+        "--batching=stream: --bidirectional needs --batching=shuffled, since",
     ),
     "both directions of the other stack": (
         ["--bidirectional", "--target=next_char", "--architecture=functional"],
-        "--architecture=functional: --bidirectional goes with the sequential stack",
+        "--architecture=functional: --bidirectional needs --architecture=sequential, since",
     ),
     "two ways of clipping": (["--clipnorm=1", "--clipvalue=5"], "--clipnorm and --clipvalue: give only one"),
     "a stride for a stream": (
         ["--batching=stream", "--stride=3"],
-        "--stride=3: windows of --batching=stream",
+        "--stride=3: only has an effect with --batching=shuffled; add that, or leave it out",
     ),
     "dropping everything": (["--dropout=1"], "--dropout=1.0: must be at least 0 and below 1"),
     "an infinite learning rate": (
@@ -83,7 +89,7 @@ MISTAKES = {
         ["--resume", "--overwrite"],
         "--resume=true: give it or --overwrite, not both",
     ),
-    "freezing without an origin": (["--freeze=1"], "--freeze=1: keeps layers of --init_from"),
+    "freezing without an origin": (["--freeze=1"], "--freeze=1: only has an effect with --init_from; "),
     "patience without validation": (
         ["--patience=2", "--split=1,0,0"],
         "--patience=2: waits for the validation",

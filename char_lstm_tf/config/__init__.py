@@ -1,0 +1,94 @@
+"""Every flag of `train`: its default, its meaning, and what it may be.
+
+Flags come in groups, a dataclass each. `Config` is all of them together: `Config(text=("book.txt",), name="book")`.
+`Config.settings` says what they mean: see `char_lstm_tf.config.settings`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Self
+
+from char_lstm_tf.config.network import BatchConfig, ModelConfig
+from char_lstm_tf.config.settings import Settings
+from char_lstm_tf.config.text import TextConfig
+from char_lstm_tf.config.training import OutputConfig, TrainingConfig
+from char_lstm_tf.config.variants import NoEffectError, require_effect, resolve
+
+__all__ = ["BatchConfig", "Config", "ModelConfig", "OutputConfig", "TextConfig", "TrainingConfig"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig):
+    """Everything about a run."""
+
+    @classmethod
+    def with_defaults(cls, defaults: Mapping[str, Any], **given: Any) -> Self:
+        """Returns a configuration with defaults of its own. Those that have no effect beside the others are left out.
+
+        Args:
+            defaults: flags of another run, or of an older version, by name.
+            **given: the flags that were given.
+
+        Raises:
+            UserError: flags contradict each other, or a flag that was given has no effect.
+        """
+        try:
+            return cls(**{**defaults, **given})
+        except NoEffectError as error:
+            if error.flag in given:
+                raise
+            return cls.with_defaults({name: defaults[name] for name in defaults if name != error.flag}, **given)
+
+    def check(self) -> None:
+        """Checks the groups, that they fit each other, and that every flag that is given has an effect."""
+        super().check()
+        usual = {"batching": self.usual_order, "encoding": self.usual_encoding}  # flags.txt has them for all models
+        given = {name: value for name, value in self.given().items() if value != usual.get(name)}
+        require_effect(Settings, self.settings, given)
+        for name in ("patience", "plateau_patience"):
+            self.require(
+                not getattr(self, name) or self.split[1] > 0,
+                name,
+                "waits for the validation loss, and --split leaves nothing to validate on",
+            )
+        self.require(
+            self.target != "label" or bool(self.labels),
+            "target",
+            "answers the label of a document; say where labels come from, with --labels",
+        )
+        for name in ("labels", "gradient_steps"):
+            self.require(
+                not (self.sampled_softmax and getattr(self, name)), "sampled_softmax", f"doesn't go with --{name}"
+            )
+        self.require(
+            not self.tie or not self.labels,
+            "tie",
+            "a model with labels has an output layer for each, which can't all be the embedding; leave the flag out",
+        )
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the flags mean.
+
+        Raises:
+            UserError: the kind of model doesn't allow the value of a flag.
+        """
+        settings: Settings = resolve(Settings, self.resolved())
+        return settings
+
+    @property
+    def usual_encoding(self) -> str:
+        """What follows from --tokens without --encoding: `one_hot` or `embedding`."""
+        return "embedding" if self.tokens == "words" else "one_hot"
+
+    @property
+    def input_encoding(self) -> str:
+        """`one_hot` or `embedding`: --encoding, or what follows from --tokens."""
+        return self.encoding or self.usual_encoding
+
+    def resolved(self) -> dict[str, Any]:
+        """Returns the value of each flag by name, in the order of `--help`. Defaults that depend on others are set."""
+        names = [field.name for group in self.groups() for field in dataclasses.fields(group)]
+        values = {name: getattr(self, name) for name in names}
+        return values | {"batching": self.batch_order, "stride": self.window_stride, "encoding": self.input_encoding}
