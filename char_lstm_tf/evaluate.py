@@ -16,7 +16,7 @@ has scored.
 Running text: each file is a text. Its first character has nothing before it and isn't scored. With several files, there
 is a row (--json: a line) for each, and the totals come last.
 
-Documents: a row for each, with its nats, its characters and its nats a character, and the totals last. All of its
+Documents: a row for each, with its nats, its characters and its nats per character, and the totals last. All of its
 characters are scored, and its end too, which counts as one. --sort prints the most surprising documents first,
 --threshold those alone that are surprising. --text=- reads lines from standard input and answers as they come.
 """
@@ -25,25 +25,16 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from char_lstm_tf.config import Config
-from char_lstm_tf.inference.texts import (
-    documents_of_part,
-    in_groups,
-    lines_as_they_come,
-    read_documents,
-    read_texts,
-    reader_for,
-)
+from char_lstm_tf.inference.texts import TextOptions, documents_of_part, in_groups, read_texts
 from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
-from pipelines import UserError, command_line, sources
-from pipelines.files import path_of
-from pipelines.options import Options, format_flag, option
+from pipelines import command_line
+from pipelines.flag_files import file_of, require_writable
+from pipelines.options import format_flag, option
 from pipelines.sources import Document
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -53,47 +44,25 @@ if TYPE_CHECKING:
 
 COLUMNS = "{:>10} {:>11} {:>10}  {}"
 SHOWN = 80  # characters of a file that its row shows
-READ_AS_IT_WAS = "goes with --text; --part is read as the run read it"
+OUTPUTS = {"tsv": write_tsv, "html": write_html}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(Options):
-    """What to measure."""
+class EvaluateConfig(TextOptions):
+    """What to measure, and how."""
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
-    text: tuple[str, ...] = option(
-        (),
-        "Files, folders (their *.txt files) or globs. Each file is read from a fresh state. - reads lines from "
-        "standard input as they come.",
-    )
     part: str = option(
         "",
         "Instead of --text, what was held out of the run's own text: validation or test. With --label, the documents "
         "with that label alone.",
         choices=("", "validation", "test"),
     )
-    documents: str = option(
-        "",
-        "What to print a row for: files (or text), lines or rows, as for train. Default: what the model was trained "
-        "on.",
-        choices=("", "text", "files", "lines", "rows"),
-    )
-    text_field: str = option(
-        "", "Where the text of rows is, as for train. Default: as for the training text, or the column named text."
-    )
     label: str = option(
         "", "What all texts are examples of, for a model that knows labels. `classify` compares the labels."
     )
-    sort: bool = option(False, "Print the documents with the highest loss a character first, and number them.")
-    threshold: float = option(0.0, "Print only documents with at least so many nats a character.", at_least=0)
-    text_encoding: str = option(
-        "", "Encoding of the --text files, such as latin-1. Default: detected, and that of the training text is tried."
-    )
-    clean: bool | None = option(
-        None,
-        "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are. Default: as for "
-        "the training text.",
-    )
+    sort: bool = option(False, "Print the documents with the highest loss per character first, and number them.")
+    threshold: float = option(0.0, "Print only documents with at least so many nats per character.", at_least=0)
     window: int = option(
         0,
         "Forget everything after this many characters and start again, as models that see a window are measured. "
@@ -119,8 +88,7 @@ class EvaluateConfig(Options):
     )
     crlf: bool = option(
         False,
-        "Say also how many nats there are a character if a line end counts as two, CR and LF, as in some published "
-        "figures.",
+        "Also report the loss with each line end counted as two characters, CR LF, as in some published figures.",
     )
     json: bool = option(False, "Print JSON instead of a table: an object a line, the totals on the last line.")
     tsv: str = option("", "File to write, with a line for each character: file, position, character, nats.")
@@ -135,59 +103,48 @@ class EvaluateConfig(Options):
         for name in ("dynamic_rate", "dynamic_decay"):
             self.require(self.dynamic or not self.is_given(name), name, "only has an effect with --dynamic")
         self.require(not (self.part and self.text), "part", "is of the run's own text; leave --text out")
-        for name in ("text_field", "text_encoding", "clean"):
-            self.require(not (self.part and self.is_given(name)), name, READ_AS_IT_WAS)
-        if self.from_stdin:
-            self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
-            self.require(self.documents in ("", "lines"), "documents", "--text=- reads lines; leave the flag out")
-            self.require(not self.sort, "sort", "needs all documents at once, and --text=- may never end; leave it out")
-
-    @property
-    def from_stdin(self) -> bool:
-        """Whether lines come from standard input."""
-        return "-" in self.text
+        self.require(bool(self.part or self.text), "text", "names no file; name one, or give --part=test")
+        for name in ("documents", "text_field", "text_encoding", "clean") if self.part else ():
+            self.require(not self.is_given(name), name, "goes with --text; --part is read as the run read it")
+        self.require(
+            not (self.from_stdin and self.sort),
+            "sort",
+            "needs all documents at once, and --text=- may never end; leave it out",
+        )
 
 
 def main(config: EvaluateConfig) -> None:
     """Loads the run and the texts, scores, and prints."""
     folder = RunFolder.find(config.model)
     run, held_out = folder.config, folder.load_corpus() if config.part else None
-    config.require(not (config.part and config.documents), "documents", READ_AS_IT_WAS)
-    config = dataclasses.replace(config, documents="lines" if config.from_stdin else config.documents or run.documents)
-    reader = reader_for(run, encoding=config.text_encoding, clean=config.clean)
-    found = [] if config.from_stdin or held_out else _sources(config, run, reader)
-    check_outputs(config, [source.name for source in found])
-    running: list[Document] = []  # read before TensorFlow loads, so that a mistake in it shows first
-    if config.documents == "text":
+    found = [] if held_out else config.find_sources(run)
+    require_writable(config, *OUTPUTS, texts=[source.name for source in found])
+    running: list[Document] | None = None  # read before TensorFlow loads, so that a mistake in it shows first
+    if config.documents_for(run) == "text":
         running = list(documents_of_part(held_out, config.part)) if held_out else read_texts(found)
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
+    evaluation = Evaluation(config, load_models(config), documents=config.documents_for(run))
+    if running is not None:
+        evaluation.score_files(running)
+    elif held_out:
+        evaluation.score_documents(in_groups(documents_of_part(held_out, config.part, config.label)))
+    else:
+        evaluation.score_documents(config.read(run, found))
+    evaluation.write_files()
+    evaluation.print_total()
+
+
+def load_models(config: EvaluateConfig) -> "list[LanguageModel]":
+    """Returns the model, and those to mix it with; those that can learn do so with --dynamic."""
+    from char_lstm_tf.inference.adaptive import Adaptation
     from char_lstm_tf.inference.language_model import LanguageModel
 
     models = [LanguageModel.load(folder) for folder in (config.model, *config.mix)]
     models[0].label_ids(config.label)  # a mistake in it shows before anything is printed
     if config.dynamic:
-        from char_lstm_tf.inference.adaptive import Adaptation
-
         for model in [models[0], *(model for model in models[1:] if model.can_learn)]:
             model.learn_while_scoring(Adaptation(config.dynamic_rate, config.dynamic_decay))
-    evaluation = Evaluation(config, models)
-    if config.documents == "text":
-        evaluation.score_files(running)
-    elif config.from_stdin:
-        evaluation.score_documents(lines_as_they_come(sys.stdin.buffer, reader))
-    else:
-        documents = documents_of_part(held_out, config.part, config.label) if held_out else read_documents(found)
-        evaluation.score_documents(in_groups(documents))
-    evaluation.write_files()
-    evaluation.print_total()
-
-
-def _sources(config: EvaluateConfig, run: Config, reader: sources.Reader) -> list[sources.Source]:
-    text_field = config.text_field or run.text_field
-    found = sources.text_documents(config.text, reader, documents=config.documents, text_field=text_field)
-    if not found:
-        raise UserError("--text: name the files to measure on, such as --text=book.txt, or give --part=test")
-    return found
+    return models
 
 
 class Evaluation:
@@ -196,12 +153,14 @@ class Evaluation:
     Args:
         config: what to print.
         models: the model, and those to mix it with.
+        documents: what a document is.
     """
 
-    def __init__(self, config: EvaluateConfig, models: "Sequence[LanguageModel]") -> None:
+    def __init__(self, config: EvaluateConfig, models: "Sequence[LanguageModel]", *, documents: str) -> None:
         from char_lstm_tf.inference import judges
 
         self._config = config
+        self._running, self._of_files = documents == "text", documents == "files"
         self._mixture = judges.Mixture(models) if len(models) > 1 else None
         self._model: LanguageModel | judges.Mixture = self._mixture or models[0]
         self._steps = config.dynamic and any(model.is_recurrent for model in models)  # whether one takes steps
@@ -245,14 +204,13 @@ class Evaluation:
 
     def _print_document(self, text: Document, score: "Score", rank: int = 0) -> None:
         """Prints the row of a document: all of a line or of a table's row, the first words of a file."""
-        is_file = self._config.documents == "files"
         if self._config.json:
             facts = {"document": text.name, "nats": score.nats, "characters": score.characters}
             facts |= {"nats_per_char": score.nats_per_char, "unknown_characters": score.unknown_characters}
             facts |= {"rank": rank} if rank else {}
-            print(json.dumps(facts if is_file else facts | {"text": text.text}, ensure_ascii=False))
+            print(json.dumps(facts if self._of_files else facts | {"text": text.text}, ensure_ascii=False))
             return
-        shown = f"{text.name}: {' '.join(text.text[:SHOWN].split())}" if is_file else text.text
+        shown = f"{text.name}: {' '.join(text.text[:SHOWN].split())}" if self._of_files else text.text
         numbers = f"{score.nats:,.2f}", f"{score.characters:,}", f"{score.nats_per_char:.4f}"
         row = COLUMNS.format(*numbers, format_flag(shown))
         print(f"{rank:>7}{row}" if rank else row)
@@ -265,7 +223,7 @@ class Evaluation:
         scores = [score for score, _ in found]
         first = 0 if self._model.knows_documents else 1  # character that is scored
         self._line_ends += sum(text.text.count("\n", first) for text in texts)
-        if self._config.documents != "text":
+        if not self._running:
             scores = [dataclasses.replace(score, documents=1) for score in scores]
         for score in scores:
             self._total = score if self._total is None else self._total + score
@@ -279,8 +237,10 @@ class Evaluation:
 
     def write_files(self) -> None:
         """Writes --tsv and --html."""
-        for flag, write in (("tsv", write_tsv), ("html", write_html)):
-            _write(flag, getattr(self._config, flag), write, self._scored)
+        for flag, write in OUTPUTS.items():
+            if name := getattr(self._config, flag):
+                with file_of(flag, name) as path:
+                    write(path, self._scored)
 
     def print_total(self) -> None:
         """Prints the totals."""
@@ -298,7 +258,7 @@ class Evaluation:
         if self._config.json:
             print(json.dumps(report))
         else:
-            if self._config.documents != "text":
+            if not self._running:
                 print()
             for name, value in report.items():
                 shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
@@ -306,31 +266,6 @@ class Evaluation:
         print(
             f"{self._total.characters / self._seconds:,.0f} characters a second, compilation included", file=sys.stderr
         )
-
-
-def check_outputs(config: EvaluateConfig, texts: Sequence[str]) -> None:
-    """Checks the files to write before the work is done.
-
-    Raises:
-        UserError: one would overwrite a text or the other, or its folder doesn't exist.
-    """
-    taken = {Path(text).resolve(): "one of the texts" for text in texts}
-    for flag in ("tsv", "html"):
-        if name := getattr(config, flag):
-            path = path_of(name).resolve()
-            if path in taken:
-                raise UserError(f"--{flag}={name}: this is {taken[path]}; name another file")
-            if not path.parent.is_dir():
-                raise UserError(f"--{flag}={name}: No such file or directory; name a file that can be written")
-            taken[path] = f"the file of --{flag}"
-
-
-def _write(flag: str, name: str, write: Callable[[Path, Sequence], None], scored: Sequence) -> None:
-    if name:
-        try:
-            write(path_of(name), scored)
-        except OSError as error:
-            raise UserError(f"--{flag}={name}: {error.strerror}; name a file that can be written") from error
 
 
 def print_files(scores: "dict[str, Score]", *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from char_lstm_tf.training import pictures
 from pipelines import UserError, command_line
-from pipelines.files import path_of
+from pipelines.flag_files import file_of
 from pipelines.options import Options, option
 
 
@@ -45,11 +45,8 @@ def main(config: PlotConfig) -> None:
     for model, log in zip(config.model, logs.values(), strict=True):
         if not log.is_file():
             raise UserError(f"--model={model}: it has no gradients.csv; train it with --gradient_steps=100")
-    try:
-        pictures.draw_reach(logs, path_of(config.png))
-    except (OSError, ValueError) as error:  # matplotlib knows the kind of a picture by its ending
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"--png={config.png}: {reason}; name a file that can be written") from error
+    with file_of("png", config.png) as path:
+        pictures.draw_reach(logs, path)
     for run, log in logs.items():
         reach = list(pictures.reach_by_epoch(log).values())[-1]
         shares = ", ".join(f"{reach[t] / reach[0]:.1e} {t} before" for t in (1, 10, 20, 50) if t < len(reach))

@@ -22,8 +22,8 @@ import sys
 from collections.abc import Sequence
 
 from char_lstm_tf.runs.folder import RunFolder
-from pipelines import UserError, command_line
-from pipelines.files import path_of
+from pipelines import command_line
+from pipelines.flag_files import file_of
 from pipelines.options import Options, format_flag, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import UNKNOWN, Vocabulary
@@ -72,9 +72,7 @@ class SampleConfig(Options):
         at_least=0,
         at_most=1000,
     )
-    seed: int | None = option(
-        None, "Whole number that repeats a text. Default: another one each time.", at_least=-(2**63)
-    )
+    seed: int | None = option(None, "Random seed. Default: a new one each time.", at_least=-(2**63))
     num_samples: int = option(
         1, "Texts to write side by side, with the seeds --seed, --seed + 1 and so on.", at_least=1
     )
@@ -111,12 +109,8 @@ class SampleConfig(Options):
         """
         if not self.prompt_file:
             return unescaped(self.prompt)
-        try:
-            return path_of(self.prompt_file).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise UserError(f"--prompt_file={self.prompt_file}: {error.strerror}; name a file of text") from error
-        except UnicodeDecodeError as error:
-            raise UserError(f"--prompt_file={self.prompt_file}: not UTF-8 ({error.reason}); convert it") from error
+        with file_of("prompt_file", self.prompt_file) as path:
+            return path.read_text(encoding="utf-8-sig")
 
 
 def main(config: SampleConfig) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.training.pictures import draw_map
 from pipelines import UserError, command_line
-from pipelines.files import path_of
+from pipelines.flag_files import file_of, require_writable
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import Vocabulary, vectors
@@ -42,6 +42,7 @@ class VectorsConfig(Options):
         super().check()
         asked = self.output or self.nearest or self.picture or self.projector
         self.require(bool(asked), "output", "say what to do: --output, --nearest, --picture or --projector")
+        require_writable(self, "output", "picture")
 
 
 def main(config: VectorsConfig) -> None:
@@ -62,26 +63,20 @@ def main(config: VectorsConfig) -> None:
         for other, cosine in vectors.nearest(values, id, count=config.count):
             print(f"  {cosine:6.3f}  {vocabulary.tokens[other]!r}")
     names = [vectors.written(token) or "<end>" for token in vocabulary.tokens]
-    shown = vocabulary.most_frequent(config.points)
-    for flag, write in (
-        ("output", lambda path: vectors.write(path, names, values)),
-        (
-            "picture",
-            lambda path: draw_map(
-                vectors.flattened(values[shown]),
-                [names[id].lstrip(vectors.BLANK) or vectors.BLANK for id in shown],
-                path,
-            ),
-        ),
-        ("projector", lambda path: write_projector(path, names, values)),
-    ):
-        if name := getattr(config, flag):
-            try:
-                write(path_of(name))
-            except (OSError, ValueError) as error:  # matplotlib knows the kind of a picture by its ending
-                reason = getattr(error, "strerror", None) or error
-                raise UserError(f"--{flag}={name}: {reason}; name another one") from error
-            print(f"{name}: {len(shown) if flag == 'picture' else len(names):,} tokens")
+    if config.output:
+        with file_of("output", config.output) as path:
+            vectors.write(path, names, values)
+        print(f"{config.output}: {len(names):,} tokens")
+    if config.picture:
+        shown = vocabulary.most_frequent(config.points)
+        labels = [names[id].lstrip(vectors.BLANK) or vectors.BLANK for id in shown]
+        with file_of("picture", config.picture) as path:
+            draw_map(vectors.flattened(values[shown]), labels, path)
+        print(f"{config.picture}: {len(shown):,} tokens")
+    if config.projector:
+        with file_of("projector", config.projector) as path:
+            write_projector(path, names, values)
+        print(f"{config.projector}: {len(names):,} tokens")
 
 
 def find(token: str, vocabulary: Vocabulary) -> int:

@@ -19,10 +19,11 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.inference.texts import read_texts, reader_for
+from char_lstm_tf.inference.texts import TextOptions, read_texts
 from char_lstm_tf.runs.folder import RunFolder
-from pipelines import UserError, command_line, sources
-from pipelines.files import path_of, written_aside
+from pipelines import UserError, command_line
+from pipelines.files import written_aside
+from pipelines.flag_files import file_of, require_writable
 from pipelines.options import Options, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 MOST_TEXT = 20_000  # characters that the page reads when it opens; four seconds at 2×128 units
 OWN_TEXT = 3_000  # characters that the model writes for the page to read
 OWN_DOCUMENTS = 100
-MOST_LOSS = 0.002  # nats a character that rounded weights may cost before there is a warning
+MOST_LOSS = 0.002  # nats per character that rounded weights may cost before there is a warning
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,14 +61,7 @@ class VisualizeConfig(Options):
         """Checks the place to write to."""
         super().check()
         self.require(bool(self.output), "output", "name the page to write, such as --output=page.html")
-        path = path_of(self.output)
-        self.require(not path.is_dir(), "output", "is a folder; name a file, such as page.html")
-        self.require(path.parent.is_dir(), "output", "is in a folder that doesn't exist; make it first")
-        self.require(
-            not self.text or path.resolve() != path_of(self.text).resolve(),
-            "output",
-            "is the --text; name another file",
-        )
+        require_writable(self, "output", texts=filter(None, [self.text]))
 
 
 def main(config: VisualizeConfig) -> None:
@@ -89,18 +83,14 @@ def main(config: VisualizeConfig) -> None:
     packed = packing.pack(model, form=config.weights)
     after = loss(language_model, text, by_line=run.documents == "lines")
     prompt = unescaped(config.prompt) or run.prompt
-    output = path_of(config.output)
-    try:
-        with written_aside(output) as path:
-            page.write_page(path, title=folder.path.name, facts=facts, packed=packed, prompt=prompt, text=text)
-    except OSError as error:
-        raise UserError(f"--output={config.output}: {error.strerror}; name another file") from error
+    with file_of("output", config.output) as output, written_aside(output) as path:
+        page.write_page(path, title=folder.path.name, facts=facts, packed=packed, prompt=prompt, text=text)
     print(
-        f"{config.output}: {output.stat().st_size:,} bytes. The text that it reads first costs {after:.4f} nats a "
+        f"{config.output}: {output.stat().st_size:,} bytes. The text that it reads first costs {after:.4f} nats per "
         f"character with weights in {config.weights}, {after - before:+.5f} against float32"
     )
     if after - before > MOST_LOSS:
-        print(f"warning: --weights={config.weights} costs more than {MOST_LOSS} nats a character", file=sys.stderr)
+        print(f"warning: --weights={config.weights} costs more than {MOST_LOSS} nats per character", file=sys.stderr)
     if config.open and not webbrowser.open(output.resolve().as_uri()):
         print(f"no browser found here; open {output.resolve().as_uri()}", file=sys.stderr)
 
@@ -120,9 +110,9 @@ def require_recurrent(model: str, run: Config) -> None:
 
 def read_text(config: VisualizeConfig, run: Config) -> str:
     """Returns the text that the page reads first, in the form of the training text."""
-    reader = reader_for(run, encoding=config.text_encoding, clean=None)
-    (document,) = read_texts(sources.text_documents((config.text,), reader))
-    text = reader.prompt(document.text)
+    texts = TextOptions(text=(config.text,), documents="text", text_encoding=config.text_encoding)
+    (document,) = read_texts(texts.find_sources(run))
+    text = texts.reader(run).prompt(document.text)
     if len(text) > MOST_TEXT:
         print(
             f"--text={config.text}: the page reads the first {MOST_TEXT:,} of {len(text):,} characters", file=sys.stderr
@@ -142,7 +132,7 @@ def own_text(model: "LanguageModel", *, seed: int) -> str:
 
 
 def loss(model: "LanguageModel", text: str, *, by_line: bool) -> float:
-    """Returns the loss of a text in nats a character, read as the page reads it."""
+    """Returns the loss of a text in nats per character, read as the page reads it."""
     texts = [line for line in text.split("\n") if line] if by_line else [text]
     scores = [score for score, _ in model.losses(texts, label=next(iter(model.vocabulary.labels), ""))]
     return sum(score.nats for score in scores) / max(sum(score.characters for score in scores), 1)

@@ -191,11 +191,11 @@ def help_text(options: type[Options]) -> str:
     """Returns what `--help` says of the flags, in groups."""
     width = min(shutil.get_terminal_size().columns, 110)
     lines = []
-    for group in options.groups():
-        lines.append((group.__doc__ or "").splitlines()[0])
-        for field in dataclasses.fields(group):
+    for heading, fields in options.groups().items():
+        lines.append(heading)
+        for field in fields:
             if not field.metadata["positional"]:
-                lines += _help_lines(field, field_types(group)[field.name], width)
+                lines += _help_lines(field, field_types(options)[field.name], width)
         lines.append("")
     return "\n".join([*lines, "--flagfile=FILE reads flags from a file, a flag a line. Later flags override it."])
 

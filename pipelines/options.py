@@ -115,9 +115,14 @@ class Options:
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if self.is_given(name)}
 
     @classmethod
-    def groups(cls) -> list[type["Options"]]:
-        """Returns the classes whose fields it has, in their order: those it inherits from, or itself."""
-        return [base for base in cls.__bases__ if base is not Options] or [cls]
+    def groups(cls) -> dict[str, list[dataclasses.Field]]:
+        """Returns its fields by the heading of the class that defines them, those of the class itself first."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        found = {}
+        for each in (cls, *cls.__bases__):
+            if own := [fields[name] for name in vars(each).get("__annotations__", {}) if name in fields]:
+                found[(each.__doc__ or "").splitlines()[0]] = own
+        return found
 
 
 def _has_type(value: Any, kind: Any) -> bool:

@@ -89,6 +89,5 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
 
     def resolved(self) -> dict[str, Any]:
         """Returns the value of each flag by name, in the order of `--help`. Defaults that depend on others are set."""
-        names = [field.name for group in self.groups() for field in dataclasses.fields(group)]
-        values = {name: getattr(self, name) for name in names}
+        values = {field.name: getattr(self, field.name) for fields in self.groups().values() for field in fields}
         return values | {"batching": self.batch_order, "stride": self.window_stride, "encoding": self.input_encoding}

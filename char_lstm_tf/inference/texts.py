@@ -1,4 +1,4 @@
-"""The texts to measure a model on: files as a whole, documents of files in groups, or lines as they come."""
+"""The texts that a command reads: files as a whole, documents of files in groups, or lines as they come."""
 
 import dataclasses
 import os
@@ -9,6 +9,7 @@ from typing import BinaryIO
 from char_lstm_tf.config import Config
 from pipelines import UserError, sources
 from pipelines.corpus import Corpus, IdRange
+from pipelines.options import Options, option
 from pipelines.sources import Document
 
 AT_ONCE = 1 << 20  # characters of documents in memory at a time
@@ -18,6 +19,86 @@ def reader_for(run: Config, *, encoding: str, clean: bool | None) -> sources.Rea
     """Returns how to read texts for a run: as its training text was read, unless flags say otherwise."""
     clean = run.prompt_reader.clean if clean is None else clean
     return dataclasses.replace(run.prompt_reader, encoding=encoding, clean=clean)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextOptions(Options):
+    """Texts: which ones, and how they are read."""
+
+    text: tuple[str, ...] = option(
+        (),
+        "Files, folders (their *.txt files) or globs. - reads lines from standard input as they come.",
+    )
+    documents: str = option(
+        "",
+        "What a document is: files (or text), lines or rows, as for train. Default: what the model was trained on.",
+        choices=("", "text", "files", "lines", "rows"),
+    )
+    text_field: str = option("", "Where the text of rows is, as for train. Default: as for the training text.")
+    text_encoding: str = option(
+        "", "Encoding of the --text files, such as latin-1. Default: detected, and that of the training text is tried."
+    )
+    clean: bool | None = option(
+        None,
+        "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are. Default: as for "
+        "the training text.",
+    )
+
+    def check(self) -> None:
+        """Checks what goes with standard input."""
+        super().check()
+        if self.from_stdin:
+            self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
+            self.require(self.documents in ("", "lines"), "documents", "--text=- reads lines; leave the flag out")
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether lines come from standard input."""
+        return "-" in self.text
+
+    def reader(self, run: Config) -> sources.Reader:
+        """Returns how to read texts for a run: as its training text was read, unless flags say otherwise."""
+        return reader_for(run, encoding=self.text_encoding, clean=self.clean)
+
+    def documents_for(self, run: Config) -> str:
+        """Returns what a document is: `text`, `files`, `lines` or `rows`."""
+        return "lines" if self.from_stdin else self.documents or run.documents
+
+    def find_sources(self, run: Config, *, labels: str = "", label_field: str = "") -> list[sources.Source]:
+        """Returns the files to read for a run; none for standard input.
+
+        Args:
+            run: the flags of the run.
+            labels: as for `train`.
+            label_field: likewise.
+
+        Raises:
+            UserError: there is no such file.
+        """
+        return sources.text_documents(
+            () if self.from_stdin else self.text,
+            self.reader(run),
+            documents=self.documents_for(run),
+            text_field=self.text_field or run.text_field,
+            labels=labels,
+            label_field=label_field or run.label_field,
+        )
+
+    def read(self, run: Config, found: Sequence[sources.Source], *, passage: int = 0) -> Iterator[list[Document]]:
+        """Returns the documents of files, or else the lines of standard input as they come, in groups.
+
+        Args:
+            run: the flags of the run.
+            found: what `find_sources` returned.
+            passage: cut the documents of files into passages of so many characters; 0: don't.
+
+        Raises:
+            UserError: a file can't be read, or there is no document.
+        """
+        if self.from_stdin:
+            return lines_as_they_come(sys.stdin.buffer, self.reader(run))
+        documents = read_documents(found)
+        return in_groups(passages(documents, passage) if passage else documents)
 
 
 def read_texts(found: Sequence[sources.Source]) -> list[Document]:

@@ -9,10 +9,11 @@ import tensorflow as tf
 from conftest import command, verse
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.evaluate import EvaluateConfig, check_outputs, main
-from char_lstm_tf.inference.texts import reader_for
+from char_lstm_tf.evaluate import EvaluateConfig, main
+from char_lstm_tf.inference.texts import TextOptions
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
+from pipelines.flag_files import require_writable
 from pipelines.sources import TextFile
 
 
@@ -72,7 +73,7 @@ def test_a_table_has_a_row_a_file(trained, evaluated):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--text=README.md", "--tsv=nowhere/x.tsv"], "--tsv=nowhere/x.tsv: No such file or directory; name"),
+        (["--text=README.md", "--tsv=nowhere/x.tsv"], "--tsv=nowhere/x.tsv: there is no folder "),
         (["--text={folder}/one.txt"], "one.txt: needs at least two characters, the first isn't scored"),
     ],
 )
@@ -102,7 +103,8 @@ def test_a_text_that_is_gone_is_said(trained, tmp_path):
     folder.flags.write_text(re.sub("--data_dir=.*", f"--data_dir={tmp_path}/elsewhere", flags))
     with pytest.raises(UserError, match=r"isn't in .*/elsewhere/corpora any more \(--data_dir\)"):
         folder.load_corpus()
-    folder.metrics.write_text('{"corpus": "../../secret"}')
+    metrics = json.loads(folder.metrics.read_text())
+    folder.metrics.write_text(json.dumps(metrics | {"corpus": "../../secret"}))
     with pytest.raises(UserError, match="isn't in"):
         folder.load_corpus()
     folder.metrics.unlink()
@@ -129,8 +131,7 @@ def test_texts_are_read_as_the_training_text_was_unless_told_otherwise(tmp_path)
     file.write_text(content, encoding="utf-8")
 
     def read(run, **options):
-        config = EvaluateConfig(**options)
-        (document,) = TextFile(file, reader_for(run, encoding=config.text_encoding, clean=config.clean)).documents()
+        (document,) = TextFile(file, TextOptions(**options).reader(run)).documents()
         return document.text
 
     assert read(Config(name="x", text=("a",), clean=False)) == content
@@ -151,7 +152,9 @@ def test_unknown_characters_are_warned_of(evaluated, trained, tmp_path):
 
 def test_no_text_is_overwritten_and_both_files_differ(tmp_path):
     text = str(tmp_path / "x.txt")
+    config = EvaluateConfig(text=(text,), html=text)
     with pytest.raises(UserError, match=r"--html=.*: this is one of the texts"):
-        check_outputs(EvaluateConfig(html=text), [text])
+        require_writable(config, "tsv", "html", texts=[text])
+    config = EvaluateConfig(text=(text,), tsv=f"{tmp_path}/a", html=f"{tmp_path}/../{tmp_path.name}/a")
     with pytest.raises(UserError, match=r"--html=.*: this is the file of --tsv"):
-        check_outputs(EvaluateConfig(tsv=f"{tmp_path}/a", html=f"{tmp_path}/../{tmp_path.name}/a"), [text])
+        require_writable(config, "tsv", "html", texts=[text])

@@ -31,7 +31,7 @@ def test_a_prompt_file_is_read_as_it_is(tmp_path):
     file.write_bytes(b"\xff")
     with pytest.raises(UserError, match="not UTF-8"):
         SampleConfig(prompt_file=str(file)).read_prompt()
-    with pytest.raises(UserError, match=r"No such file or directory; name a file"):
+    with pytest.raises(UserError, match=r"No such file or directory; name another file"):
         SampleConfig(prompt_file=str(tmp_path / "none")).read_prompt()
 
 

@@ -60,7 +60,7 @@ def test_mistakes_end_in_one_line(trained, tmp_path):
     for words, message in (
         (["--nearest=zebra"], "--nearest=zebra: no character of this model"),
         ([], "say what to do: --output"),
-        ([f"--picture={tmp_path}/absent/map.png"], "No such file or directory; name another one"),
+        ([f"--picture={tmp_path}/absent/map.png"], "map.png: there is no folder "),
     ):
         done = command("char_lstm_tf.vectors", f"--model={trained}", *words)
         assert done.returncode == 1

@@ -103,8 +103,8 @@ def test_other_models_are_refused_by_name(trained, tmp_path, monkeypatch, option
     [
         ({"output": ""}, "--output=.*: name the page to write"),
         ({"output": "/"}, "--output=/: is a folder"),
-        ({"output": "/missing/page.html"}, "is in a folder that doesn't exist"),
-        ({"output": "a.txt", "text": "./a.txt"}, "is the --text; name another file"),
+        ({"output": "/missing/page.html"}, "there is no folder /missing; make it first"),
+        ({"output": "a.txt", "text": "./a.txt"}, "this is one of the texts; name another file"),
     ],
 )
 def test_a_place_that_cant_be_written_is_named_at_once(options, message):

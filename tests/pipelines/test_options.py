@@ -34,9 +34,17 @@ class All(Text, Model):
     """All."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Both(Text):
+    """Both."""
+
+    sort: bool = option(False, "Sort.")
+
+
 def test_several_groups_together_have_the_fields_and_checks_of_all():
-    assert All.groups() == [Text, Model]
-    assert Text.groups() == [Text]
+    groups = {heading: [field.name for field in fields] for heading, fields in All.groups().items()}
+    assert groups == {"Text.": ["files", "encoding"], "Model.": ["cell", "units", "dropout", "clip"]}
+    assert list(Both.groups()) == ["Both.", "Text."]
     assert All(files=("a",), units=(3,)).given() == {"files": ("a",), "units": (3,)}
     with pytest.raises(UserError, match=r"--clip=0\.5: goes with lstm; leave it out"):
         All(cell="gru", clip=0.5)
