@@ -41,7 +41,7 @@ def main(asked: CheckpointConfig) -> None:
         config = Config(name="x", output_dir=folder, units=asked.units, architecture="functional", epochs=1000)
         run = Run(Plan(config, RunFolder(Path(folder, "x")), None), text)
         step = fitting.train_function(run.model, run.state)
-        iterator = iter(run.text.batches(steps=run.progress.steps).prefetch(8))
+        iterator = iter(run.batches.dataset(0, run.progress.steps).prefetch(8))
         Path(folder, "x").mkdir()
 
         def turn(*, saves: bool) -> tuple[float, float]:

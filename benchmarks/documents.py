@@ -65,7 +65,7 @@ def work(pipe: Connection, documents: str, text: str, folder: str) -> None:
     plan.folder.path.mkdir()
     recurrent.set_up_tensorflow(plan.config, plan.config.batch_size)
     run = Run(plan, prepare_text(plan))
-    step, batches = train_function(run.model, run.state), iter(run.text.batches(steps=run.progress.steps))
+    step, batches = train_function(run.model, run.state), iter(run.batches.dataset(0, run.progress.steps))
     step(batches)
     pipe.send(plan.config.batch_size * plan.config.window)
     while count := pipe.recv():

@@ -65,7 +65,7 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
     import numpy as np
     import tensorflow as tf
 
-    from pipelines.batches import Batching, id_windows, training_batches
+    from pipelines.batches import Form, Shuffled, Stream
 
     ids, size, window, vocabulary = (
         text.split("train"),
@@ -75,15 +75,9 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
     )
 
     def ours(order: str, encoding: str, target: str) -> Callable[[], float]:
-        batches = training_batches(
-            ids,
-            Batching(order, size, window),
-            encoding=encoding,
-            target=target,
-            vocabulary_size=vocabulary,
-            steps=10**9,
-        )
-        return lambda: characters_a_second(batches, size * window)
+        cut = Stream if order == "stream" else Shuffled
+        batches = cut(ids, Form(encoding, target, vocabulary), batch_size=size, window=window)
+        return lambda: characters_a_second(batches.dataset(0, 10**9), size * window)
 
     def one_by_one() -> float:
         encoded = tf.data.Dataset.from_tensor_slices(text.vocabulary.encode(raw))
@@ -100,11 +94,8 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
                 inputs[row, place, character] = 1
         return inputs.shape[0] * window / (time.perf_counter() - started)
 
-    table = {
-        "ids alone, stream": lambda: characters_a_second(
-            id_windows(ids, Batching("stream", size, window), steps=10**9), size * window
-        )
-    }
+    stream = Stream(ids, Form("embedding", "sequence", vocabulary), batch_size=size, window=window)
+    table = {"ids alone, stream": lambda: characters_a_second(stream.id_windows(0, 10**9), size * window)}
     for order in ("stream", "shuffled"):
         for encoding in ("one_hot", "embedding"):
             for target in ("sequence", "next_char"):
@@ -153,19 +144,13 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
 
     from char_lstm_tf.models import build
     from char_lstm_tf.training import compiling
-    from pipelines.batches import Batching, training_batches
+    from pipelines.batches import Form, Stream
 
     run = Config(name="benchmark", batch_size=config.batch_size, window=config.window)
     model = build.build(run, text.vocabulary, stream=True)
     compiling.compile_model(model, run, steps=1000)
-    batches = training_batches(
-        text.split("train"),
-        Batching("stream", run.batch_size, run.window),
-        encoding="one_hot",
-        target="sequence",
-        vocabulary_size=len(text.vocabulary),
-        steps=10**9,
-    )
+    form = Form("one_hot", "sequence", len(text.vocabulary))
+    batches = Stream(text.split("train"), form, batch_size=run.batch_size, window=run.window).dataset(0, 10**9)
     steps = 20
 
     def measure() -> float:

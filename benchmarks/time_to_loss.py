@@ -69,21 +69,16 @@ class Lesson:
     def __init__(self, text: corpus.Corpus, steps: int) -> None:
         from char_lstm_tf.inference.scoring import Scorer
         from char_lstm_tf.training import compiling
-        from pipelines.batches import Batching, training_batches
+        from pipelines.batches import Form, Stream
 
         self.sizes = {"vocabulary_size": len(text.vocabulary), "batch_size": BATCH_SIZE}
         self.judge = keras_model(UNITS, **self.sizes | {"batch_size": None}, window=WINDOW, trains=False)
         self._scorer, self._held_out = Scorer(self.judge, text.vocabulary), text.split("validation")
         schedule = compiling.learning_rate(TrainingConfig(), steps=steps)
         self.rates = [float(schedule(step)) for step in range(steps)]
-        self.batches = training_batches(
-            text.split("train"),
-            Batching("stream", BATCH_SIZE, WINDOW),
-            encoding="one_hot",
-            target="sequence",
-            vocabulary_size=len(text.vocabulary),
-            steps=steps,
-        ).as_numpy_iterator()
+        form = Form("one_hot", "sequence", len(text.vocabulary))
+        stream = Stream(text.split("train"), form, batch_size=BATCH_SIZE, window=WINDOW)
+        self.batches = stream.dataset(0, steps).as_numpy_iterator()
 
     def loss(self, weights: list) -> float:
         """Returns the loss of these weights on the held-out part, in nats a character."""

@@ -64,7 +64,7 @@ def work(pipe: Connection, core: int | None, cluster: dict, flags: dict, folder:
         everyone = workers.join(plan.cluster, plan.config) if plan.cluster else workers.ALONE
         run = Run(plan, prepare_text(plan), everyone)
     step = train_function(run.model, run.state, workers=everyone)
-    batches = iter(run.text.batches(steps=run.progress.steps))
+    batches = iter(run.batches.dataset(0, run.progress.steps))
     for _ in range(3):
         float(step(batches)["loss"])
     pipe.send(4 * run.model.count_params())

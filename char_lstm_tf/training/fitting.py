@@ -16,7 +16,7 @@ from char_lstm_tf.training.workers import ALONE, Workers
 
 
 def train_function(
-    model: keras.Model, state: TrainingState, *, chars_per_id: float = 1.0, workers: Workers = ALONE
+    model: keras.Model, state: TrainingState, *, chars_per_loss: float = 1.0, workers: Workers = ALONE
 ) -> Callable[[Iterator], dict[str, tf.Tensor]]:
     """Returns a function that takes a training step with the next batch of an iterator and returns the logs so far.
 
@@ -26,8 +26,8 @@ def train_function(
     Args:
         model: compiled by `compile_model`.
         state: what that returned.
-        chars_per_id: mean number of characters of a token. The loss in the logs is nats a character.
-        workers: who takes the step together. The batches are those of the rows of this one, see `Batching`.
+        chars_per_loss: of the objective. The loss in the logs is divided by it.
+        workers: who takes the step together. The batches are those of the rows of this one, see `Batches`.
     """
     weights = [weight.value for weight in model.trainable_variables]
     below = keras.Model(model.inputs, model.layers[-1].input) if state.samples else model
@@ -59,14 +59,14 @@ def train_function(
         for mean, value in zip(state.means.values(), values, strict=True):
             mean.update_state(value, sample_weight=rows)
         model.optimizer.apply(gradients, model.trainable_variables)
-        return in_characters(state.logs(), chars_per_id)
+        return in_characters(state.logs(), chars_per_loss)
 
     return tf.function(step, autograph=False)
 
 
-def in_characters(logs: dict[str, tf.Tensor], chars_per_id: float) -> dict[str, tf.Tensor]:
-    """Returns logs with the loss in nats a character instead of nats a token."""
-    return logs | {"loss": logs["loss"] / chars_per_id}
+def in_characters(logs: dict[str, tf.Tensor], chars_per_loss: float) -> dict[str, tf.Tensor]:
+    """Returns logs with the loss in nats per character instead of nats per token."""
+    return logs | {"loss": logs["loss"] / chars_per_loss}
 
 
 def _nats(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -89,7 +89,7 @@ def fit(
     *,
     progress: Progress,
     state: TrainingState,
-    chars_per_id: float = 1.0,
+    chars_per_loss: float = 1.0,
     workers: Workers = ALONE,
 ) -> None:
     """Trains a model from step `progress.step` on, and calls the callbacks as Keras' `fit` does.
@@ -103,10 +103,10 @@ def fit(
         callbacks: what else happens.
         progress: of the run.
         state: what `compile_model` returned. Its means start anew with each epoch.
-        chars_per_id: as for `train_function`, like `workers`.
+        chars_per_loss: as for `train_function`, like `workers`.
         workers: who trains together.
     """
-    step = train_function(model, state, chars_per_id=chars_per_id, workers=workers)
+    step = train_function(model, state, chars_per_loss=chars_per_loss, workers=workers)
     model.stop_training = False
     chosen = keras.callbacks.CallbackList(
         callbacks, model=model, epochs=progress.epochs, steps=progress.steps_per_epoch
@@ -131,7 +131,7 @@ def fit(
                 progress.seconds = time.monotonic() - started
                 chosen.on_train_batch_end(batch, logs)
             if not progress.ending:
-                means = in_characters(state.logs(), chars_per_id)
+                means = in_characters(state.logs(), chars_per_loss)
                 progress.ending = {name: float(value) for name, value in means.items()}
             logs = dict(progress.ending)
             chosen.on_epoch_end(epoch, logs)

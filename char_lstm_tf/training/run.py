@@ -4,16 +4,10 @@ import dataclasses
 import math
 import sys
 import time
-from functools import partial
-from pathlib import Path
 
 import keras
-import tensorflow as tf
 
-from char_lstm_tf.config import Config
-from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.sampling import Writer
-from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import recurrent, stepping
 from char_lstm_tf.models.build import build
 from char_lstm_tf.runs.plan import Plan
@@ -26,84 +20,10 @@ from char_lstm_tf.training.callbacks.gradients import LogGradients
 from char_lstm_tf.training.checkpoints import Checkpoints
 from char_lstm_tf.training.compiling import averaged_weights, compile_model
 from char_lstm_tf.training.fitting import fit
+from char_lstm_tf.training.objective import AnswerLabels, Objective, PredictText
 from char_lstm_tf.training.workers import ALONE, OwnVariables, Workers
-from pipelines.batches import Batching, WholeDocuments, training_batch, training_batches
 from pipelines.corpus import Corpus
 from pipelines.files import written_aside
-from pipelines.shuffling import ShuffledDocuments
-
-
-class TrainingText:
-    """A text as a run reads it.
-
-    Args:
-        config: the sizes.
-        text: the text.
-        shuffled: folder for the documents of an epoch in their order.
-        rows: which rows of each batch to read; None: all.
-
-    Attributes:
-        held_out: the parts to measure on, by name.
-        steps_per_epoch: batches of an epoch.
-        batches: returns the batches from one step to another.
-        chars_per_id: mean number of characters of a token of the training part.
-
-    Raises:
-        UserError: the text is too short for the sizes.
-    """
-
-    def __init__(self, config: Config, text: Corpus, *, shuffled: Path, rows: range | None = None) -> None:
-        end, self._ids = text.vocabulary.end, text.split("train")
-        if end is not None and config.batch_order == "stream":  # shuffled windows have an order of their own
-            self._ids = ShuffledDocuments(text.document_split("train"), seed=config.seed, folder=shuffled)
-        self._batching = Batching(
-            config.batch_order,
-            config.batch_size,
-            config.window,
-            stride=max(config.window_stride, 1),
-            seed=config.seed,
-            rows=rows,
-        )
-        form = {
-            "encoding": config.input_encoding,
-            "target": config.target,
-            "vocabulary_size": len(text.vocabulary),
-            "sparse": bool(text.vocabulary.words),
-            "end": end,
-        }
-        self.batches = partial(training_batches, self._ids, self._batching, **form)
-        self._batch = partial(training_batch, self._ids, self._batching, **form)
-        self.steps_per_epoch = self._batching.steps_per_epoch(self._ids)
-        self.held_out, self.chars_per_id = text.held_out(), text.chars_per_id
-
-    def batch_at(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the batch of a step."""
-        return self._batch(step=step)
-
-    def characters(self, steps: int) -> int:
-        """Returns how many characters `steps` batches have; where words are tokens, from their mean length."""
-        return round(self._batching.characters(self._ids, steps) * self.chars_per_id)
-
-
-class LabelledText:
-    """A text as a run of `--target=label` reads it, with the attributes and methods of `TrainingText`."""
-
-    def __init__(self, config: Config, text: Corpus, *, rows: range | None = None) -> None:
-        self._documents = WholeDocuments(
-            text.document_split("train"),
-            end=text.vocabulary.end,
-            batch_size=config.batch_size,
-            longest=config.longest_part,
-            seed=config.seed,
-            rows=rows,
-        )
-        self.batches, self.steps_per_epoch = self._documents.batches, self._documents.steps_per_epoch
-        self.held_out, self.chars_per_id = text.held_out(), 1.0  # its loss is nats a document
-        self._chars_per_token = text.chars_per_id
-
-    def characters(self, steps: int) -> int:
-        """Returns about how many characters `steps` batches have."""
-        return round(self._documents.tokens(steps) * self._chars_per_token)
 
 
 class Run:
@@ -121,7 +41,7 @@ class Run:
         progress: where the run stands.
         state: what training changes besides the weights.
         checkpoints: of the run.
-        text: as the run reads it.
+        objective: what it learns, and its batches.
 
     Raises:
         UserError: the text is too short for the sizes, or layers don't fit those of the run to start from.
@@ -133,20 +53,18 @@ class Run:
         keras.utils.set_random_seed(config.seed)
         self._config, self._folder = config, plan.folder
         self._log = sys.stderr if workers.chief and not config.quiet else None
-        self._answers = config.target == "label"
-        self.text = (
-            LabelledText(config, text, rows=rows)
-            if self._answers
-            else TrainingText(config, text, shuffled=plan.folder.shuffled, rows=rows)
-        )
-        steps = min(self.text.steps_per_epoch * config.epochs, config.max_steps or math.inf)
-        self.progress = Progress(text.folder.name, steps, self.text.steps_per_epoch)
+        objective = AnswerLabels if config.target == "label" else PredictText
+        self.objective: Objective = objective(config, text, shuffled=plan.folder.shuffled, rows=rows)
+        self.batches, self._held_out = self.objective.batches, text.held_out()
+        steps = min(self.batches.steps_per_epoch * config.epochs, config.max_steps or math.inf)
+        self.progress = Progress(text.folder.name, steps, self.batches.steps_per_epoch)
         self.model = self._build(plan, text)
         self.best, self.measured = build(config, text.vocabulary), build(config, text.vocabulary)
-        self._scorer = (LabelScorer if self._answers else Scorer)(self.measured, text.vocabulary)
+        self._scorer = self.objective.scorer(self.measured)
         self._writer = Writer(self.measured, text.vocabulary)
-        sparse = self._answers or bool(text.vocabulary.words)
-        self.state = compile_model(self.model, config, steps=steps, sparse=sparse, samples=config.sampled_softmax)
+        self.state = compile_model(
+            self.model, config, steps=steps, sparse=self.objective.sparse, samples=config.sampled_softmax
+        )
         self._follow = stopping.FollowChief(self.progress, self.state.scale, workers)
         carried = stepping.carried_states(self.model)
         self.checkpoints = Checkpoints(
@@ -200,18 +118,16 @@ class Run:
             self.checkpoints.share()
         self._spent_before = progress.seconds
         self.checkpoints.save()  # a run that diverges before the next one needs it too
-        unit = "characters" if self._config.tokens == "chars" else "tokens"
-        sizes = "documents" if self._answers else f"windows of {self._config.window} {unit}"
-        self._say(f"{progress.steps:,} steps of {self._config.batch_size} {sizes}")
+        self._say(f"{progress.steps:,} steps of {self._config.batch_size} {self.objective.rows}")
         self.best.summary(line_length=80, print_fn=self._say)
         while not progress.finished:
             signals = stopping.Signals()
             try:
                 with signals.noted():
-                    batches = self.text.batches(steps=progress.steps, first_step=progress.step)
+                    batches = self.batches.dataset(progress.step, progress.steps)
                     chosen = self._callbacks(signals)
                     try:
-                        how = {"chars_per_id": self.text.chars_per_id, "workers": self._workers}
+                        how = {"chars_per_loss": self.objective.chars_per_loss, "workers": self._workers}
                         fit(self.model, batches, chosen, progress=progress, state=self.state, **how)
                     except stopping.StopAtOnce as stop:
                         if self._workers.chief and self._workers.count > 1:
@@ -239,11 +155,11 @@ class Run:
     def measure(self) -> dict[str, dict]:
         """Returns the scores of the best weights on the held-out parts of the text."""
         self.measured.set_weights(self.best.get_weights())  # its scorer is compiled already
-        return {name: self._scorer.score(part).report() for name, part in self.text.held_out.items()}
+        return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}
 
     def facts(self) -> dict:
         """Returns what metrics.json says of the training."""
-        seen = self.text.characters(self.progress.step)
+        seen = self.batches.characters(self.progress.step)
         return {
             "parameters": self.best.count_params(),
             "replicas": self._workers.replicas,
@@ -291,10 +207,12 @@ class Run:
     def _records(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what measures, shows and writes, in its order."""
         folder, progress = self._folder, self.progress
-        chars_per_step = self.text.characters(progress.steps_per_epoch) / progress.steps_per_epoch
+        chars_per_step = self.batches.characters(progress.steps_per_epoch) / progress.steps_per_epoch
         return [
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._take_weights()),
-            stopping.Interruptible(epochs.Measure(self._scorer, self.text.held_out.get("validation")), signals.at_once),
+            stopping.Interruptible(
+                epochs.Measure(self.objective, self._scorer, self._held_out.get("validation")), signals.at_once
+            ),
             epochs.KeepBest(progress, self._keep_weights),
             keras.callbacks.CSVLogger(folder.training_log, append=True),
             Clock(
@@ -302,7 +220,7 @@ class Run:
                 chars_per_step=chars_per_step,
                 log=folder.speed_log,
                 out=self._log,
-                bits=not self._answers,
+                describe=self.objective.describe,
             ),
             keras.callbacks.TensorBoard(folder.logs, write_graph=False),
             epochs.DrawCurves(folder.training_log, folder.curves),
@@ -323,13 +241,13 @@ class Run:
     def _reports(self, signals: stopping.Signals) -> list[keras.callbacks.Callback]:
         """Returns what writes samples and gradients, as far as it was asked for."""
         config, folder, chosen = self._config, self._folder, []
-        if config.sample_chars and not self._answers:
+        if config.sample_chars and config.target != "label":
             samples = epochs.SampleText(self._writer, config, path=folder.samples)
             chosen.append(stopping.Interruptible(samples, signals.at_once))
         if config.gradient_steps:
             chosen.append(
                 LogGradients(
-                    self.text.batch_at,
+                    self.batches.batch,
                     every=config.gradient_steps,
                     csv_path=folder.gradients,
                     picture=folder.gradients_picture,

@@ -1,9 +1,5 @@
-"""Whole documents and their labels, in batches of about the same length.
+"""Whole documents and their labels, in batches of about the same length."""
 
-A batch depends only on its number, as batches of windows do: a dataset can start at any step.
-"""
-
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +13,7 @@ STEP = 8  # the length of a batch is a multiple of this, and of more if it is lo
 
 
 class WholeDocuments:
-    """The documents of a part of a text with their labels, B at a time, in a new order each epoch.
+    """The documents of a part of a text with their labels, B at a time, in a new order each epoch (see `Batches`).
 
     Documents of about the same length are in a batch, so that short ones don't pay for long ones. A document of more
     than `longest` tokens is cut into pieces of nearly equal length, each with the document's label.
@@ -29,6 +25,7 @@ class WholeDocuments:
         longest: the most tokens of a row.
         seed: of the orders.
         rows: which rows of each batch to read, for a worker that trains together with others; None: all.
+        chars_per_id: mean number of characters of a token.
 
     Raises:
         UserError: there are no documents.
@@ -43,8 +40,9 @@ class WholeDocuments:
         longest: int,
         seed: int,
         rows: range | None = None,
+        chars_per_id: float = 1.0,
     ) -> None:
-        self._rows = rows
+        self._rows, self._chars_per_id = rows, chars_per_id
         self._ids, self._end, self._batch_size, self._seed = documents.ids, end, batch_size, seed
         places = documents.ends[:]
         lengths = np.diff(places) - 1
@@ -63,9 +61,9 @@ class WholeDocuments:
         """How many batches an epoch has; the last one of the order may be smaller."""
         return -(-len(self._starts) // self._batch_size)
 
-    def tokens(self, steps: int) -> int:
-        """Returns about how many tokens `steps` batches have."""
-        return round(steps / self.steps_per_epoch * int(self._lengths.sum()))
+    def characters(self, steps: int) -> int:
+        """Returns about how many characters `steps` batches have."""
+        return round(round(steps / self.steps_per_epoch * int(self._lengths.sum())) * self._chars_per_id)
 
     def _order_of(self, epoch: int) -> list[np.ndarray]:
         """Returns the numbers of the pieces in each batch of an epoch."""
@@ -78,11 +76,7 @@ class WholeDocuments:
         return [batches[place] for place in chance.permutation(len(batches))]
 
     def batch(self, step: int) -> tuple[np.ndarray, ...]:
-        """Returns ids, int32 `[B, T]`, filled up with end symbols, and labels, int32 `[B]`.
-
-        With `rows`, B is their number, and a third array has it and the number of rows of the whole batch, int32 `[2]`.
-        If none of them is in a short batch, its first row is there in their place.
-        """
+        """Returns ids, int32 `[B, T]`, filled up with end symbols, and labels, int32 `[B]`, see `Batches`."""
         epoch, place = divmod(step, self.steps_per_epoch)
         whole = chosen = self._order(epoch)[place]
         counts: tuple[np.ndarray, ...] = ()
@@ -97,17 +91,13 @@ class WholeDocuments:
             labels.append(int(of_ids[start : start + 1][0]) if of_ids else 0)
         return side_by_side(texts, self._end), np.array(labels, np.int32), *counts
 
-    def batches(self, *, steps: int, first_step: int = 0) -> tf.data.Dataset:
-        """Returns batches number `first_step` to `steps` of all epochs, as `batch` gives them."""
-
-        def all_batches() -> Iterator[tuple[np.ndarray, ...]]:
-            for step in range(first_step, steps):
-                yield self.batch(step)
-
-        signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
-        if self._rows is not None:
-            signature.append(tf.TensorSpec([2], tf.int32))
-        return tf.data.Dataset.from_generator(all_batches, output_signature=tuple(signature)).prefetch(2)
+    def dataset(self, first: int, last: int) -> tf.data.Dataset:
+        """Returns the batches from step `first` to before step `last`, see `Batches`."""
+        shapes = [[None, None], [None], *([[2]] if self._rows is not None else [])]
+        signature = tuple(tf.TensorSpec(shape, tf.int32) for shape in shapes)
+        return tf.data.Dataset.from_generator(
+            lambda: map(self.batch, range(first, last)), output_signature=signature
+        ).prefetch(2)
 
 
 def side_by_side(texts: list[np.ndarray], end: int) -> np.ndarray:

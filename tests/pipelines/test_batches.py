@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -6,9 +7,11 @@ import tensorflow as tf
 from conftest import FakeSource
 
 from pipelines import UserError, corpus
-from pipelines.batches import Batching, id_windows, training_batch, training_batches
+from pipelines.batches import Form, Shuffled, Stream
 
 TEXT = "".join(map(chr, np.random.default_rng(0).integers(97, 107, 1000)))
+IDS = Form("embedding", "sequence", 11, sparse=True)
+ORDERS = pytest.mark.parametrize("order", [Stream, Shuffled])
 
 
 @pytest.fixture(scope="module")
@@ -21,27 +24,24 @@ def ids(prepared):
     return prepared.split("train")
 
 
-def windows(ids, batching, epochs=1):
+def windows(batches, epochs=1):
     """Returns the text of each window, a list a batch."""
-    text = TEXT[ids.begin : ids.end]
-    steps = batching.steps_per_epoch(ids) * epochs
+    text = TEXT[batches.ids.begin : batches.ids.end]
     shift = ord("a") - 1  # id 0 is unknown
-    batches = [
+    found = [
         ["".join(chr(shift + i) for i in row) for row in batch.numpy()]
-        for batch in id_windows(ids, batching, steps=steps)
+        for batch in batches.id_windows(0, batches.steps_per_epoch * epochs)
     ]
-    assert all(row in text for batch in batches for row in batch)
-    return batches
+    assert all(row in text for batch in found for row in batch)
+    return found
 
 
-@pytest.mark.parametrize("order", ["stream", "shuffled"])
+@ORDERS
 @pytest.mark.parametrize("target", ["sequence", "next_char"])
 @pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
 def test_targets_are_the_characters_after_the_inputs(ids, order, target, encoding):
-    batching = Batching(order, batch_size=3, window=10)
-    options = {"encoding": encoding, "target": target, "vocabulary_size": 11, "steps": 5}
-    pairs = zip(training_batches(ids, batching, **options), id_windows(ids, batching, steps=5), strict=True)
-    for (inputs, targets), window in pairs:
+    batches = order(ids, Form(encoding, target, 11), batch_size=3, window=10)
+    for (inputs, targets), window in zip(batches.dataset(0, 5), batches.id_windows(0, 5), strict=True):
         if encoding == "one_hot":
             assert inputs.shape == (3, 10, 11)
             assert inputs.dtype == "float32"
@@ -55,7 +55,7 @@ def test_targets_are_the_characters_after_the_inputs(ids, order, target, encodin
 
 
 def test_stream_rows_go_on_where_they_ended_and_share_no_character(ids):
-    batches = windows(ids, Batching("stream", batch_size=4, window=16))
+    batches = windows(Stream(ids, IDS, batch_size=4, window=16))
     rows = ["".join(batch[row][:-1] for batch in batches) for row in range(4)]
     text = TEXT[:800]
     places = [text.index(row) for row in rows]
@@ -65,14 +65,13 @@ def test_stream_rows_go_on_where_they_ended_and_share_no_character(ids):
 
 
 def test_a_stream_starts_again_each_epoch(ids):
-    batching = Batching("stream", batch_size=4, window=16)
-    batches = windows(ids, batching, epochs=2)
+    batches = windows(Stream(ids, IDS, batch_size=4, window=16), epochs=2)
     assert batches[:12] == batches[12:]
 
 
 @pytest.mark.parametrize("stride", [1, 3, 16])
 def test_shuffled_gives_every_window_once_an_epoch(ids, stride):
-    batches = windows(ids, Batching("shuffled", batch_size=7, window=16, stride=stride))
+    batches = windows(Shuffled(ids, IDS, batch_size=7, window=16, stride=stride))
     expected = [TEXT[start : start + 17] for start in range(0, 800 - 16, stride)]
     assert sorted(row for batch in batches for row in batch) == sorted(expected)
     assert {len(batch) for batch in batches[:-1]} == {7}
@@ -80,7 +79,8 @@ def test_shuffled_gives_every_window_once_an_epoch(ids, stride):
 
 def test_shuffled_order_is_new_each_epoch_and_repeats_with_the_seed(ids):
     def order(seed):
-        return [row for batch in windows(ids, Batching("shuffled", 8, 16, seed=seed), epochs=2) for row in batch]
+        batches = Shuffled(ids, IDS, batch_size=8, window=16, seed=seed)
+        return [row for batch in windows(batches, epochs=2) for row in batch]
 
     first = order(1)
     half = len(first) // 2
@@ -90,51 +90,53 @@ def test_shuffled_order_is_new_each_epoch_and_repeats_with_the_seed(ids):
     assert first[:half] != sorted(first[:half], key=TEXT.index)
 
 
-@pytest.mark.parametrize("order", ["stream", "shuffled"])
+@ORDERS
 def test_a_dataset_can_begin_at_any_step(ids, order):
-    batching = Batching(order, batch_size=4, window=16, seed=5)
-    whole = [batch.numpy().tolist() for batch in id_windows(ids, batching, steps=40)]
-    later = [batch.numpy().tolist() for batch in id_windows(ids, batching, steps=40, first_step=23)]
+    batches = order(ids, IDS, batch_size=4, window=16)
+    whole = [batch.numpy().tolist() for batch in batches.id_windows(0, 40)]
+    later = [batch.numpy().tolist() for batch in batches.id_windows(23, 40)]
     assert later == whole[23:]
 
 
-@pytest.mark.parametrize("order", ["stream", "shuffled"])
+@ORDERS
 def test_no_window_reaches_beyond_its_split(prepared, order):
     for split, edges in (("train", (0, 800)), ("validation", (800, 900)), ("test", (900, 1000))):
         ids = prepared.split(split)
-        batching = Batching(order, batch_size=2, window=8)
-        places = tf.range(batching.windows(ids), dtype=tf.int64)
-        starts = batching.starts(ids, tf.constant(3, tf.int64), places).numpy()
+        batches = order(ids, IDS, batch_size=2, window=8)
+        places = tf.range(batches.count, dtype=tf.int64)
+        starts = batches.starts(tf.constant(3, tf.int64), places).numpy()
         first, last = starts.min(), starts.max()
         assert edges[0] <= ids.begin + first
         assert ids.begin + last + 8 + 1 <= edges[1]
 
 
-@pytest.mark.parametrize("order", ["stream", "shuffled"])
-def test_characters_are_those_of_the_windows_seen(ids, order):
-    batching = Batching(order, batch_size=7, window=16, stride=5)
-    seen = sum(np.size(batch[:, 1:]) for batch in id_windows(ids, batching, steps=70))
-    assert batching.characters(ids, 70) == seen
-    assert 2 * batching.steps_per_epoch(ids) < 70
+@ORDERS
+@pytest.mark.parametrize("chars_per_id", [1.0, 2.25])
+def test_characters_are_those_of_the_windows_seen(ids, order, chars_per_id):
+    batches = order(ids, IDS, batch_size=7, window=16, chars_per_id=chars_per_id)
+    seen = sum(np.size(batch[:, 1:]) for batch in batches.id_windows(0, 70))
+    assert batches.characters(70) == round(seen * chars_per_id)
+    assert batches.steps_per_epoch not in (1, 35, 70)
 
 
-@pytest.mark.parametrize("batching", [Batching("stream", 100, 8), Batching("shuffled", 1, 800)])
-def test_a_text_too_short_for_a_batch_is_an_error_with_the_remedy(ids, batching):
+@pytest.mark.parametrize(("order", "sizes"), [(Stream, (100, 8)), (Shuffled, (1, 800))])
+def test_a_text_too_short_for_a_batch_is_an_error_with_the_remedy(ids, order, sizes):
     with pytest.raises(UserError, match=r"has 800 characters.*--batch_size"):
-        batching.steps_per_epoch(ids)
+        order(ids, IDS, batch_size=sizes[0], window=sizes[1])
 
 
-@pytest.mark.parametrize("batching", [Batching("stream", 1, 799), Batching("shuffled", 1, 799)])
-def test_a_text_just_long_enough_gives_its_one_batch(ids, batching):
-    assert windows(ids, batching) == [[TEXT[:800]]]
+@ORDERS
+def test_a_text_just_long_enough_gives_its_one_batch(ids, order):
+    assert windows(order(ids, IDS, batch_size=1, window=799)) == [[TEXT[:800]]]
 
 
-@pytest.mark.parametrize("order", ["stream", "shuffled"])
+@pytest.mark.parametrize("rows", [None, range(3), range(6, 9)], ids=["all", "first rows", "last rows"])
+@ORDERS
 @pytest.mark.parametrize("target", ["sequence", "next_char"])
-def test_a_batch_by_itself_is_the_one_that_training_gets(ids, order, target):
-    batching = Batching(order, 9, 20, stride=7, seed=4)
-    form = {"encoding": "one_hot", "target": target, "vocabulary_size": 11}
-    steps = 2 * batching.steps_per_epoch(ids)
-    for step, batch in enumerate(training_batches(ids, batching, **form, steps=steps)):
-        for part, same in zip(batch, training_batch(ids, batching, **form, step=step), strict=True):
+def test_a_batch_by_itself_is_the_one_that_training_gets(ids, order, target, rows):
+    batches = order(ids, Form("one_hot", target, 11), batch_size=9, window=20, rows=rows)
+    if order is Shuffled:
+        batches = dataclasses.replace(batches, stride=7, seed=4)
+    for step, batch in enumerate(batches.dataset(0, 2 * batches.steps_per_epoch)):
+        for part, same in zip(batch, batches.batch(step), strict=True):
             np.testing.assert_array_equal(part, same)

@@ -7,9 +7,9 @@ import pytest
 from conftest import FakeSource
 
 from pipelines import corpus
-from pipelines.batches import Batching, WholeDocuments, training_batches
+from pipelines.batches import Form, Shuffled, Stream, WholeDocuments
 
-FORM = {"encoding": "embedding", "target": "sequence", "sparse": True}
+FORM = Form("embedding", "sequence", 398, sparse=True)
 
 
 @pytest.fixture(scope="module")
@@ -19,22 +19,21 @@ def text(tmp_path_factory):
 
 
 @pytest.mark.parametrize("workers", [2, 3, 6])
-@pytest.mark.parametrize(("order", "stride"), [("stream", 1), ("shuffled", 8), ("shuffled", 3)])
-@pytest.mark.parametrize("first_step", [0, 5])
-def test_together_workers_read_the_whole_batches_in_the_order_of_their_rows(text, order, stride, workers, first_step):
-    whole = Batching(order, batch_size=6, window=8, stride=stride, seed=4)
-    ids, size = text.split("train"), len(text.vocabulary)
-    steps = 2 * whole.steps_per_epoch(ids)
-
-    def batches(batching):
-        found = training_batches(ids, batching, vocabulary_size=size, steps=steps, first_step=first_step, **FORM)
-        return list(found.as_numpy_iterator())
-
-    parts = []
-    for worker in range(workers):
-        rows = range(worker * 6 // workers, (worker + 1) * 6 // workers)
-        parts.append(batches(dataclasses.replace(whole, rows=rows)))
-    expected = batches(whole)
+@pytest.mark.parametrize(("order", "options"), [(Stream, {}), (Shuffled, {"stride": 8}), (Shuffled, {"stride": 3})])
+@pytest.mark.parametrize("first", [0, 5])
+def test_together_workers_read_the_whole_batches_in_the_order_of_their_rows(text, order, options, workers, first):
+    whole = order(text.split("train"), FORM, batch_size=6, window=8, **options)
+    steps = 2 * whole.steps_per_epoch
+    expected, *parts = (
+        list(batches.dataset(first, steps).as_numpy_iterator())
+        for batches in (
+            whole,
+            *(
+                dataclasses.replace(whole, rows=range(worker * 6 // workers, (worker + 1) * 6 // workers))
+                for worker in range(workers)
+            ),
+        )
+    )
     assert all(len(part) == len(expected) for part in parts)
     for (inputs, targets), *of_workers in zip(expected, *parts, strict=True):
         assert {int(counts[1]) for _, _, counts in of_workers} == {len(inputs)}
@@ -45,8 +44,7 @@ def test_together_workers_read_the_whole_batches_in_the_order_of_their_rows(text
 
 
 def test_the_last_shuffled_batch_leaves_some_workers_without_rows_of_their_own(text):
-    batching = Batching("shuffled", batch_size=6, window=8, stride=8)
-    assert batching.windows(text.split("train")) % 6 == 1
+    assert Shuffled(text.split("train"), FORM, batch_size=6, window=8, stride=8).count % 6 == 1
 
 
 def test_together_workers_read_all_documents_and_labels(tmp_path):

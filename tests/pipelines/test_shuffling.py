@@ -3,7 +3,7 @@ import pytest
 from conftest import FakeSource
 
 from pipelines import corpus
-from pipelines.batches import Batching, training_batch, training_batches
+from pipelines.batches import Form, Shuffled, Stream
 from pipelines.shuffling import ShuffledDocuments
 
 TEXTS = [chr(97 + number % 26) * (1 + number % 7) + str(number) for number in range(200)]
@@ -46,25 +46,24 @@ def test_the_files_of_two_epochs_are_kept(shuffled, tmp_path):
 
 
 def test_a_batch_is_the_same_whatever_step_the_dataset_starts_at(prepared, shuffled):
-    batching = Batching("stream", batch_size=3, window=10)
-    form = {"encoding": "embedding", "target": "sequence", "vocabulary_size": len(prepared.vocabulary)}
-    steps = 2 * batching.steps_per_epoch(shuffled) + 3
-    whole = list(training_batches(shuffled, batching, **form, steps=steps))
-    resumed = list(training_batches(shuffled, batching, **form, steps=steps, first_step=steps - 5))
+    form = Form("embedding", "sequence", len(prepared.vocabulary))
+    batches = Stream(shuffled, form, batch_size=3, window=10)
+    steps = 2 * batches.steps_per_epoch + 3
+    whole = list(batches.dataset(0, steps))
+    resumed = list(batches.dataset(steps - 5, steps))
     assert len(whole) == steps
     for (inputs, targets), (again, again_targets) in zip(whole[-5:], resumed, strict=True):
         assert np.array_equal(inputs, again)
         assert np.array_equal(targets, again_targets)
-    alone, _ = training_batch(shuffled, batching, **form, step=steps - 1)
+    alone, _ = batches.batch(steps - 1)
     assert np.array_equal(alone, whole[-1][0])
-    assert not np.array_equal(whole[0][0], whole[batching.steps_per_epoch(shuffled)][0])
+    assert not np.array_equal(whole[0][0], whole[batches.steps_per_epoch][0])
 
 
 def test_a_window_for_one_prediction_has_nothing_of_earlier_documents(prepared):
     ids, end = prepared.split("train"), prepared.vocabulary.end
-    batching = Batching("shuffled", batch_size=64, window=12)
-    form = {"encoding": "embedding", "target": "next_char", "vocabulary_size": len(prepared.vocabulary), "end": end}
-    inputs, targets = training_batch(ids, batching, **form, step=0)
+    form = Form("embedding", "next_char", len(prepared.vocabulary), end=end)
+    inputs, targets = Shuffled(ids, form, batch_size=64, window=12).batch(0)
     whole = "".join(token or "|" for token in np.array(prepared.vocabulary.tokens, object)[ids[:]])
     cut = 0
     for row, target in zip(inputs.numpy(), np.argmax(targets, -1), strict=True):

@@ -36,7 +36,7 @@ for name in ("alone", "mirrored", "resumed"):
             run.progress.steps = steps
         else:
             run.checkpoints.share()
-        fit(run.model, run.text.batches(steps=steps, first_step=run.progress.step), [], progress=run.progress,
+        fit(run.model, run.batches.dataset(run.progress.step, steps), [], progress=run.progress,
             state=run.state, workers=workers)
         run.checkpoints.save()
         return run

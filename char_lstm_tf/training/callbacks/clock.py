@@ -1,8 +1,8 @@
 """The progress line of a run, and the file of its speed."""
 
-import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -24,14 +24,20 @@ class Clock(keras.callbacks.Callback):
         chars_per_step: characters of a batch, on average.
         log: CSV file with a row an epoch.
         out: where the line goes; None: nowhere.
-        bits: whether losses are nats a character, and to be shown in bits too.
+        describe: returns a loss of the logs as text, see `Objective`.
     """
 
     def __init__(
-        self, progress: Progress, *, chars_per_step: float, log: Path, out: TextIO | None, bits: bool = True
+        self,
+        progress: Progress,
+        *,
+        chars_per_step: float,
+        log: Path,
+        out: TextIO | None,
+        describe: Callable[..., str],
     ) -> None:
         super().__init__()
-        self._bits = bits
+        self._describe = describe
         self._progress, self._log, self._out = progress, log, out
         self._chars_per_step = chars_per_step
         self._terminal = out is not None and out.isatty()
@@ -61,7 +67,7 @@ class Clock(keras.callbacks.Callback):
             self._shown = now
             seconds_per_step = (now - self._compiled) / max(progress.step - self._first_step, 1)
             left = _duration(seconds_per_step * (progress.steps - progress.step))
-            losses = self._losses(logs)
+            losses = self._describe(logs)
             for loss in (losses, losses.partition(" (")[0]):  # without bits if the line is longer than the terminal
                 line = f"{self._where}  step {progress.step:,}/{progress.steps:,}  {loss}  "
                 line += f"{self._chars_per_second:,.0f} chars/s  {left} left"
@@ -77,19 +83,12 @@ class Clock(keras.callbacks.Callback):
                 file.write("epoch,seconds,chars_per_second\n")
             file.write(f"{epoch},{logs['seconds']},{logs['chars_per_second']}\n")
         if self._out is not None:
-            validation = f"  validation {self._losses(logs, 'val_')}" if "val_loss" in logs else ""
+            validation = f"  validation {self._describe(logs, 'val_')}" if "val_loss" in logs else ""
             self._write(
-                f"{self._where}  {self._losses(logs)}{validation}  "
+                f"{self._where}  {self._describe(logs)}{validation}  "
                 f"{self._chars_per_second:,.0f} chars/s  {_duration(self._progress.seconds)}",
                 end="\n",
             )
-
-    def _losses(self, logs: dict, prefix: str = "") -> str:
-        """Returns a loss in both units, or a loss a document and the accuracy."""
-        nats = logs[f"{prefix}loss"]
-        if self._bits:
-            return f"loss {nats:.4f} ({nats / math.log(2):.3f} bits/char)"
-        return f"loss {nats:.4f} ({logs[f'{prefix}accuracy']:.1%} right)"
 
     @property
     def _chars_per_second(self) -> float:

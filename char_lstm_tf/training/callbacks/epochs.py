@@ -14,9 +14,10 @@ import numpy as np
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.sampling import Writer
-from char_lstm_tf.inference.scoring import Scorer, perplexity
+from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training import pictures
+from char_lstm_tf.training.objective import Objective
 from pipelines import UserError
 from pipelines.corpus import DocumentRange, IdRange
 from pipelines.files import written_aside
@@ -89,9 +90,14 @@ class Measure(keras.callbacks.Callback):
     Of a model that answers labels, losses are nats a document, and `val_accuracy` is the share of right answers.
     """
 
-    def __init__(self, scorer: Scorer | LabelScorer, ids: np.ndarray | IdRange | DocumentRange | None) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        scorer: Scorer | LabelScorer,
+        ids: np.ndarray | IdRange | DocumentRange | None,
+    ) -> None:
         super().__init__()
-        self._scorer, self._ids = scorer, ids
+        self._objective, self._scorer, self._ids = objective, scorer, ids
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Scores the validation split."""
@@ -100,10 +106,8 @@ class Measure(keras.callbacks.Callback):
             score = self._scorer.score(self._ids)
             logs |= {f"val_{name}": value for name, value in score.logs().items()}
         for prefix in ("", "val_"):
-            if f"{prefix}loss" in logs and isinstance(self._scorer, Scorer):
-                nats = logs[f"{prefix}loss"]
-                logs[f"{prefix}bits_per_char"] = nats / math.log(2)
-                logs[f"{prefix}perplexity_per_char"] = perplexity(nats) or math.inf
+            if f"{prefix}loss" in logs:
+                logs |= self._objective.measures(logs[f"{prefix}loss"], prefix)
 
 
 class KeepBest(keras.callbacks.Callback):

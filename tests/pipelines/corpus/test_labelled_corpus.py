@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines import UserError, corpus
-from pipelines.batches import Batching, training_batch, training_batches
+from pipelines.batches import Form, Shuffled, Stream
 from pipelines.shuffling import ShuffledDocuments
 from pipelines.sources import Document
 from pipelines.vocabulary import Vocabulary
@@ -49,25 +49,25 @@ def test_each_document_keeps_its_label_in_every_part(tmp_path):
     assert corpus.Corpus.load(prepared.folder) == prepared
 
 
-@pytest.mark.parametrize("order", ["stream", "shuffled"])
+@pytest.mark.parametrize("order", [Stream, Shuffled])
 def test_batches_have_the_label_of_each_target(tmp_path, order):
     prepared = prepare(tmp_path)
     ids, end = prepared.split("train"), prepared.vocabulary.end
-    if order == "stream":
+    if order is Stream:
         ids = ShuffledDocuments(prepared.document_split("train"), seed=1, folder=tmp_path / "epochs")
-    batching = Batching(order, batch_size=4, window=8, stride=3, seed=1)
-    form = {"encoding": "embedding", "target": "sequence", "vocabulary_size": len(prepared.vocabulary), "end": end}
-    steps = 2 * batching.steps_per_epoch(ids)
+    form = Form("embedding", "sequence", len(prepared.vocabulary), end=end)
+    batches = order(ids, form, batch_size=4, window=8)
+    steps = 2 * batches.steps_per_epoch
     owner = {character: label for label, letters in enumerate(KINDS.values()) for character in letters}
     seen = 0
-    for step, ((_, labels), targets) in enumerate(training_batches(ids, batching, **form, steps=steps)):
+    for step, ((_, labels), targets) in enumerate(batches.dataset(0, steps)):
         characters = np.argmax(targets, axis=-1)
         for character, label in zip(characters.ravel(), labels.numpy().ravel(), strict=True):
             if character != end:
                 assert owner[prepared.vocabulary.characters[character]] == label
                 seen += 1
         if step % 7 == 0:
-            (_, again), _ = training_batch(ids, batching, **form, step=step)
+            (_, again), _ = batches.batch(step)
             np.testing.assert_array_equal(again, labels)
     assert seen > 100
 

@@ -41,7 +41,7 @@ def test_an_epoch_has_each_document_once_with_its_label(tmp_path, longest):
 def test_a_batch_depends_on_its_number_and_the_seed_alone(tmp_path):
     _, whole = made(tmp_path)
     first = [whole.batch(step) for step in range(2 * whole.steps_per_epoch)]
-    later = list(made(tmp_path)[1].batches(steps=2 * whole.steps_per_epoch, first_step=5))
+    later = list(made(tmp_path)[1].dataset(5, 2 * whole.steps_per_epoch))
     for expected, found in zip(first[5:], later, strict=True):
         for one, other in zip(expected, found, strict=True):
             np.testing.assert_array_equal(one, other)

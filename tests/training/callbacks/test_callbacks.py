@@ -10,6 +10,7 @@ from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import networks
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks import epochs
+from char_lstm_tf.training.objective import PredictText
 from pipelines.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.fit("abc\n")
@@ -30,7 +31,7 @@ def test_measures_are_of_a_full_pass_and_leave_the_training_state(model):
     model.layers[-1].set_weights([np.zeros((4, 5)), np.zeros(5)])
     model.compile(keras.optimizers.SGD(0.25))
     logs = {"loss": math.log(8)}
-    measure = epochs.Measure(Scorer(model, VOCABULARY, chunk=5), VOCABULARY.encode("abcab"))
+    measure = epochs.Measure(PredictText, Scorer(model, VOCABULARY, chunk=5), VOCABULARY.encode("abcab"))
     measure.set_model(model)
     measure.on_epoch_end(0, logs)
     assert logs["val_loss"] == pytest.approx(math.log(5))

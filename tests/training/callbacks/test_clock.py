@@ -5,6 +5,7 @@ import pytest
 
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks.clock import Clock
+from char_lstm_tf.training.objective import PredictText
 
 
 class Terminal(io.StringIO):
@@ -39,7 +40,7 @@ def epoch(clock, now, *, number, steps, seconds):
 
 def clock(tmp_path, out, **state):
     progress = Progress("c", steps=10, steps_per_epoch=5, **state)
-    return Clock(progress, chars_per_step=100, log=tmp_path / "speed.csv", out=out)
+    return Clock(progress, chars_per_step=100, log=tmp_path / "speed.csv", out=out, describe=PredictText.describe)
 
 
 def test_speed_is_of_the_steps_after_the_one_that_compiles(tmp_path, now):
