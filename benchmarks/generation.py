@@ -82,12 +82,13 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
     import tensorflow as tf
 
     from char_lstm_tf.inference.sampling import CHUNK, Writer
-    from char_lstm_tf.models import networks, stepping
+    from char_lstm_tf.models import networks
+    from char_lstm_tf.models.encodings import Interface
     from pipelines.vocabulary import UNKNOWN, Vocabulary
 
     characters = UNKNOWN + "".join(map(chr, range(32, 31 + VOCABULARY_SIZE)))
-    model = networks.build_sequential(ModelConfig(units=(units, units)), vocabulary_size=VOCABULARY_SIZE)
-    writer = Writer(model, Vocabulary(characters))
+    network = networks.build_sequential(ModelConfig(units=(units, units)), Interface(vocabulary_size=VOCABULARY_SIZE))
+    writer = Writer(network, Vocabulary(characters))
     one_hot = np.eye(VOCABULARY_SIZE, dtype=np.float32)
 
     def compiled(rows: int) -> Callable[[], float]:
@@ -106,7 +107,7 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
         chance = np.random.default_rng(0)
 
         def write() -> int:
-            logits = model.predict(one_hot[ids[-WINDOW:]][None], verbose=0)[0, -1].astype(float)
+            logits = network.keras_model.predict(one_hot[ids[-WINDOW:]][None], verbose=0)[0, -1].astype(float)
             probabilities = np.exp(logits - logits.max())
             ids.append(int(chance.choice(VOCABULARY_SIZE, p=probabilities / probabilities.sum())))
             return 1
@@ -116,11 +117,11 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
 
     @tf.function
     def step(ids: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        logits, states = stepping.step(model, ids, states)
+        logits, states = network.step()(ids, states)
         return tf.random.categorical(logits, 1, dtype=tf.int32)[:, 0], states
 
     def stepwise(rows: int) -> Callable[[], float]:
-        state = [tf.ones([rows], tf.int32), stepping.zero_states(model, rows)]
+        state = [tf.ones([rows], tf.int32), network.start(rows)]
 
         def write() -> int:
             state[:] = step(*state)

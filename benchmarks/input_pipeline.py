@@ -147,7 +147,7 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     from pipelines.batches import Form, Stream
 
     run = Config(name="benchmark", batch_size=config.batch_size, window=config.window)
-    model = build.build(run, text.vocabulary, stream=True)
+    model = build.build(run, text.vocabulary, stream=True).keras_model
     compiling.compile_model(model, run, steps=1000)
     form = Form("one_hot", "sequence", len(text.vocabulary))
     batches = Stream(text.split("train"), form, batch_size=run.batch_size, window=run.window).dataset(0, 10**9)

@@ -25,15 +25,18 @@ def keras_model(
     import keras
 
     from char_lstm_tf.models import networks
+    from char_lstm_tf.models.encodings import Interface
 
     keras.utils.set_random_seed(1)
     return networks.build_sequential(
         ModelConfig(units=(units, units)),
-        vocabulary_size=vocabulary_size,
-        window=window,
-        stream_batch_size=batch_size,
-        trains=trains,
-    )
+        Interface(
+            vocabulary_size=vocabulary_size,
+            window=window,
+            stream_batch_size=batch_size,
+            trains=trains,
+        ),
+    ).keras_model
 
 
 class KerasTrainer:

@@ -51,7 +51,7 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
     config = Config(name="x", batch_size=BATCH_SIZE, window=WINDOW, **options)
     if way != KERAS:
         recurrent.set_up_tensorflow(config, BATCH_SIZE, len(vocabulary))
-    model = build(config, vocabulary, stream=True, trains=way != KERAS)
+    model = build(config, vocabulary, stream=True, trains=way != KERAS).keras_model
     state = compiling.compile_model(model, config, steps=1_000_000, sparse=way != CHARACTERS)
     inputs, targets = ids[:-1].reshape(-1, BATCH_SIZE, WINDOW), ids[1:].reshape(-1, BATCH_SIZE, WINDOW)
     if way == CHARACTERS:

@@ -52,10 +52,9 @@ def main(config: VectorsConfig) -> None:
     chosen = [find(token, vocabulary) for token in config.nearest]  # a mistake shows before TensorFlow loads
     import_tensorflow()
     from char_lstm_tf.models.build import load
-    from char_lstm_tf.models.encodings import token_vectors
 
-    model, _ = load(folder)
-    values = token_vectors(model, len(vocabulary))
+    network, _ = load(folder)
+    values = network.token_vectors()
     if values is None:
         raise UserError(f"--model={config.model}: it has no vector for each token (--architecture or --bidirectional)")
     for id in chosen:

@@ -75,12 +75,12 @@ def main(config: VisualizeConfig) -> None:
     from char_lstm_tf.models.build import load
     from char_lstm_tf.page import packing, page
 
-    model, vocabulary = load(folder)
-    language_model = LanguageModel(model, vocabulary, run.prompt_reader)
+    network, vocabulary = load(folder)
+    language_model = LanguageModel(network, vocabulary, run.prompt_reader)
     text = given or own_text(language_model, seed=run.seed)
-    facts = page.read_facts(folder, model, vocabulary, run.prompt_reader)
+    facts = page.read_facts(folder, network, vocabulary, run.prompt_reader)
     before = loss(language_model, text, by_line=run.documents == "lines")
-    packed = packing.pack(model, form=config.weights)
+    packed = packing.pack(network, form=config.weights)
     after = loss(language_model, text, by_line=run.documents == "lines")
     prompt = unescaped(config.prompt) or run.prompt
     with file_of("output", config.output) as output, written_aside(output) as path:

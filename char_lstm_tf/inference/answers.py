@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
@@ -45,24 +44,24 @@ class LabelScore:
 
 
 class LabelScorer:
-    """Asks a model of `classifier.build_classifier` for the labels of texts.
+    """Asks a network that answers labels for those of texts.
 
-    A text is read as a whole, however long. The weights are those that the model has at the time of the call.
+    A text is read as a whole, however long. The weights are those that it has at the time of the call.
 
     Args:
-        model: the model.
+        network: the network.
         vocabulary: its vocabulary.
         shares: of each label in training; all the same by default.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary, shares: Sequence[float] = ()) -> None:
+    def __init__(self, network: classifier.Classifier, vocabulary: Vocabulary, shares: Sequence[float] = ()) -> None:
         self._end = vocabulary.end
         count = len(vocabulary.labels)
         shares = np.array(shares or [1 / count] * count)
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
         def nats(ids: tf.Tensor) -> tf.Tensor:
-            return classifier.nats_under_each(classifier.answer(model, ids), shares)
+            return classifier.nats_under_each(network.answer(ids), shares)
 
         self._nats, self._log_shares = nats, np.log(shares)
 

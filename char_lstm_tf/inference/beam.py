@@ -1,21 +1,19 @@
 """Beam search for the likeliest text."""
 
 import operator
-from collections.abc import Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.inference import sampling
-from char_lstm_tf.models import stepping
+from char_lstm_tf.models.network import Network, State, Step
 from pipelines.vocabulary import Vocabulary
 
 
 def search(
-    step: sampling.Step,
+    step: Step,
     ids: tf.Tensor,
-    states: Sequence[tf.Tensor],
+    states: State,
     *,
     count: int,
     width: int,
@@ -60,14 +58,14 @@ def search(
 
 
 def likeliest_texts(
-    model: keras.Model, vocabulary: Vocabulary, prompt: str, *, chars: int, width: int, label: int = 0
+    network: Network, vocabulary: Vocabulary, prompt: str, *, chars: int, width: int, label: int = 0
 ) -> list[tuple[str, float]]:
     """Returns the texts that beam search finds with their nats, likeliest first. There may be fewer than `width`.
 
     The text of the likeliest character each time is always a candidate, since a narrow beam can lose it on the way.
 
     Args:
-        model: of `models.build`.
+        network: writes them.
         vocabulary: its vocabulary.
         prompt: what the texts continue; empty: a new line, or the beginning of a document.
         chars: characters of each, at least 1; a document may end earlier.
@@ -75,12 +73,12 @@ def likeliest_texts(
         label: id of the label, if the model knows labels.
     """
 
-    def step(ids: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return sampling.step_under(model, tf.fill(tf.shape(ids), label))(ids, states)
+    def step(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        return network.step(tf.fill(tf.shape(ids), label))(ids, state)
 
     @tf.function(autograph=False)
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        states = sampling.absorb(step, ids[:, :-1], tf.shape(ids)[1:] - 1, stepping.zero_states(model, 1))
+        states = sampling.absorb(network, ids[:, :-1], tf.shape(ids)[1:] - 1, network.start(1))
         found = [search(step, ids[:, -1], states, count=chars, width=beam, end=vocabulary.end) for beam in {width, 1}]
         return tuple(tf.concat(parts, 0) for parts in zip(*found, strict=True))
 

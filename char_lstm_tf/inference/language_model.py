@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from char_lstm_tf.config import Config
@@ -14,9 +13,11 @@ from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Score, Scorer
-from char_lstm_tf.models import classifier, windows
 from char_lstm_tf.models.build import load
-from char_lstm_tf.models.ngrams import counted
+from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.network import Network
+from char_lstm_tf.models.ngrams.counted import Counted
+from char_lstm_tf.models.stack import Recurrent
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
 from pipelines.sources import Reader
@@ -36,7 +37,7 @@ class LanguageModel:
 
     def __init__(
         self,
-        model: keras.Model,
+        network: Network | Classifier,
         vocabulary: Vocabulary,
         reader: Reader | None = None,
         calibration: Calibration | None = None,
@@ -47,13 +48,14 @@ class LanguageModel:
         shares = [1 / max(len(vocabulary.labels), 1)] * len(vocabulary.labels)
         self.calibration = calibration or Calibration(tuple(shares))
         self.reader = reader or Reader()
-        self._model, self._config = model, config
-        self.answers_labels = classifier.answers_labels(model)
-        self._writer, static = Writer(model, vocabulary), Scorer(model, vocabulary)
-        self._scorer: Scorer | AdaptiveScorer | AdaptiveCounts = static
-        self._judge: Scorer | LabelScorer = static
-        if self.answers_labels:
-            self._judge = LabelScorer(model, vocabulary, self.calibration.shares)
+        self.network, self._config = network, config
+        self.answers_labels = isinstance(network, Classifier)
+        if isinstance(network, Classifier):
+            self._judge: Scorer | LabelScorer = LabelScorer(network, vocabulary, self.calibration.shares)
+        else:
+            self._writer, static = Writer(network, vocabulary), Scorer(network, vocabulary)
+            self._scorer: Scorer | AdaptiveScorer | AdaptiveCounts = static
+            self._judge = static
 
     @classmethod
     def load(cls, path: str | Path) -> "LanguageModel":
@@ -66,7 +68,7 @@ class LanguageModel:
             UserError: there is no trained run, or its files don't fit each other.
         """
         folder = RunFolder.find(path)
-        model, vocabulary = load(folder)
+        network, vocabulary = load(folder)
         calibration, facts = None, folder.load_metrics().get("calibration")
         if facts:
             try:
@@ -75,17 +77,17 @@ class LanguageModel:
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(f"{folder.metrics}: damaged (calibration: {error})") from error
         config = folder.config
-        return cls(model, vocabulary, config.prompt_reader, calibration, config=config)
+        return cls(network, vocabulary, config.prompt_reader, calibration, config=config)
 
     @property
     def is_recurrent(self) -> bool:
         """Whether it reads a text token by token with a state, and not windows of it or counts."""
-        return not (self.answers_labels or windows.reads_windows(self._model))
+        return isinstance(self.network, Recurrent)
 
     @property
     def can_learn(self) -> bool:
         """Whether `learn_while_scoring` is for it: a recurrent network or counted n-grams."""
-        return self.is_recurrent or counted.is_counted(self._model)
+        return isinstance(self.network, Recurrent | Counted)
 
     def learn_while_scoring(self, adaptation: Adaptation) -> None:
         """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
@@ -97,12 +99,12 @@ class LanguageModel:
             UserError: the model is neither, or its run isn't known because it wasn't loaded from a folder.
         """
         self.label_ids(next(iter(self.vocabulary.labels), ""))
-        if counted.is_counted(self._model):
-            self._scorer = AdaptiveCounts(Scorer(self._model, self.vocabulary), self.vocabulary)
-            return
-        if self._config is None or not self.is_recurrent:
+        if isinstance(self.network, Counted):
+            self._scorer = AdaptiveCounts(Scorer(self.network, self.vocabulary), self.vocabulary)
+        elif isinstance(self.network, Recurrent) and self._config is not None:
+            self._scorer = AdaptiveScorer(self._config, self.network, self.vocabulary, adaptation)
+        else:
             raise UserError("--dynamic: only a recurrent network or counted n-grams learn while they score")
-        self._scorer = AdaptiveScorer(self._config, self._model, self.vocabulary, adaptation)
 
     @property
     def knows_documents(self) -> bool:
@@ -173,12 +175,13 @@ class LanguageModel:
         ):
             if not fits:
                 raise UserError(f"{name}={value!r}: out of range")
+        labels = self.label_ids(label) * len(prompts)
         pieces = self._writer.write(
             list(map(self.reader.prompt, prompts)),
             chars=chars,
             temperatures=[temperature] * len(prompts),
             seeds=[seed + row for row in range(len(prompts))],
-            labels=self.label_ids(label) * len(prompts),
+            labels=labels,
             top_k=top_k,
             top_p=top_p,
         )
@@ -203,7 +206,7 @@ class LanguageModel:
     def likeliest(self, prompt: str, *, chars: int, width: int, label: str = "") -> list[tuple[str, float]]:
         """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
         options = {"chars": chars, "width": width, "label": sum(self.label_ids(label))}
-        return beam.likeliest_texts(self._model, self.vocabulary, self.reader.prompt(prompt), **options)
+        return beam.likeliest_texts(self.network, self.vocabulary, self.reader.prompt(prompt), **options)
 
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.inference.noise import uniform_noise
-from char_lstm_tf.models import outputs, stepping
+from char_lstm_tf.models.network import Network, State, Step
 from pipelines.vocabulary import Vocabulary
 
-Step = Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
 # Logits, float32 `[B, V]`, and noise, uniform in [0, 1), float32 `[B]` → ids, int32 `[B]`. Nothing else is random.
 Choose = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -78,29 +76,40 @@ def without_unknown(logits: tf.Tensor) -> tf.Tensor:
     return logits + tf.constant([-np.inf] + [0.0] * (logits.shape[-1] - 1), logits.dtype)
 
 
-def absorb(step: Step, ids: tf.Tensor, lengths: tf.Tensor, states: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns the states after each row has read its first `lengths` ids. The ids after them have no effect.
+def absorb(network: Network, ids: tf.Tensor, lengths: tf.Tensor, state: State, *, block: int = 1) -> State:
+    """Returns the state after each row has read its first `lengths` ids. The ids after them have no effect.
 
     Args:
-        step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
+        network: reads them.
         ids: int32 `[B, T]`.
         lengths: int32 `[B]`, at most T.
-        states: float32 `[B, H]` each.
+        state: before the first of them.
+        block: how many ids an iteration of the loop reads, see `scoring.losses`.
     """
+    read, longest = in_blocks(ids, block), tf.reduce_max(lengths)
 
-    def read(position: tf.Tensor, *states: tf.Tensor) -> tuple:
-        _, new_states = step(ids[:, position], states)
-        reading = (position < lengths)[:, None]
-        return position + 1, *(tf.where(reading, new, old) for new, old in zip(new_states, states, strict=True))
+    def go_on(number: tf.Tensor, *state: tf.Tensor) -> tuple:
+        for place, own in enumerate(tf.unstack(read[number], num=block)):
+            _, new_state = network.read(own, state)
+            reading = (number * block + place < lengths)[:, None]
+            state = tuple(tf.where(reading, new, old) for new, old in zip(new_state, state, strict=True))
+        return number + 1, *state
 
-    longest = tf.reduce_max(lengths)
-    return list(tf.while_loop(lambda position, *_: position < longest, read, (0, *states))[1:])
+    return list(tf.while_loop(lambda number, *_: number * block < longest, go_on, (0, *state))[1:])
+
+
+def in_blocks(ids: tf.Tensor, block: int) -> tf.Tensor:
+    """Returns `[B, T]` as `[blocks, block, B]`, filled up with 0."""
+    rows, count = tf.unstack(tf.shape(ids))
+    blocks = -(-count // block)
+    by_place = tf.transpose(tf.pad(ids, [[0, 0], [0, blocks * block - count]]))
+    return tf.reshape(by_place, [blocks, block, rows])
 
 
 def generate(
     step: Step,
     ids: tf.Tensor,
-    states: Sequence[tf.Tensor],
+    states: State,
     *,
     count: tf.Tensor,
     first: tf.Tensor,
@@ -112,11 +121,11 @@ def generate(
     temperature: tf.Tensor,
     top_k: tf.Tensor,
     top_p: tf.Tensor,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
+) -> tuple[tf.Tensor, State]:
     """Writes `count` tokens in each row, and never the unknown one.
 
     Args:
-        step: as for `absorb`.
+        step: one step of a model: ids `[B]` and state → logits `[B, V]` and state.
         ids: the token before the first one to write, int32 `[B]`.
         states: before that token is read.
         count: how many tokens to write, int32.
@@ -161,36 +170,28 @@ def generate(
     return tf.transpose(written.stack()), states
 
 
-def step_under(model: keras.Model, labels: tf.Tensor) -> Step:
-    """Returns one step of a model with the label of each row, int32 `[B]`, which a model without labels ignores."""
-    told = labels if outputs.knows_labels(model) else None
-    return lambda ids, states: stepping.step(model, ids, states, told)
-
-
 class Writer:
-    """Writes text with the weights that `model` has at the time of the call, and leaves no trace in it.
+    """Writes text with the weights that the network has at the time of the call.
 
     The loops are compiled for 1, 4, 16, 64 … rows. Other numbers of rows are filled up.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary) -> None:
-        self._model = model
+    def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
+        self._network = network
         self._vocabulary = vocabulary
         self.labels = vocabulary.labels
 
         @tf.function(jit_compile=True, autograph=False)
-        def absorb_chunk(
-            ids: tf.Tensor, lengths: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor
-        ) -> list[tf.Tensor]:
-            return absorb(step_under(model, labels), ids, lengths, states)
+        def absorb_chunk(ids: tf.Tensor, lengths: tf.Tensor, states: State) -> State:
+            return absorb(network, ids, lengths, states)
 
         @tf.function(jit_compile=True, autograph=False)
-        def generate_chunk(ids: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor, **options: tf.Tensor) -> tuple:
-            return generate(step_under(model, labels), ids, states, size=CHUNK, end=vocabulary.end, **options)
+        def generate_chunk(ids: tf.Tensor, states: State, labels: tf.Tensor, **options: tf.Tensor) -> tuple:
+            return generate(network.step(labels), ids, states, size=CHUNK, end=vocabulary.end, **options)
 
         @tf.function(jit_compile=True, autograph=False)
-        def probabilities(ids: tf.Tensor, states: list[tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
-            return tf.nn.softmax(without_unknown(step_under(model, labels)(ids, states)[0]))
+        def probabilities(ids: tf.Tensor, states: State, labels: tf.Tensor) -> tf.Tensor:
+            return tf.nn.softmax(without_unknown(network.step(labels)(ids, states)[0]))
 
         self._absorb, self._generate, self._probabilities = absorb_chunk, generate_chunk, probabilities
 
@@ -239,19 +240,19 @@ class Writer:
         """Returns the probability of each id after each prompt, float32 `[B, V]`; 0 for the unknown character."""
         return self._probabilities(*self._read(prompts, labels)).numpy()[: len(prompts)]
 
-    def _read(self, prompts: Sequence[str], labels: Sequence[int]) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
+    def _read(self, prompts: Sequence[str], labels: Sequence[int]) -> tuple[tf.Tensor, State, tf.Tensor]:
         """Returns the last id of each prompt, int32 `[B]`, the states before it is read, and the labels.
 
         B is filled up. Labels are int32 `[B]`, and zeros where the model knows none.
         """
         texts = [self._vocabulary.encode_prompt(prompt).astype(np.int32) for prompt in prompts]
         texts += [texts[0][-1:]] * (filled_up(len(texts)) - len(texts))
-        states = stepping.zero_states(self._model, len(texts))
+        states = self._network.start(len(texts))
         told = tf.constant([*labels, *[0] * (len(texts) - len(labels))], tf.int32)
         for start in range(0, max(map(len, texts)) - 1, PROMPT_CHUNK):
             parts = [text[:-1][start : start + PROMPT_CHUNK] for text in texts]
             ids = np.stack([np.pad(part, (0, PROMPT_CHUNK - len(part))) for part in parts])
-            states = self._absorb(tf.constant(ids), tf.constant(list(map(len, parts))), states, told)
+            states = self._absorb(tf.constant(ids), tf.constant(list(map(len, parts))), states)
         return tf.constant([text[-1] for text in texts]), states, told
 
 

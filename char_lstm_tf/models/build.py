@@ -2,11 +2,13 @@
 
 from zipfile import BadZipFile
 
-import keras
 import numpy as np
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import classifier, networks
+from char_lstm_tf.models import networks
+from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.encodings import Interface
+from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams import counted
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
@@ -15,35 +17,34 @@ from pipelines.vocabulary import Vocabulary
 
 def build(
     config: Config, vocabulary: Vocabulary, *, stream: bool = False, trains: bool = False, packed: bool = False
-) -> keras.Model:
-    """Returns the model of a configuration, uncompiled.
+) -> Network | Classifier:
+    """Returns the model of a configuration, uncompiled. This is where its kind is decided.
 
     Args:
         config: sizes.
         vocabulary: its characters and labels.
         stream: whether it carries state between batches.
-        trains: whether it will be trained for long, see `networks.stack`.
+        trains: whether it will be trained for long, see `Interface`.
         packed: whether it is to be trained on packed documents, if it knows documents. Models that read windows need no
             reset: their batches have nothing of earlier documents.
     """
     if config.target == "label":
-        return classifier.build_classifier(config, vocabulary, encoding=config.input_encoding, trains=trains)
+        return Classifier(config, vocabulary, encoding=config.input_encoding, trains=trains)
     recurrent = config.architecture != "ngram" and not config.bidirectional
-    of_documents = {"end": vocabulary.end} if packed and recurrent and vocabulary.end is not None else {}
-    return networks.BUILD[config.architecture](
-        config,
+    interface = Interface(
         vocabulary_size=len(vocabulary),
-        labels=len(vocabulary.labels),
         encoding=config.input_encoding,
         target=config.target,
         window=config.window,
         stream_batch_size=config.batch_size if stream else None,
         trains=trains,
-        **of_documents,
+        end=vocabulary.end if packed and recurrent else None,
+        labels=len(vocabulary.labels),
     )
+    return networks.BUILD[config.architecture](config, interface)
 
 
-def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
+def load(folder: RunFolder) -> tuple[Network | Classifier, Vocabulary]:
     """Returns the best model of a run, rebuilt from its flags, and its vocabulary.
 
     Only weights are read from `model.keras`, so nothing that the file holds is run.
@@ -56,14 +57,14 @@ def load(folder: RunFolder) -> tuple[keras.Model, Vocabulary]:
     _require_enough(folder, config, vocabulary)
     try:
         counts = config.architecture == "counts"  # whose sizes the file knows
-        model = counted.empty_like(folder.model) if counts else build(config, vocabulary)
-        model.load_weights(folder.model)
+        network = counted.empty_like(folder.model) if counts else build(config, vocabulary)
+        network.keras_model.load_weights(folder.model)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
         reason = " ".join(str(error).split())  # Keras says in the last of several lines which shapes differ
         raise UserError(f"{folder.model}: not the weights of this run ({reason})") from error
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+    if not all(np.isfinite(weight).all() for weight in network.keras_model.get_weights()):
         raise UserError(f"{folder.model}: a weight is NaN or infinite, so the model is of no use; train it again")
-    return model, vocabulary
+    return network, vocabulary
 
 
 def _require_enough(folder: RunFolder, config: Config, vocabulary: Vocabulary) -> None:

@@ -1,4 +1,9 @@
-"""The input of the networks, and the embedding layer."""
+"""What a model reads and predicts: its inputs, and the embedding layer.
+
+Shapes: B batch, T tokens of a window, V vocabulary size, D width of the embedding.
+"""
+
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -6,26 +11,52 @@ import numpy as np
 from char_lstm_tf.config import ModelConfig
 
 
-def character_input(
-    *, vocabulary_size: int, encoding: str, window: int | None, batch_size: int | None = None
-) -> keras.KerasTensor:
-    """Returns a model's input: float32 `[B, T, V]` for `one_hot`, int32 `[B, T]` for `embedding`.
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """What a model reads and predicts.
 
-    Args:
+    Attributes:
         vocabulary_size: V.
-        encoding: as above.
+        encoding: `one_hot`: it reads float32 `[B, T, V]`; `embedding`: int32 `[B, T]`.
+        target: `sequence`: it returns logits `[B, T, V]`; `next_char`: `[B, V]`.
         window: T; None: any.
-        batch_size: B; None: any.
+        stream_batch_size: B of a model that carries its state from one batch to the next, row by row; None: any B, each
+            window from a zero state.
+        trains: whether it will be trained for long. Then an LSTM layer is `recurrent.LSTM`. Its weights fit Keras' own
+            layer, which models that are kept and exported have.
+        end: id of the end symbol, for a model to train on packed documents: its layers start anew at each; else None.
+        labels: L, of documents with labels; 0: they have none.
     """
-    if encoding == "one_hot":
-        return keras.Input((window, vocabulary_size), batch_size=batch_size, name="one_hot")
-    return keras.Input((window,), batch_size=batch_size, dtype="int32", name="ids")
 
+    vocabulary_size: int
+    encoding: str = "one_hot"
+    target: str = "sequence"
+    window: int | None = None
+    stream_batch_size: int | None = None
+    trains: bool = False
+    end: int | None = None
+    labels: int = 0
 
-def label_input(*, target: str, window: int | None, batch_size: int | None = None) -> keras.KerasTensor:
-    """Returns a model's second input: the label of each target, int32 `[B, T]`, or `[B]` for `next_char`."""
-    shape = (window,) if target == "sequence" else ()
-    return keras.Input(shape, batch_size=batch_size, dtype="int32", name="labels")
+    def require_window(self) -> int:
+        """Returns T.
+
+        Raises:
+            ValueError: the model isn't one that makes one prediction a window and has no state.
+        """
+        if self.window is None or self.target != "next_char" or self.stream_batch_size is not None:
+            raise ValueError("a model that reads windows makes one prediction a window, and has no state")
+        return self.window
+
+    def text_input(self) -> keras.KerasTensor:
+        """Returns the model's input."""
+        if self.encoding == "one_hot":
+            return keras.Input((self.window, self.vocabulary_size), batch_size=self.stream_batch_size, name="one_hot")
+        return keras.Input((self.window,), batch_size=self.stream_batch_size, dtype="int32", name="ids")
+
+    def label_input(self) -> keras.KerasTensor:
+        """Returns the second input of a model with labels: that of each target, int32 `[B, T]` or `[B]`."""
+        shape = (self.window,) if self.target == "sequence" else ()
+        return keras.Input(shape, batch_size=self.stream_batch_size, dtype="int32", name="labels")
 
 
 def embedding(config: ModelConfig, vocabulary_size: int) -> keras.layers.Embedding:
@@ -50,16 +81,8 @@ def silence_unknown(layer: keras.Layer, vocabulary_size: int) -> None:
             weight.assign(weight * known[:, None])
 
 
-def token_vectors(model: keras.Model, vocabulary_size: int) -> np.ndarray | None:
-    """Returns the vector of each token, float32 `[V, D]`; None if a model has none.
-
-    They are the embedding, or the rows of the first kernel where a recurrent layer reads one-hot vectors.
-    """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Embedding):
-            # In parts, since a layer may need more memory for a vector than the vector takes.
-            parts = [np.arange(first, min(first + 1000, vocabulary_size)) for first in range(0, vocabulary_size, 1000)]
-            return np.concatenate([layer(ids).numpy() for ids in parts])
-        if isinstance(layer, keras.layers.RNN) and layer.cell.kernel.shape[0] == vocabulary_size:
-            return layer.cell.kernel.numpy()
-    return None
+def embedded_tokens(layer: keras.layers.Embedding, vocabulary_size: int) -> np.ndarray:
+    """Returns the vector of each token, float32 `[V, D]`."""
+    # In parts, since a layer may need more memory for a vector than the vector takes.
+    parts = [np.arange(first, min(first + 1000, vocabulary_size)) for first in range(0, vocabulary_size, 1000)]
+    return np.concatenate([layer(ids).numpy() for ids in parts])

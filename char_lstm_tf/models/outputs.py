@@ -167,20 +167,15 @@ def sampled_nats(
     return tf.reduce_mean(tf.reduce_logsumexp(tf.concat([right[:, None], wrong], axis=1), axis=1) - right)
 
 
-def knows_labels(model: keras.Model) -> bool:
-    """Returns whether documents have labels for a model. They are its second input."""
-    return len(model.inputs) > 1
-
-
-def logits_of(model: keras.Model, inputs: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+def logits_of(layer: keras.layers.Layer, inputs: tf.Tensor, labels: tf.Tensor | None, *, known: int) -> tf.Tensor:
     """Returns what the last layer of a model gives, float32 `[…, V]`, or under each label, `[…, L, V]`.
 
     Args:
-        model: of `models.build`.
-        inputs: of its last layer.
-        labels: of a model that knows labels: int32 `[…]`; None: each.
+        layer: the last layer.
+        inputs: what it reads.
+        labels: int32 `[…]`; None: each.
+        known: L; 0: the model has no labels, and ignores any.
     """
-    layer = model.layers[-1]
-    if not knows_labels(model):
+    if not known:
         return layer(inputs)
     return layer.of_all(inputs) if labels is None else layer(inputs, labels)

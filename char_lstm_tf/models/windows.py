@@ -1,4 +1,4 @@
-"""Models that read a whole window of T characters for each prediction, stepped along a text.
+"""Models that read a whole window of T tokens for each prediction: neural n-grams, and the encoder of both directions.
 
 Their state is the last T ids, as float32 `[B, T]` like every other state. A text starts from zeros: the places before
 it hold id 0, the unknown character, which adds nothing to the model's input (`encodings.silence_unknown`). Windows that
@@ -7,132 +7,114 @@ model. On paragraphs of tiny Shakespeare, the first five characters cost an n-gr
 next five 1.42.
 """
 
+from collections.abc import Callable, Sequence
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.models import outputs
-from char_lstm_tf.models.ngrams import counted
+from char_lstm_tf.models.encodings import Interface, embedded_tokens
+from char_lstm_tf.models.network import Network, State
+
+Layer = Callable[[tf.Tensor], tf.Tensor]
 
 
-def reads_windows(model: keras.Model) -> bool:
-    """Returns whether a model has no cells that can be stepped from its first layer to its last."""
-    layers = model.layers
-    return not any(isinstance(layer, keras.layers.RNN) for layer in layers) or any(
-        isinstance(layer, keras.layers.Bidirectional) for layer in layers
-    )
-
-
-def read(
-    model: keras.Model,
-    ids: tf.Tensor,
-    state: tf.Tensor,
-    *,
-    fresh: tf.Tensor | None = None,
-    labels: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Reads `ids` from a state on, all their windows at once.
-
-    Before: state `"the"`, ids `"re"` of a model of T = 3; the windows it reads: `"her"`, `"ere"`; after: state `"ere"`.
+class Windows(Network):
+    """A model whose outputs are the windows themselves. Predicting is all the work.
 
     Args:
-        model: for which `reads_windows` holds.
-        ids: int32 `[B, N]`, N at least 1.
-        state: the T ids before them, float32 `[B, T]`.
-        fresh: where a text begins that must not see what is before it, bool `[B, N]`; None: nowhere.
-        labels: of a model with labels: that of the text of each id, int32 `[B, N]`; None: each.
-
-    Returns:
-        Logits of the character after each id, float32 `[B, N, V]`, or `[B, N, L, V]` under each label, and the new
-        state.
+        model: the model.
+        interface: what it reads and predicts.
+        embedding: its first layer; None: it reads one-hot vectors, or ids as they are.
+        below: what turns the vectors of a window, `[B, T, D]`, into what the last layer reads, without dropout.
+        last: the last layer.
     """
-    windows, new_state = _cut(ids, state, fresh)
-    logits = predict(model, windows, None if labels is None else tf.reshape(labels, [-1]))
-    return tf.reshape(logits, [-1, tf.shape(ids)[1], *logits.shape[1:]]), new_state
 
+    reads_at_once = True
 
-def losses(
-    model: keras.Model,
-    ids: tf.Tensor,
-    targets: tf.Tensor,
-    state: tf.Tensor,
-    *,
-    fresh: tf.Tensor | None = None,
-    labels: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the loss of each target, in nats, float32 `[B, N]` or `[B, N, L]`, and the new state.
+    def __init__(
+        self,
+        model: keras.Model,
+        interface: Interface,
+        *,
+        embedding: keras.layers.Embedding | None = None,
+        below: Sequence[Layer] = (),
+        last: keras.layers.Layer,
+    ) -> None:
+        self.keras_model, self.vocabulary_size, self.labels = model, interface.vocabulary_size, interface.labels
+        self._size, self._last, self._embedding = interface.require_window(), last, embedding
+        self.state_sizes = [self._size]
+        self._below = [*([] if embedding is None else [embedding]), *below]
+        self._one_hot = interface.encoding == "one_hot"
 
-    Counted n-grams look up the targets alone, which is many times as fast as all V characters. Arguments as for `read`.
+    def read(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Returns the windows that end with `ids`, int32 `[B, T]`, and the new state.
 
-    Args:
-        model: for which `reads_windows` holds.
-        ids: int32 `[B, N]`.
-        targets: the character after each of them, int32 `[B, N]`.
-        state: the T ids before them.
-        fresh: where a text begins.
-        labels: that of the text of each id; None: each.
-    """
-    if not counted.is_counted(model):
-        logits, new_state = read(model, ids, state, fresh=fresh, labels=labels)
-        return nats(targets, logits), new_state
-    windows, new_state = _cut(ids, state, fresh)
-    flat = [None if values is None else tf.reshape(values, [-1]) for values in (targets, labels)]
-    found = model.layers[-1].nats(windows, *flat)
-    return tf.reshape(found, [-1, tf.shape(ids)[1], *found.shape[1:]]), new_state
+        Before: state `"the"`, id `"r"` of a model of T = 3; the window, and the state after it: `"her"`.
+        """
+        (before,) = state
+        window = tf.concat([tf.cast(before[:, 1:], tf.int32), ids[:, None]], axis=1)
+        return window, [tf.cast(window, tf.float32)]
 
+    def read_all(
+        self, ids: tf.Tensor, state: State, *, count: tf.Tensor | None = None, fresh: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, State]:
+        """Returns the window that ends with each id, int32 `[B, N, T]`, all at once, and the new state."""
+        (before,), size = state, self._size
+        text = tf.concat([tf.cast(before[:, 1:], tf.int32), ids], axis=1)
+        places = tf.range(tf.shape(ids)[1])[:, None] + tf.range(size)
+        windows = tf.gather(text, places, axis=1)
+        if fresh is not None:
+            # Where the text of each window begins; before the first beginning, somewhere before the state.
+            begins = tf.where(fresh, tf.range(tf.shape(ids)[1]) + size - 1, -1)
+            begins = tf.scan(tf.maximum, tf.transpose(begins))
+            windows = tf.where(places >= tf.transpose(begins)[..., None], windows, 0)
+            text = tf.where(tf.range(tf.shape(text)[1]) >= begins[-1][:, None], text, 0)
+        return windows, [tf.ensure_shape(tf.cast(text[:, -size:], tf.float32), before.shape)]
 
-def nats(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns the loss of each target: of targets `[…]` and logits `[…, V]`, `[…]`; of logits `[…, L, V]`, `[…, L]`."""
-    if logits.shape.rank - targets.shape.rank == 2:
-        targets = tf.repeat(targets[..., None], logits.shape[-2], axis=-1)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    def logits(self, windows: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the logits of the token after each window, as `Network.logits` says.
 
+        Keras' own loop runs the cells of recurrent layers, so an exported graph has no operation that exists on one
+        kind of device only, whatever the layers around the cells use.
+        """
+        return self._of_flat(self._logits, windows, labels)
 
-def _cut(ids: tf.Tensor, state: tf.Tensor, fresh: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the window that ends with each id, int32 `[B × N, T]`, and the new state. Arguments as for `read`."""
-    size = state.shape[1]
-    text = tf.concat([tf.cast(state[:, 1:], tf.int32), ids], axis=1)
-    count = tf.shape(ids)[1]
-    places = tf.range(count)[:, None] + tf.range(size)
-    windows = tf.gather(text, places, axis=1)
-    if fresh is not None:
-        # Where the text of each window begins; before the first beginning, somewhere before the state.
-        begins = tf.where(fresh, tf.range(count) + size - 1, -1)
-        begins = tf.scan(tf.maximum, tf.transpose(begins))
-        windows = tf.where(places >= tf.transpose(begins)[..., None], windows, 0)
-        text = tf.where(tf.range(tf.shape(text)[1]) >= begins[-1][:, None], text, 0)
-    new_state = tf.cast(text[:, -size:], tf.float32)
-    return tf.reshape(windows, [-1, size]), tf.ensure_shape(new_state, state.shape)
-
-
-def predict(model: keras.Model, windows: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-    """Returns the logits of the character after each window, float32 `[B, V]`, without dropout.
-
-    Keras' own loop runs the cells of recurrent layers, so an exported graph has no operation that exists on one kind of
-    device only, whatever the layers around the cells use.
-
-    Args:
-        model: for which `reads_windows` holds.
-        windows: ids, int32 `[B, T]`.
-        labels: of a model with labels: int32 `[B]`; None: each, and the result is `[B, L, V]`.
-    """
-    embedded = model.inputs[0].dtype == "int32"
-    hidden = windows if embedded else tf.one_hot(windows, model.output_shape[-1])
-    for layer in model.layers[:-1]:
-        if isinstance(layer, keras.layers.Bidirectional):
-            forward, backward = (
-                run(part.cell, hidden, return_sequences=part.return_sequences, go_backwards=part.go_backwards)
-                for part in (layer.forward_layer, layer.backward_layer)
-            )
-            if layer.backward_layer.return_sequences:
-                backward = tf.reverse(backward, axis=[1])
-            hidden = tf.concat([forward, backward], axis=-1)
-        elif isinstance(layer, keras.layers.RNN):
-            hidden = run(layer.cell, hidden, return_sequences=layer.return_sequences)
-        elif not isinstance(layer, keras.layers.Dropout | keras.layers.InputLayer):
+    def _logits(self, windows: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        hidden = tf.one_hot(windows, self.vocabulary_size) if self._one_hot else windows
+        for layer in self._below:
             hidden = layer(hidden)
-    return outputs.logits_of(model, hidden, labels)
+        return outputs.logits_of(self._last, hidden, labels, known=self.labels)
+
+    def _of_flat(self, predict: Callable[..., tf.Tensor], windows: tf.Tensor, *values: tf.Tensor | None) -> tf.Tensor:
+        """Returns what `predict` gives of windows `[…, T]` and a value for each, when they are one long list."""
+        if windows.shape.rank == 2:
+            return predict(windows, *values)
+        flat = [None if value is None else tf.reshape(value, [-1]) for value in values]
+        found = predict(tf.reshape(windows, [-1, self._size]), *flat)
+        return tf.reshape(found, [-1, tf.shape(windows)[1], *found.shape[1:]])
+
+    def token_vectors(self) -> np.ndarray | None:
+        """Returns the embedding; None if there is none."""
+        return None if self._embedding is None else embedded_tokens(self._embedding, self.vocabulary_size)
 
 
 def run(cell: keras.Layer, inputs: tf.Tensor, **options: bool) -> tf.Tensor:
     """Returns the outputs of a cell, `[B, T, H]` or `[B, H]`; options of Keras' RNN."""
     return keras.layers.RNN(cell, **options)(inputs, training=False)
+
+
+def run_layer(layer: keras.layers.RNN | keras.layers.Bidirectional) -> Layer:
+    """Returns what gives the outputs of a recurrent layer, `[B, T, H]` or `[B, H]`, by `run`."""
+    if not isinstance(layer, keras.layers.Bidirectional):
+        return lambda inputs: run(layer.cell, inputs, return_sequences=layer.return_sequences)
+
+    def run_both(inputs: tf.Tensor) -> tf.Tensor:
+        forward, backward = (
+            run(part.cell, inputs, return_sequences=part.return_sequences, go_backwards=part.go_backwards)
+            for part in (layer.forward_layer, layer.backward_layer)
+        )
+        return tf.concat([forward, tf.reverse(backward, axis=[1]) if layer.return_sequences else backward], axis=-1)
+
+    return run_both

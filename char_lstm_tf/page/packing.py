@@ -11,7 +11,8 @@ import keras
 import numpy as np
 
 from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
-from char_lstm_tf.models.outputs import LabelledLogits, TiedLogits
+from char_lstm_tf.models.outputs import TiedLogits
+from char_lstm_tf.models.stack import Recurrent
 from pipelines import UserError
 
 KINDS = {
@@ -56,18 +57,18 @@ class _Matrix:
     exact: bool = False
 
 
-def pack(model: keras.Model, *, form: str) -> Packed:
-    """Returns a recurrent model of `models.build` in numbers, and rounds its weights to what is stored.
+def pack(network: Recurrent, *, form: str) -> Packed:
+    """Returns a recurrent model in numbers, and rounds its weights to what is stored.
 
     Args:
-        model: the model. Its weights change.
+        network: the model. Its weights change.
         form: of matrices, one of `FORMS`.
 
     Raises:
         UserError: a weight is too large for float16.
     """
     parts, listed = [], []
-    for matrix in _matrices(model):
+    for matrix in _matrices(network):
         all_parts = matrix.weight.numpy()
         values = all_parts if matrix.part is None else all_parts[matrix.part]
         rows = np.atleast_2d(values.T if matrix.turned else values)
@@ -79,32 +80,23 @@ def pack(model: keras.Model, *, form: str) -> Packed:
             values.shape
         )
         matrix.weight.assign(all_parts)
-    layers = _recurrent_layers(model)
-    embedding = _embedding(model)
+    embedding = network.stack.embedding
     facts = {
-        "layers": [{"kind": KINDS[type(layer.cell)], "units": layer.cell.units} for layer in layers],
-        "skips": any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers),
-        "embedding": embedding.output_dim if embedding else 0,
-        "tied": isinstance(model.layers[-1], TiedLogits),
+        "layers": [{"kind": KINDS[type(cell)], "units": cell.units} for cell in network.cells],
+        "skips": network.skips,
+        "embedding": 0 if embedding is None else embedding.output_dim,
+        "tied": isinstance(network.stack.logits, TiedLogits),
         "weights": listed,
     }
     return Packed(facts, b"".join(parts))
 
 
-def _recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]
-
-
-def _embedding(model: keras.Model) -> keras.layers.Embedding | None:
-    return next((layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)), None)
-
-
-def _matrices(model: keras.Model) -> Iterator[_Matrix]:
+def _matrices(network: Recurrent) -> Iterator[_Matrix]:
     """Yields the matrices of a model, with the names that `web/model.js` knows."""
-    if embedding := _embedding(model):
+    embedding, logits = network.stack.embedding, network.stack.logits
+    if embedding is not None:
         yield _Matrix("embedding", embedding.embeddings)
-    for number, layer in enumerate(_recurrent_layers(model)):
-        cell = layer.cell
+    for number, cell in enumerate(network.cells):
         # A one-hot vector takes a row of the first kernel as it is.
         yield _Matrix(f"kernel {number}", cell.kernel, turned=number > 0 or embedding is not None)
         yield _Matrix(f"recurrent {number}", cell.recurrent_kernel, turned=True)
@@ -115,11 +107,10 @@ def _matrices(model: keras.Model) -> Iterator[_Matrix]:
             yield _Matrix(f"bias {number}", cell.bias, exact=True)
         if isinstance(cell, PeepholeLSTMCell):
             yield _Matrix(f"peepholes {number}", cell.peepholes, exact=True)
-    logits = model.layers[-1]
     yield _Matrix("logits", logits.kernel, turned=True)
     yield _Matrix("logits bias", logits.bias, exact=True)
-    if isinstance(logits, LabelledLogits):
-        for label in range(logits.label_kernels.shape[0]):
+    if network.labels:
+        for label in range(network.labels):
             yield _Matrix(f"logits {label}", logits.label_kernels, part=label, turned=True)
         yield _Matrix("label biases", logits.label_biases, exact=True)
 

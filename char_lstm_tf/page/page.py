@@ -9,10 +9,9 @@ import json
 import re
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from char_lstm_tf.models.encodings import token_vectors
+from char_lstm_tf.models.stack import Recurrent
 from char_lstm_tf.page import history
 from char_lstm_tf.page.packing import Packed
 from char_lstm_tf.page.surprise import BITS, STYLE
@@ -28,12 +27,12 @@ MAP_TOKENS = 300
 NEIGHBOURS = 10
 
 
-def read_facts(folder: RunFolder, model: keras.Model, vocabulary: Vocabulary, reader: Reader) -> dict:
+def read_facts(folder: RunFolder, network: Recurrent, vocabulary: Vocabulary, reader: Reader) -> dict:
     """Returns what the page knows of a run besides its weights: tokens, how texts are read, the map, and the history.
 
     Args:
         folder: of the run.
-        model: its best model, recurrent.
+        network: its best model.
         vocabulary: of the model.
         reader: of texts for the model.
     """
@@ -41,7 +40,7 @@ def read_facts(folder: RunFolder, model: keras.Model, vocabulary: Vocabulary, re
     measured = metrics.get("validation") or metrics.get("test") or {}
     parts = [
         f"{config.cell.upper()} with {_sizes(config.units)} units",
-        f"{model.count_params():,} weights",
+        f"{network.keras_model.count_params():,} weights",
         f"{metrics['characters_seen']:,} characters seen in training" if "characters_seen" in metrics else "",
         f"{measured['nats_per_char']:.4f} nats a character on text held out" if "nats_per_char" in measured else "",
     ]
@@ -55,7 +54,7 @@ def read_facts(folder: RunFolder, model: keras.Model, vocabulary: Vocabulary, re
         "compose": reader.clean or reader.plain,
         "typography": {chr(code): text for code, text in ASCII.items()} if reader.plain else None,
         "bits": BITS,
-        "map": _map(model, vocabulary),
+        "map": _map(network, vocabulary),
         "history": {
             "epochs": history.losses(folder.training_log),
             "samples": history.samples(folder.samples),
@@ -68,9 +67,9 @@ def _sizes(units: tuple[int, ...]) -> str:
     return f"{len(units)}×{units[0]}" if len(set(units)) == 1 else "+".join(map(str, units))
 
 
-def _map(model: keras.Model, vocabulary: Vocabulary) -> dict:
+def _map(network: Recurrent, vocabulary: Vocabulary) -> dict:
     """Returns where the most frequent tokens are in a square from 0 to 1, and the neighbours of each."""
-    values = token_vectors(model, len(vocabulary))
+    values = network.token_vectors()
     ids = vocabulary.most_frequent(MAP_TOKENS)
     points = vectors.flattened(values[ids])
     spread = np.maximum(np.ptp(points, axis=0), 1e-12)

@@ -47,10 +47,10 @@ def main(config: ExportConfig) -> None:
     from char_lstm_tf.models.build import load
     from char_lstm_tf.serving import export
 
-    model, vocabulary = load(folder)
+    network, vocabulary = load(folder)
     write = export.export_litert if config.form == "litert" else export.export_step
     with written_aside(path_of(config.output)) as path:
-        write(model, vocabulary, path)
+        write(network, vocabulary, path)
     print(config.output)
 
 

@@ -9,24 +9,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from char_lstm_tf.inference.classifying import Calibration
-from char_lstm_tf.models import classifier, stepping
+from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.network import Network
 from char_lstm_tf.serving import warmup
-from char_lstm_tf.serving.signatures import Signatures, code_points
+from char_lstm_tf.serving.signatures import Signature, Signatures, classifier_signatures
+from char_lstm_tf.serving.strings import Strings, code_points
 from pipelines.vocabulary import Vocabulary
 
 
-def export(model: keras.Model, vocabulary: Vocabulary, path: Path, calibration: Calibration | None = None) -> None:
+def export(
+    network: Network | Classifier, vocabulary: Vocabulary, path: Path, calibration: Calibration | None = None
+) -> None:
     """Writes a SavedModel with the signatures of `Signatures`.
 
     It holds the weights once, the vocabulary as an asset, nothing of the training, and no operation that exists on one
     kind of device only.
 
     Args:
-        model: any model of `models.build`.
+        network: any model of `models.build`.
         vocabulary: its vocabulary.
         path: the folder to write. It must not exist.
         calibration: of a model that knows labels.
@@ -36,7 +39,7 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path, calibration: 
     """
     with _os_errors(path), tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
-        module.weights = [weight.value for weight in model.weights]
+        module.weights = [weight.value for weight in network.keras_model.weights]
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
         words = None
@@ -45,11 +48,15 @@ def export(model: keras.Model, vocabulary: Vocabulary, path: Path, calibration: 
             words = module.places = word_table(module.words.asset_path)
         if vocabulary.labels:
             module.labels = tf.saved_model.Asset(str(_lines_file(vocabulary.labels, Path(folder, "labels.txt"))))
-        tf.saved_model.save(module, str(path), Signatures(model, vocabulary, module.ids, words, calibration).all())
-        if classifier.answers_labels(model):
-            warmup.write(path, dict.fromkeys(("serving_default", "classify"), warmup.REQUESTS["score"]))
+        strings = Strings(vocabulary, module.ids, words)
+        if isinstance(network, Classifier):
+            signatures = classifier_signatures(network, vocabulary, strings, calibration)
+            requests = dict.fromkeys(signatures, warmup.REQUESTS["score"])
         else:
-            warmup.write(path, warmup.requests(stepping.state_sizes(model), vocabulary.labels))
+            signatures = Signatures(network, vocabulary, strings, calibration).all()
+            requests = warmup.requests(network.state_sizes, vocabulary.labels)
+        tf.saved_model.save(module, str(path), signatures)
+        warmup.write(path, requests)
 
 
 @contextmanager
@@ -63,28 +70,28 @@ def _os_errors(path: Path) -> Iterator[None]:
         raise OSError(errno.EIO, str(error).splitlines()[0], str(path)) from error
 
 
-def export_step(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
+def export_step(network: Network, vocabulary: Vocabulary, path: Path) -> None:
     """Writes a SavedModel whose only signature, `serving_default`, is `step`: numbers alone, no strings or tables.
 
     OpenVINO and TensorFlow.js' converter read it. Arguments as for `export`.
     """
-    module, step = _step(model, vocabulary)
+    module, step = _step(network, vocabulary)
     with _os_errors(path):
         tf.saved_model.save(module, str(path), {"serving_default": step})
 
 
-def export_litert(model: keras.Model, vocabulary: Vocabulary, path: Path) -> None:
+def export_litert(network: Network, vocabulary: Vocabulary, path: Path) -> None:
     """Writes a LiteRT (TensorFlow Lite) file with the signature of `export_step`. Arguments as for `export`."""
-    module, step = _step(model, vocabulary)
+    module, step = _step(network, vocabulary)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([step.get_concrete_function()], module)
     path.write_bytes(converter.convert())
 
 
-def _step(model: keras.Model, vocabulary: Vocabulary) -> tuple[tf.Module, tf.types.experimental.PolymorphicFunction]:
+def _step(network: Network, vocabulary: Vocabulary) -> tuple[tf.Module, Signature]:
     """Returns `step`, and what keeps the weights alive while it is written."""
     module = tf.Module()
-    module.weights = [weight.value for weight in model.weights]
-    return module, Signatures(model, vocabulary, None).step()
+    module.weights = [weight.value for weight in network.keras_model.weights]
+    return module, Signatures(network, vocabulary).step()
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:

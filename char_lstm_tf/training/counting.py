@@ -43,7 +43,7 @@ class CountingRun:
         """Saves the model."""
         self._folder.samples.unlink(missing_ok=True)  # of a process that was killed
         with written_aside(self._folder.model) as path:
-            self.best.save(path)
+            self.best.keras_model.save(path)
         if not self._config.quiet:
             megabytes = sum(values.nbytes for values in vars(self._tables).values()) / 1e6
             tokens = "characters" if self._config.tokens == "chars" else "tokens"
@@ -66,7 +66,7 @@ class CountingRun:
     def facts(self) -> dict:
         """Returns what metrics.json says of the counting."""
         return {
-            "parameters": self.best.count_params(),
+            "parameters": self.best.keras_model.count_params(),
             "characters_seen": len(self._ids),
             "seconds": round(time.monotonic() - self._started, 1),
             "chars_per_second": round(len(self._ids) / self._counted_in),

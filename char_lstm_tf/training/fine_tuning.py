@@ -27,15 +27,17 @@ def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> 
     Raises:
         UserError: shapes differ by more than the tokens and labels, or only the other run answers labels.
     """
-    trained, known = build.load(origin.folder)
+    loaded, known = build.load(origin.folder)
+    trained = loaded.keras_model
     own, given = model.weights, trained.weights
-    if classifier.answers_labels(model) and not classifier.answers_labels(trained):
+    answers = [each.layers[-1].name == classifier.ANSWER for each in (trained, model)]
+    if answers == [False, True]:
         names = {layer.name for layer in trained.layers[:-1]}
         shared = ([layer for layer in each.layers if layer.name in names] for each in (model, trained))
         own, given = ([weight for layer in layers for weight in layer.weights] for layers in shared)
         own = [weight for weight in own if weight.name != classifier.PIECES]
     own = [weight for weight in own if known.labels or not weight.name.startswith("label_")]
-    if len(given) != len(own) or classifier.answers_labels(trained) > classifier.answers_labels(model):
+    if len(given) != len(own) or answers == [True, False]:
         raise UserError(f"--init_from={origin.folder.path}: its layers aren't those of this run")
     for weight, old in zip(own, [weight.numpy() for weight in given], strict=True):
         value, grown = weight.numpy(), partial(extend_weights, known=len(known), vocabulary_size=len(vocabulary))

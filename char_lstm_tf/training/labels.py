@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 from char_lstm_tf.inference import classifying
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
-from char_lstm_tf.models import classifier
+from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.network import Network
 from pipelines.corpus import SPLITS, Corpus
 
 LENGTHS = (250, 1000, 4000)  # characters of the passages of long documents
@@ -16,22 +16,22 @@ CHARACTERS = 200_000  # of the passages of each length, and of short documents f
 SHORT = 8000  # characters of a document that is read as a whole
 
 
-def measure_labels(model: keras.Model, text: Corpus, metrics: dict) -> classifying.Calibration:
+def measure_labels(network: Network | Classifier, text: Corpus, metrics: dict) -> classifying.Calibration:
     """Returns the calibration of a model, and adds to `metrics` how well it tells the labels of each held-out part.
 
     Short documents are read as a whole. Long ones are cut into passages of several lengths, so that the calibration
     holds for passages too; what is reported of them is about those of 1,000 characters.
 
     Args:
-        model: of `models.build`, with labels.
+        network: the model, with labels.
         text: what it was trained on.
         metrics: with an entry for each held-out part that isn't empty.
     """
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
     shares = (counts / counts.sum()).tolist()
     calibration = classifying.Calibration(tuple(shares))
-    answers = classifier.answers_labels(model)
-    scorer = LabelScorer(model, text.vocabulary, shares) if answers else Scorer(model, text.vocabulary)
+    answers = isinstance(network, Classifier)
+    scorer = LabelScorer(network, text.vocabulary, shares) if answers else Scorer(network, text.vocabulary)
     for part in SPLITS[1:]:
         if part not in metrics:
             continue

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 from typing import Protocol
 
-import keras
-
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.scoring import Scorer, perplexity
+from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.network import Network
 from pipelines.batches import Batches, Form, Shuffled, Stream, WholeDocuments
 from pipelines.corpus import Corpus
 from pipelines.shuffling import ShuffledDocuments
@@ -29,7 +29,7 @@ class Objective(Protocol):
     sparse: bool
     rows: str
 
-    def scorer(self, model: keras.Model) -> Scorer | LabelScorer:
+    def scorer(self, network: Network | Classifier) -> Scorer | LabelScorer:
         """Returns what measures a model on the held-out parts."""
 
     def measures(self, loss: float, prefix: str = "") -> dict[str, float]:
@@ -77,9 +77,9 @@ class PredictText:
             self.batches = Stream(ids, form, batch_size=size, window=window, rows=rows, chars_per_id=chars)
         self.rows = f"windows of {window} {'tokens' if config.tokens == 'words' else 'characters'}"
 
-    def scorer(self, model: keras.Model) -> Scorer:
+    def scorer(self, network: Network) -> Scorer:
         """Returns what measures a model on the held-out parts."""
-        return Scorer(model, self._vocabulary)
+        return Scorer(network, self._vocabulary)
 
     @staticmethod
     def measures(loss: float, prefix: str = "") -> dict[str, float]:
@@ -113,9 +113,9 @@ class AnswerLabels:
             chars_per_id=text.chars_per_id,
         )
 
-    def scorer(self, model: keras.Model) -> LabelScorer:
+    def scorer(self, network: Classifier) -> LabelScorer:
         """Returns what measures a model on the held-out parts."""
-        return LabelScorer(model, self._vocabulary)
+        return LabelScorer(network, self._vocabulary)
 
     @staticmethod
     def measures(loss: float, prefix: str = "") -> dict[str, float]:

@@ -8,8 +8,9 @@ import time
 import keras
 
 from char_lstm_tf.inference.sampling import Writer
-from char_lstm_tf.models import recurrent, stepping
+from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
+from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training import fine_tuning
@@ -59,14 +60,14 @@ class Run:
         steps = min(self.batches.steps_per_epoch * config.epochs, config.max_steps or math.inf)
         self.progress = Progress(text.folder.name, steps, self.batches.steps_per_epoch)
         self.model = self._build(plan, text)
-        self.best, self.measured = build(config, text.vocabulary), build(config, text.vocabulary)
-        self._scorer = self.objective.scorer(self.measured)
-        self._writer = Writer(self.measured, text.vocabulary)
+        self.best, measured = build(config, text.vocabulary), build(config, text.vocabulary)
+        self.measured, self._scorer = measured.keras_model, self.objective.scorer(measured)
+        self._writer = Writer(measured, text.vocabulary)
         self.state = compile_model(
             self.model, config, steps=steps, sparse=self.objective.sparse, samples=config.sampled_softmax
         )
         self._follow = stopping.FollowChief(self.progress, self.state.scale, workers)
-        carried = stepping.carried_states(self.model)
+        carried = carried_states(self.model)
         self.checkpoints = Checkpoints(
             plan.folder,
             {
@@ -74,7 +75,7 @@ class Run:
                 "carried": carried,
                 "training": self.state.variables,
                 "sums": self.state.sums,
-                "best": self.best.weights,
+                "best": self.best.keras_model.weights,
             },
             self.progress,
             keep=config.keep,
@@ -92,7 +93,7 @@ class Run:
             stream=config.batch_order == "stream",
             trains=recurrent.worth_compiling(self.progress.steps, config.window),
             packed=True,
-        )
+        ).keras_model
         if plan.origin and not (config.resume and plan.folder.newest_progress()):
             fine_tuning.give_weights(plan.origin, model, text.vocabulary)
         if config.vectors and not (config.resume and plan.folder.newest_progress()):
@@ -119,7 +120,7 @@ class Run:
         self._spent_before = progress.seconds
         self.checkpoints.save()  # a run that diverges before the next one needs it too
         self._say(f"{progress.steps:,} steps of {self._config.batch_size} {self.objective.rows}")
-        self.best.summary(line_length=80, print_fn=self._say)
+        self.best.keras_model.summary(line_length=80, print_fn=self._say)
         while not progress.finished:
             signals = stopping.Signals()
             try:
@@ -154,14 +155,14 @@ class Run:
 
     def measure(self) -> dict[str, dict]:
         """Returns the scores of the best weights on the held-out parts of the text."""
-        self.measured.set_weights(self.best.get_weights())  # its scorer is compiled already
+        self.measured.set_weights(self.best.keras_model.get_weights())  # its scorer is compiled already
         return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}
 
     def facts(self) -> dict:
         """Returns what metrics.json says of the training."""
         seen = self.batches.characters(self.progress.step)
         return {
-            "parameters": self.best.count_params(),
+            "parameters": self.best.keras_model.count_params(),
             "replicas": self._workers.replicas,
             "characters_seen": seen,
             "epoch": self.progress.best_epoch,
@@ -176,10 +177,10 @@ class Run:
 
     def _save_best(self) -> None:
         with written_aside(self._folder.model) as path:
-            self.best.save(path)
+            self.best.keras_model.save(path)
 
     def _keep_weights(self) -> None:
-        self.best.set_weights(self.measured.get_weights())
+        self.best.keras_model.set_weights(self.measured.get_weights())
         self._save_best()
 
     def _take_weights(self) -> None:

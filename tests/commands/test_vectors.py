@@ -5,7 +5,6 @@ import pytest
 from conftest import command, verse
 
 from char_lstm_tf.models.build import load
-from char_lstm_tf.models.encodings import token_vectors
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.training.train import train
@@ -40,8 +39,8 @@ def test_the_command_writes_lists_and_draws(trained, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     model, vocabulary = load(RunFolder.find(trained))
-    own = token_vectors(model, len(vocabulary))
-    np.testing.assert_array_equal(own, model.layers[0].cell.kernel.numpy())  # it reads one-hot vectors
+    own = model.token_vectors()
+    np.testing.assert_array_equal(own, model.keras_model.layers[0].cell.kernel.numpy())  # it reads one-hot vectors
     names = list(map(vectors.written, vocabulary.tokens))
     found = vectors.read(tmp_path / "v.txt", names)
     np.testing.assert_allclose([found.vectors[name] for name in names], own, rtol=1e-4, atol=1e-6)
@@ -88,14 +87,14 @@ def test_a_run_starts_from_the_vectors_of_a_file_and_may_keep_them(tmp_path, cap
     known = [token for token in vocabulary.tokens if token and set(vectors.names_of(token)) & set(values)]
     line = f"vectors of {len(known)} of the {len(vocabulary)} tokens (5 lines of 6 numbers)"
     assert line in capsys.readouterr().err
-    found = token_vectors(model, len(vocabulary))
+    found = model.token_vectors()
     for token in (" river", " boat", "The"):
         np.testing.assert_allclose(found[vocabulary.tokens.index(token)], values[token.strip()], rtol=1e-6)
     assert 0.5 < np.std(found) < 2
     assert metrics["parameters"] == model.count_params()
     train(plan(tmp_path, "trained", vectors=f"{tmp_path}/v.txt", learning_rate=0.1))
     model, _ = load(plan(tmp_path, "y", init_from=f"{tmp_path}/trained").origin.folder)
-    moved = token_vectors(model, len(vocabulary))
+    moved = model.token_vectors()
     assert not np.allclose(moved[vocabulary.tokens.index(" river")], values["river"], atol=1e-3)
 
 
@@ -119,7 +118,7 @@ def test_gensim_reads_what_is_written_and_writes_what_is_read(run, tmp_path):
     assert done.returncode == 0, done.stderr
     theirs = keyedvectors.KeyedVectors.load_word2vec_format(f"{tmp_path}/v.txt")
     model, vocabulary = load(run)
-    own = token_vectors(model, len(vocabulary))
+    own = model.token_vectors()
     river = vocabulary.tokens.index(" river")
     np.testing.assert_allclose(theirs["␣river"], own[river], rtol=1e-4, atol=1e-6)
     nearest = theirs.most_similar("␣river", topn=1)[0]

@@ -36,7 +36,7 @@ def test_an_old_run_that_answers_labels_answers_as_it_did():
 def test_an_old_model_file_is_read_by_keras_once_our_models_are_imported(kind):
     assert char_lstm_tf.models
     loaded = keras.models.load_model(OLD / kind / "model.keras")
-    ours = LanguageModel.load(OLD / kind)._model
+    ours = LanguageModel.load(OLD / kind).network.keras_model
     for one, other in zip(loaded.get_weights(), ours.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

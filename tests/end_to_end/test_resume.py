@@ -361,6 +361,6 @@ def test_a_signal_at_the_end_of_an_epoch_ends_the_run_before_that_and_changes_no
     train(plan_run(name="y", output_dir=tiny["output_dir"], resume=True))
     for file in ("training_log", "samples"):
         assert getattr(plan.folder, file).read_text() == getattr(alone.folder, file).read_text()
-    ours, theirs = (load(folder)[0].get_weights() for folder in (plan.folder, alone.folder))
+    ours, theirs = (load(folder)[0].keras_model.get_weights() for folder in (plan.folder, alone.folder))
     assert all(map(np.array_equal, ours, theirs))
     assert len(set(rates)) > 2, rates

@@ -28,7 +28,7 @@ def model_of(vocabulary, adaptation=None, **options):
     config = Config(name="x", units=(12, 9), dropout=0.5, tokens="words" if vocabulary.words else "chars", **options)
     keras.utils.set_random_seed(1)
     model = build(config, vocabulary)
-    for number, weight in enumerate(model.weights):
+    for number, weight in enumerate(model.keras_model.weights):
         weight.assign(weight + np.random.default_rng(number).normal(0, 0.3, weight.shape))
     found = LanguageModel(model, vocabulary, config=config)
     if adaptation:
@@ -104,9 +104,9 @@ def test_what_fills_up_the_last_segment_isnt_learnt():
 
 def test_the_model_itself_stays_as_it_is():
     model = model_of(CHARACTERS, Adaptation(rate=0.01))
-    before = model._model.get_weights()
+    before = model.network.keras_model.get_weights()
     losses(model, [verse(5)])
-    for old, new in zip(before, model._model.get_weights(), strict=True):
+    for old, new in zip(before, model.network.keras_model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
@@ -258,7 +258,7 @@ def test_models_that_cant_be_compared_arent_mixed():
     other = Vocabulary.fit(verse(50) + "é")
     with pytest.raises(UserError, match="--mix: the models must have the same tokens"):
         Mixture([model_of(CHARACTERS), model_of(other)])
-    plain = LanguageModel(model_of(CHARACTERS)._model, CHARACTERS, Reader(plain=True))
+    plain = LanguageModel(model_of(CHARACTERS).network, CHARACTERS, Reader(plain=True))
     with pytest.raises(UserError, match="--mix: the models read texts in different ways"):
         Mixture([model_of(CHARACTERS), plain])
 

@@ -9,7 +9,6 @@ from conftest import FakeSource
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference import originality, sampling, scoring
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.models import stepping
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from pipelines import corpus
@@ -22,7 +21,7 @@ TEXTS = ["abc", "f", "fed cab", "aaaaaaaa", "bad face dead beef", "c"] * 3
 def made(**options):
     keras.utils.set_random_seed(3)
     model = build(Config(name="x", units=(12,), **options), VOCABULARY)
-    for weight in model.weights:
+    for weight in model.keras_model.weights:
         weight.assign(weight + np.random.default_rng(1).normal(0, 0.2, weight.shape))
     return model
 
@@ -78,7 +77,7 @@ def test_the_score_of_a_split_is_the_sum_over_its_documents(tmp_path):
     split = prepared.document_split("train")
     texts = [prepared.vocabulary.decode(ids) for part in split.packed(size=10) for ids in part.each()]
     scores = model.score(texts)
-    report = scoring.Scorer(model._model, prepared.vocabulary).score(split).report()
+    report = scoring.Scorer(model.network, prepared.vocabulary).score(split).report()
     assert report["documents"] == len(split) == len(texts) > 3
     assert report["characters"] == sum(len(text) + 1 for text in texts)
     assert report["words"] == sum(len(text.split()) for text in texts)
@@ -88,9 +87,9 @@ def test_the_score_of_a_split_is_the_sum_over_its_documents(tmp_path):
 
 def nats_step_by_step(model, text, *, unknown=True):
     """Returns the loss of a document; without `unknown`, as if the unknown character had no probability."""
-    states, nats = stepping.zero_states(model, 1), 0.0
+    states, nats = model.start(1), 0.0
     for before, after in itertools.pairwise(VOCABULARY.encode_whole(text).tolist()):
-        logits, states = stepping.step(model, np.array([before], np.int32), states)
+        logits, states = model.step()(np.array([before], np.int32), states)
         logits = logits if unknown else sampling.without_unknown(logits)
         nats -= np.log(keras.ops.softmax(logits)[0, after])
     return float(nats)
@@ -99,7 +98,7 @@ def nats_step_by_step(model, text, *, unknown=True):
 def test_a_document_is_scored_from_its_first_character_to_its_end(lstm):
     (score,) = lstm.score(["abc"])
     assert (score.characters, score.documents) == (4, 1)
-    assert score.nats == pytest.approx(nats_step_by_step(lstm._model, "abc"), abs=1e-5)
+    assert score.nats == pytest.approx(nats_step_by_step(lstm.network, "abc"), abs=1e-5)
 
 
 def test_a_text_ends_where_the_model_ends_it(lstm):
@@ -116,9 +115,9 @@ def write(model, *, first):
     """Returns 40 ids of 50 rows, each after an end symbol."""
     rows = 50
     written, _ = sampling.generate(
-        lambda ids, states: stepping.step(model, ids, states),
+        model.step(),
         tf.fill([rows], VOCABULARY.end),
-        stepping.zero_states(model, rows),
+        model.start(rows),
         count=tf.constant(40),
         first=tf.constant(first, tf.int64),
         end=VOCABULARY.end,
@@ -131,10 +130,10 @@ def write(model, *, first):
 
 
 def test_nothing_follows_an_end_symbol_but_more_of_them(lstm):
-    for row in write(lstm._model, first=0):
+    for row in write(lstm.network, first=0):
         end = np.flatnonzero(row == VOCABULARY.end)
         assert not len(end) or set(row[end[0] :]) <= {VOCABULARY.end, 0}
-    assert set(write(lstm._model, first=200).ravel()) <= {VOCABULARY.end, 0}  # ended in an earlier call
+    assert set(write(lstm.network, first=200).ravel()) <= {VOCABULARY.end, 0}  # ended in an earlier call
 
 
 def test_a_limit_of_characters_cuts_and_changes_nothing_before(lstm):
@@ -146,7 +145,7 @@ def test_a_limit_of_characters_cuts_and_changes_nothing_before(lstm):
 def test_a_document_may_be_longer_than_a_call_of_the_loop(lstm, monkeypatch):
     texts = lstm.generate([""] * 20, seed=5, temperature=1.0)
     monkeypatch.setattr(sampling, "CHUNK", 4)
-    pieces = LanguageModel(lstm._model, VOCABULARY).stream(
+    pieces = LanguageModel(lstm.network, VOCABULARY).stream(
         [""] * 20, chars=10_000, temperature=1.0, top_k=0, top_p=1.0, seed=5
     )
     assert ["".join(parts) for parts in zip(*pieces, strict=True)] == texts
@@ -158,7 +157,7 @@ def test_beam_search_finds_whole_documents_and_their_likelihood(lstm):
     ended = [(text, nats) for text, nats in found if len(text) < 8]
     assert len(ended) > 10
     for text, nats in ended:
-        assert nats == pytest.approx(nats_step_by_step(lstm._model, text, unknown=False), abs=1e-4)
+        assert nats == pytest.approx(nats_step_by_step(lstm.network, text, unknown=False), abs=1e-4)
     assert [nats for _, nats in found] == sorted(nats for _, nats in found)
 
 

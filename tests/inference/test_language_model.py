@@ -129,7 +129,7 @@ def test_an_argument_out_of_range_is_named(model, option):
 
 def test_a_model_with_a_weight_that_is_not_finite_is_refused(trained, tmp_path):
     shutil.copytree(trained, tmp_path / "run")
-    loaded, _ = load(RunFolder(tmp_path / "run"))
+    loaded = load(RunFolder(tmp_path / "run"))[0].keras_model
     loaded.layers[-1].bias.assign(np.full(loaded.layers[-1].bias.shape, np.nan))
     loaded.save(tmp_path / "run" / "model.keras")
     with pytest.raises(UserError, match="a weight is NaN or infinite"):

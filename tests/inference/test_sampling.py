@@ -6,6 +6,7 @@ from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference import sampling
 from char_lstm_tf.inference.noise import uniform_noise
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 20_000
@@ -116,11 +117,6 @@ def test_generation_spells_what_the_model_wants_row_by_row():
     assert states[0].numpy().tolist() == [[11], [14]]
 
 
-def test_absorbing_stops_at_each_rows_length():
-    states = sampling.absorb(speller, tf.zeros([2, 5], tf.int32), tf.constant([5, 2]), [tf.zeros([2, 1])])
-    assert states[0].numpy().tolist() == [[5], [2]]
-
-
 def test_the_unknown_character_is_never_written():
     def wants_unknown(ids, states):
         return tf.tile([[9.0, 1.0, 0.0]], [tf.shape(ids)[0], 1]), states
@@ -141,7 +137,7 @@ def test_the_unknown_character_is_never_written():
 
 @pytest.fixture(scope="module")
 def writer():
-    model = networks.build_sequential(ModelConfig(units=(8,)), vocabulary_size=len(VOCABULARY))
+    model = networks.build_sequential(ModelConfig(units=(8,)), Interface(vocabulary_size=len(VOCABULARY)))
     return sampling.Writer(model, VOCABULARY)
 
 

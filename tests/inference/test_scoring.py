@@ -8,6 +8,7 @@ from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference import scoring
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.build import build
+from char_lstm_tf.models.encodings import Interface
 from pipelines.vocabulary import Vocabulary
 
 TEXT = "It is a truth, universally acknowledged,\nthat words   are what split() says. " * 40
@@ -18,7 +19,7 @@ IDS = VOCABULARY.encode(TEXT)
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    return networks.build_functional(ModelConfig(units=(8, 8)), vocabulary_size=len(VOCABULARY))
+    return networks.build_functional(ModelConfig(units=(8, 8)), Interface(vocabulary_size=len(VOCABULARY)))
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +30,14 @@ def scorer(model):
 @pytest.mark.parametrize("length", [2, 20, 21, 22, 70])
 def test_each_character_costs_what_one_pass_over_the_whole_text_says(model, scorer, length):
     ids = IDS[:length].astype(int)
-    logits = model(np.eye(len(VOCABULARY), dtype="float32")[None, ids[:-1]])[0].numpy()
+    logits = model.keras_model(np.eye(len(VOCABULARY), dtype="float32")[None, ids[:-1]])[0].numpy()
     expected = np.log(np.exp(logits).sum(-1)) - logits[np.arange(length - 1), ids[1:]]
     np.testing.assert_allclose(scorer.nats_of_each([IDS[:length]])[0], expected, atol=1e-5)
 
 
 def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_vocabulary(model):
-    blank = networks.build_functional(ModelConfig(units=(8, 8)), vocabulary_size=len(VOCABULARY))
-    blank.set_weights([np.zeros_like(weight) for weight in blank.get_weights()])
+    blank = networks.build_functional(ModelConfig(units=(8, 8)), Interface(vocabulary_size=len(VOCABULARY)))
+    blank.keras_model.set_weights([np.zeros_like(weight) for weight in blank.keras_model.get_weights()])
     report = scoring.Scorer(blank, VOCABULARY).score(IDS).report()
     assert report["nats_per_char"] == pytest.approx(math.log(len(VOCABULARY)))
     assert report["bits_per_char"] == pytest.approx(math.log2(len(VOCABULARY)))
@@ -50,7 +51,7 @@ def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_vocabulary(model):
 
 def test_weights_are_those_at_the_time_of_the_call(model, scorer):
     before = scorer.score(IDS).nats
-    model.get_layer("logits").bias.assign_add(np.arange(len(VOCABULARY), dtype="float32"))
+    model.keras_model.get_layer("logits").bias.assign_add(np.arange(len(VOCABULARY), dtype="float32"))
     assert abs(scorer.score(IDS).nats - before) > 1
 
 

@@ -16,7 +16,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import Calibration
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.models import classifier, encodings
+from char_lstm_tf.models import classifier
 from char_lstm_tf.models.build import build, load
 from char_lstm_tf.models.classifier import ngrams
 from char_lstm_tf.runs.folder import RunFolder
@@ -38,7 +38,7 @@ KINDS = [{}, {"cell": "gru"}, ONE_HOT, {"dropout": 0.4}, SKIPS, SKIPS | ONE_HOT,
 
 def made(**options):
     model = build(Config(**LABELLED, units=(7, 5), tokens="words", **options), VOCABULARY)
-    for weight in model.weights:
+    for weight in model.keras_model.weights:
         weight.assign(np.random.default_rng(len(weight.shape)).normal(size=weight.shape))
     return model
 
@@ -52,13 +52,13 @@ def test_a_text_gets_the_same_answer_alone_and_beside_others(options):
         np.testing.assert_allclose(LabelScorer(model, VOCABULARY).nats_under_each([text])[0], row, atol=1e-5)
     inside = [text[1:-1] for text in ids if len(text) == len(ids[2])]
     rows = np.stack([np.pad(text, (0, 5), constant_values=VOCABULARY.end) for text in inside])
-    np.testing.assert_allclose(model(rows), classifier.answer(model, tf.constant(rows, tf.int32)), atol=1e-5)
+    np.testing.assert_allclose(model.keras_model(rows), model.answer(tf.constant(rows, tf.int32)), atol=1e-5)
 
 
 def test_probabilities_are_those_of_the_network_where_nothing_is_calibrated():
     shares = (0.2, 0.3, 0.5)
     model = LanguageModel(made(), VOCABULARY, calibration=Calibration(shares))
-    logits = classifier.answer(made(), tf.constant([VOCABULARY.encode("bad fed")], tf.int32))
+    logits = made().answer(tf.constant([VOCABULARY.encode("bad fed")], tf.int32))
     found, equal = (model.classify(["bad fed"], priors=priors)[0] for priors in ("training", "equal"))
     expected = tf.nn.softmax(logits)[0].numpy()
     np.testing.assert_allclose([found[label] for label in VOCABULARY.labels], expected, atol=1e-6)
@@ -70,7 +70,7 @@ def test_probabilities_are_those_of_the_network_where_nothing_is_calibrated():
 def test_the_export_classifies_as_python_does(tmp_path, options):
     calibration = Calibration((0.2, 0.3, 0.5), scale=1.7, passages=9)
     model = LanguageModel(made(**options), VOCABULARY, calibration=calibration)
-    export.export(model._model, VOCABULARY, tmp_path / "1", calibration)
+    export.export(model.network, VOCABULARY, tmp_path / "1", calibration)
     loaded = tf.saved_model.load(str(tmp_path / "1"))
     assert set(loaded.signatures) == {"classify", "serving_default"}
     found = loaded.signatures["classify"](text=tf.constant(TEXTS))
@@ -134,7 +134,7 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
     options |= {"tokens": "words", "output_dir": str(tmp_path), "quiet": True, "sample_chars": 0}
     options |= {"batch_size": 4, "window": 8}
     train(plan_run(name="text", max_steps=3, **options))
-    given, _ = load(RunFolder.find(tmp_path / "text"))
+    given = load(RunFolder.find(tmp_path / "text"))[0].keras_model
     started = plan_run(
         name="answers",
         init_from=f"{tmp_path}/text",
@@ -145,7 +145,7 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
         **options,
     )
     train(started)
-    model, _ = load(started.folder)
+    model = load(started.folder)[0].keras_model
     for name in ("embedding", "lstm_1"):
         taken = [weight for weight in model.get_layer(name).weights if weight.name != classifier.PIECES]
         for weight, own in zip(given.get_layer(name).weights, taken, strict=True):
@@ -175,7 +175,7 @@ def test_a_word_has_the_pieces_of_its_spelling_whatever_its_case_and_its_blank()
 
 
 def test_a_vector_is_that_of_the_word_and_those_of_its_pieces():
-    layer = made(**NGRAMS).get_layer("embedding")
+    layer = made(**NGRAMS).keras_model.get_layer("embedding")
     word = VOCABULARY.tokens.index(" fed")
     rows = [
         1 + zlib.crc32(piece.encode()) % ngrams.PIECE_ROWS for piece in ("<fe", "fed", "ed>", "<fed", "fed>", "<fed>")
@@ -183,12 +183,12 @@ def test_a_vector_is_that_of_the_word_and_those_of_its_pieces():
     expected = layer.embeddings.numpy()[word] + layer.pieces.numpy()[rows].sum(axis=0) / 6**0.5
     end = layer.embeddings.numpy()[VOCABULARY.end]
     np.testing.assert_allclose(layer(np.array([[word, VOCABULARY.end, word]]))[0], [expected, end, expected], atol=1e-5)
-    np.testing.assert_allclose(encodings.token_vectors(made(**NGRAMS), len(VOCABULARY))[word], expected, atol=1e-5)
+    np.testing.assert_allclose(made(**NGRAMS).token_vectors()[word], expected, atol=1e-5)
 
 
 def test_pairs_vote_in_their_order():
     model = made(**NGRAMS)
-    layer = model.layers[-1]
+    layer = model.keras_model.layers[-1]
     a, b, end = (VOCABULARY.tokens.index(token) for token in ("a", "b", ""))
     given = tf.zeros([2, 3])
     votes = layer(given, tf.constant([[a, b, b, end], [b, a, end, end]])).numpy()
@@ -202,6 +202,8 @@ def test_pairs_vote_in_their_order():
 
 def test_keras_reads_the_file_of_a_model_with_ngrams(tmp_path):
     model = made(**NGRAMS)
-    model.save(tmp_path / "model.keras")
+    model.keras_model.save(tmp_path / "model.keras")
     rows = np.array([VOCABULARY.encode("bad fed")], np.int32)
-    np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.keras")(rows), model(rows), atol=1e-6)
+    np.testing.assert_allclose(
+        keras.models.load_model(tmp_path / "model.keras")(rows), model.keras_model(rows), atol=1e-6
+    )

@@ -8,7 +8,6 @@ import tensorflow as tf
 from conftest import verse
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import stepping
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
@@ -65,7 +64,7 @@ def model_of(ids, order, vocabulary_size=V):
 
 
 def test_three_bigrams_by_hand():
-    probabilities = np.exp(model_of(np.array([1, 2, 1, 3]), 2, 4)(np.array([[1], [2], [3], [0]])))
+    probabilities = np.exp(model_of(np.array([1, 2, 1, 3]), 2, 4).keras_model(np.array([[1], [2], [3], [0]])))
     unigrams = np.array([0.125, *[0.125 + 1 / 6] * 3])  # half of the mass is left to 1/4 each
     np.testing.assert_allclose(probabilities[0], unigrams / 2 + [0, 0, 0.25, 0.25], atol=1e-6)  # a: b, c
     np.testing.assert_allclose(probabilities[1], unigrams / 2 + [0, 0.5, 0, 0], atol=1e-6)  # b: a
@@ -79,7 +78,7 @@ def test_probabilities_are_those_of_dictionaries_and_add_up_to_1(order):
     windows = np.stack([IDS[place : place + order - 1] for place in chance.integers(0, len(IDS) - order, 40)])
     windows[::4] = chance.integers(0, V, windows[::4].shape)  # unseen and unknown ones
     windows[1, 0] = 0
-    given = np.exp(model(windows.astype("int32")))
+    given = np.exp(model.keras_model(windows.astype("int32")))
     np.testing.assert_allclose(given, [expected(tuple(row)) for row in windows.tolist()], atol=2e-6)
     np.testing.assert_allclose(given.sum(axis=1), 1, atol=1e-5)
     assert (given > 0).all()
@@ -120,21 +119,22 @@ def test_what_cannot_be_counted_is_refused(monkeypatch):
 def test_a_step_knows_the_last_characters():
     model = model_of(IDS, 4)
     expected = by_dictionaries(IDS, 4, V)
-    states = stepping.zero_states(model, 1)
+    states = model.start(1)
     for position, id in enumerate(IDS[:9].tolist()):
-        logits, states = stepping.step(model, tf.constant([id]), states)
+        logits, states = model.step()(tf.constant([id]), states)
         context = (0, 0, *IDS[: position + 1].tolist())[-3:]
         np.testing.assert_allclose(np.exp(logits[0]), expected(context), atol=2e-6)
 
 
 def test_a_saved_model_is_found_again_without_its_sizes(tmp_path):
     model = model_of(IDS, 3)
-    model.save(tmp_path / "model.keras")
+    model.keras_model.save(tmp_path / "model.keras")
     again = counted.empty_like(tmp_path / "model.keras")
-    again.load_weights(tmp_path / "model.keras")
+    again.keras_model.load_weights(tmp_path / "model.keras")
     windows = np.random.default_rng(0).integers(0, V, (20, 2)).astype("int32")
-    np.testing.assert_array_equal(again(windows), model(windows))
-    assert again.count_params() == model.count_params() == sum(map(np.size, model.get_weights()))
+    np.testing.assert_array_equal(again.keras_model(windows), model.keras_model(windows))
+    given, found = model.keras_model, again.keras_model
+    assert found.count_params() == given.count_params() == sum(map(np.size, given.get_weights()))
 
 
 def test_contexts_of_a_document_do_not_reach_into_the_one_before():

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import networks, recurrent, stepping
+from char_lstm_tf.models import networks, recurrent
+from char_lstm_tf.models.encodings import Interface
+from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.training.compiling import compile_model
 
 V, END = 9, 1
@@ -24,10 +26,12 @@ def models(chosen, *, trains=False, end=END):
     """Returns a model to train on packed documents, and the one that is kept, with equal weights."""
     keras.utils.set_random_seed(2)
     form = {"vocabulary_size": V, "encoding": chosen.encoding}
-    packed = networks.BUILD[chosen.architecture](chosen, **form, stream_batch_size=1, trains=trains, end=end)
+    packed = networks.BUILD[chosen.architecture](
+        chosen, Interface(**form, stream_batch_size=1, trains=trains, end=end)
+    ).keras_model
     for weight in packed.trainable_variables:
         weight.assign(weight + np.random.default_rng(len(weight.shape)).normal(0, 1, weight.shape))
-    kept = networks.BUILD[chosen.architecture](chosen, **form)
+    kept = networks.BUILD[chosen.architecture](chosen, Interface(**form)).keras_model
     kept.set_weights(packed.get_weights())
     return packed, kept
 
@@ -82,7 +86,7 @@ def test_nothing_of_a_large_state_gets_past_the_end_of_a_document(cell, trains):
     packed, _ = models(config(cell=cell), trains=trains)
     run = tf.function(lambda: read(packed, PACKED[4:], training=True))
     clean = run()
-    for state in stepping.carried_states(packed):
+    for state in carried_states(packed):
         state.assign(tf.fill(state.shape, 1e6))
     assert PACKED[4] == END
     np.testing.assert_array_equal(run(), clean)

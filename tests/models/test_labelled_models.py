@@ -8,7 +8,7 @@ import tensorflow as tf
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import Scorer
-from char_lstm_tf.models import recurrent, stepping
+from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.training.callbacks.gradients import GradientProbe
@@ -34,7 +34,7 @@ def config_of(kind):
 
 def network(kind, **options):
     model = build(config_of(kind), VOCABULARY, **options)
-    for weight in model.layers[-1].weights:
+    for weight in model.keras_model.layers[-1].weights:
         weight.assign(np.random.default_rng(len(weight.shape)).normal(size=weight.shape))
     return model
 
@@ -81,21 +81,22 @@ def test_each_text_is_read_under_its_own_label(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "counts"])
 def test_the_model_in_training_predicts_as_its_steps_do(kind):
-    model = model_of(kind)
+    read_by_steps = model_of(kind)
+    model = read_by_steps.keras_model
     length = model.inputs[0].shape[1] or 5
     ids = np.random.default_rng(2).integers(2, len(VOCABULARY), (4, length)).astype(np.int32)
     read = ids if model.inputs[0].dtype == "int32" else tf.one_hot(ids, len(VOCABULARY))
     labels = np.array([0, 2, 1, 2], np.int32)
     sequence = len(model.output.shape) == 3
     logits = model([tf.constant(read), tf.constant(np.repeat(labels[:, None], length, 1) if sequence else labels)])
-    states = stepping.zero_states(model, 4)
+    states = read_by_steps.start(4)
     for place in range(length):
-        stepped, states = stepping.step(model, tf.constant(ids[:, place]), states, tf.constant(labels))
+        stepped, states = read_by_steps.step(tf.constant(labels))(tf.constant(ids[:, place]), states)
     np.testing.assert_allclose(stepped, logits[:, -1] if sequence else logits, atol=2e-5)
 
 
 def test_a_labels_logits_are_the_shared_ones_and_its_own():
-    layer = network("sequential").layers[-1]
+    layer = network("sequential").keras_model.layers[-1]
     hidden = np.random.default_rng(1).normal(size=(2, 4, 6)).astype("f")
     labels = np.array([[0, 1, 2, 0], [2, 2, 1, 1]])
     kernel, bias, kernels, biases = layer.get_weights()
@@ -109,9 +110,9 @@ def test_counts_under_a_label_are_the_mean_of_its_own_and_all():
     tables, sizes = trees()
     alone = [counted.counted_model(part, **sizes) for part in tables]
     windows = np.random.default_rng(3).integers(0, len(VOCABULARY), (50, 2)).astype(np.int32)
-    shared, *own = [np.exp(model(windows)) for model in alone]
+    shared, *own = [np.exp(model.keras_model(windows)) for model in alone]
     for label in range(3):
-        found = np.exp(counts()([windows, np.full(50, label, np.int32)]))
+        found = np.exp(counts().keras_model([windows, np.full(50, label, np.int32)]))
         np.testing.assert_allclose(found, 0.6 * own[label] + 0.4 * shared, rtol=1e-5)
         np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
@@ -120,7 +121,7 @@ def test_a_label_with_fewer_characters_than_the_order_is_counted():
     end, sizes = VOCABULARY.end, {"order": 7, "vocabulary_size": len(VOCABULARY)}
     ids = VOCABULARY.encode_whole("ab")
     model = counted.counted_model(kneser_ney.smooth(*kneser_ney.count(ids, **sizes, end=end), **sizes), **sizes)
-    logits = model(np.array([[0, 0, 0, 0, 0, end]], np.int32))[0]
+    logits = model.keras_model(np.array([[0, 0, 0, 0, 0, end]], np.int32))[0]
     assert VOCABULARY.characters[int(np.argmax(logits))] == "a"
 
 
@@ -135,7 +136,7 @@ def test_the_losses_of_many_texts_do_not_depend_on_the_number_of_cores(monkeypat
 
 @pytest.mark.parametrize("kind", ["sequential", "functional", "ngram"])
 def test_gradients_are_probed_with_labels(kind):
-    model = network(kind, packed=True)
+    model = network(kind, packed=True).keras_model
     compile_model(model, config_of(kind), steps=10)
     ids = np.random.default_rng(1).integers(1, len(VOCABULARY), (4, model.inputs[0].shape[1])).astype(np.int32)
     one_hot = np.eye(len(VOCABULARY), dtype="f")

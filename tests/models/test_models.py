@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import networks, stepping
+from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 
 V = 11
 SMALL = {"units": (8, 6, 4), "embedding_size": 5, "dropout": 0.5}
@@ -19,24 +20,27 @@ def build(architecture, cell="lstm", encoding="one_hot", *, tie=False, **options
     keras.utils.set_random_seed(1)
     model = networks.BUILD[architecture](
         ModelConfig(architecture=architecture, cell=cell, tie=tie, **SMALL),
-        vocabulary_size=V,
-        encoding=encoding,
-        **options,
+        Interface(
+            vocabulary_size=V,
+            encoding=encoding,
+            **options,
+        ),
     )
-    for weight in model.weights:  # biases of zero would hide a gate that reads the wrong one
+    for weight in model.keras_model.weights:  # biases of zero would hide a gate that reads the wrong one
         weight.assign(weight + np.random.default_rng(len(weight.shape)).normal(0, 0.3, weight.shape))
     return model
 
 
-def full_pass(model, ids):
+def full_pass(network, ids):
+    model = network if isinstance(network, keras.Model) else network.keras_model
     inputs = ids if model.inputs[0].dtype == "int32" else np.eye(V, dtype="float32")[ids]
     return model(inputs, training=False).numpy()
 
 
 def step_by_step(model, ids):
-    states, logits = stepping.zero_states(model, len(ids)), []
+    states, logits = model.start(len(ids)), []
     for column in ids.T:
-        output, states = stepping.step(model, tf.constant(column), states)
+        output, states = model.step()(tf.constant(column), states)
         logits.append(output.numpy())
     return np.stack(logits, axis=1)
 
@@ -58,7 +62,7 @@ def test_steps_give_the_logits_of_one_full_pass(ids, architecture, cell, encodin
 def test_a_stream_equals_one_long_pass_and_steps_leave_it_alone(ids, architecture, cell):
     model = build(architecture, cell, stream_batch_size=3, window=5)
     plain = build(architecture, cell)
-    plain.set_weights(model.get_weights())
+    plain.keras_model.set_weights(model.keras_model.get_weights())
     whole = full_pass(plain, ids)
     for start in range(0, 10, 5):
         np.testing.assert_allclose(full_pass(model, ids[:, start : start + 5]), whole[:, start : start + 5], atol=1e-5)
@@ -69,20 +73,20 @@ def test_a_stream_equals_one_long_pass_and_steps_leave_it_alone(ids, architectur
 def test_dropout_is_between_layers_and_off_outside_training(ids, architecture):
     model = build(architecture)
     inputs = np.eye(V, dtype="float32")[ids]
-    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [0.5] * 3
+    assert [layer.rate for layer in model.keras_model.layers if isinstance(layer, keras.layers.Dropout)] == [0.5] * 3
     np.testing.assert_array_equal(full_pass(model, ids), full_pass(model, ids))
-    assert np.abs(model(inputs, training=True) - model(inputs, training=True)).max() > 0.01
+    assert np.abs(model.keras_model(inputs, training=True) - model.keras_model(inputs, training=True)).max() > 0.01
 
 
 @pytest.mark.parametrize(("architecture", "options"), [*((each, {}) for each in STACKS), ("ngram", NGRAM)])
 def test_a_tied_last_layer_reads_the_vectors_of_the_embedding(ids, architecture, options):
     model = build(architecture, encoding="embedding", tie=True, **options)
-    vectors, logits = model.get_layer("embedding").embeddings, model.get_layer("logits")
-    assert sum(weight.shape == (V, 5) for weight in model.weights) == 1
+    vectors, logits = model.keras_model.get_layer("embedding").embeddings, model.keras_model.get_layer("logits")
+    assert sum(weight.shape == (V, 5) for weight in model.keras_model.weights) == 1
     assert logits.kernel.shape[1] == 5
     before = full_pass(model, ids)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(model(ids, training=False)[..., 3])
+        loss = tf.reduce_sum(model.keras_model(ids, training=False)[..., 3])
     gradient = tf.convert_to_tensor(tape.gradient(loss, vectors))
     assert (np.abs(gradient[3]) > 1e-3).all()
     vectors.assign(vectors * (np.arange(V) != 3)[:, None])  # as an output, token 3 has its bias left alone
@@ -97,7 +101,7 @@ def test_steps_of_a_tied_model_give_the_logits_of_one_full_pass(ids, architectur
 
 
 def test_keras_refuses_to_load_a_tied_model_instead_of_untying_it(tmp_path):
-    build("sequential", encoding="embedding", tie=True).save(tmp_path / "model.keras")
+    build("sequential", encoding="embedding", tie=True).keras_model.save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match=r"logits shares the weights of embedding.*use char_lstm_tf.load"):
         keras.models.load_model(tmp_path / "model.keras")
 
@@ -106,7 +110,9 @@ def test_keras_refuses_to_load_a_tied_model_instead_of_untying_it(tmp_path):
 @pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
 def test_gates_of_every_layer_start_with_sums_of_the_same_size(cell, encoding):
     keras.utils.set_random_seed(0)
-    model = networks.build_sequential(ModelConfig(units=(64, 96, 64), cell=cell), vocabulary_size=50, encoding=encoding)
+    model = networks.build_sequential(
+        ModelConfig(units=(64, 96, 64), cell=cell), Interface(vocabulary_size=50, encoding=encoding)
+    ).keras_model
     ids = np.random.default_rng(0).integers(0, 50, (32, 60))
     hidden = np.eye(50, dtype="float32")[ids] if encoding == "one_hot" else model.layers[0](ids)
     for layer in model.layers[-4:-1]:
@@ -115,7 +121,9 @@ def test_gates_of_every_layer_start_with_sums_of_the_same_size(cell, encoding):
 
 
 def test_the_tutorials_model_has_their_parameters():
-    model = networks.build_sequential(ModelConfig(units=(128,)), vocabulary_size=36, target="next_char", window=40)
+    model = networks.build_sequential(
+        ModelConfig(units=(128,)), Interface(vocabulary_size=36, target="next_char", window=40)
+    ).keras_model
     lines = []
     model.summary(print_fn=lines.append)
     assert [layer.count_params() for layer in model.layers] == [84_480, 4_644]
@@ -127,7 +135,7 @@ def test_only_functional_reads_the_first_layer_at_the_output(ids):
     for architecture, differs in (("sequential", False), ("functional", True)):
         model = build(architecture)
         before = full_pass(model, ids)
-        second = model.get_layer("lstm_2")
+        second = model.keras_model.get_layer("lstm_2")
         second.set_weights([np.zeros_like(weight) for weight in second.get_weights()])  # cuts the way through the stack
         cut = full_pass(model, ids)
         assert np.abs(cut - before).max() > 1e-3
@@ -138,6 +146,6 @@ def test_only_functional_reads_the_first_layer_at_the_output(ids):
 @pytest.mark.parametrize("architecture", STACKS)
 def test_the_saved_model_opens_in_keras_without_our_code(tmp_path, ids, architecture):
     model = build(architecture)
-    model.save(tmp_path / "model.keras")
+    model.keras_model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(full_pass(loaded, ids), full_pass(model, ids))

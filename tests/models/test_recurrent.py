@@ -13,6 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.models import networks, recurrent
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
 from char_lstm_tf.training import compiling
 from pipelines.vocabulary import Vocabulary
@@ -139,11 +140,15 @@ def test_with_a_gpu_it_falls_back_to_keras(passes, monkeypatch):
     assert not passes
 
 
-def model(*, trains, target="sequence", units=(8, 6), **options):
+def network(*, trains, target="sequence", units=(8, 6), **options):
     keras.utils.set_random_seed(1)
     return networks.build_sequential(
-        ModelConfig(units=units), vocabulary_size=11, target=target, window=5, trains=trains, **options
+        ModelConfig(units=units), Interface(vocabulary_size=11, target=target, window=5, trains=trains, **options)
     )
+
+
+def model(**options):
+    return network(**options).keras_model
 
 
 def test_weights_names_and_configuration_are_those_of_keras():
@@ -205,8 +210,8 @@ def compiled_calls(graph):
 
 
 def test_an_export_has_nothing_of_it_even_from_a_model_that_trained(tmp_path, passes):
-    made = model(trains=True, stream_batch_size=4)
-    training = tf.function(lambda: made(tf.zeros([4, 5, 11]), training=True)).get_concrete_function()
+    made = network(trains=True, stream_batch_size=4)
+    training = tf.function(lambda: made.keras_model(tf.zeros([4, 5, 11]), training=True)).get_concrete_function()
     assert passes
     assert compiled_calls(training.graph.as_graph_def())
     export.export(made, Vocabulary.fit("abcdefghij"), tmp_path / "1")
@@ -217,6 +222,7 @@ def test_an_export_has_nothing_of_it_even_from_a_model_that_trained(tmp_path, pa
 TWO_REPLICAS = """
 import keras, numpy as np, tensorflow as tf
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.training import compiling
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 
@@ -228,7 +234,9 @@ one_hot = np.eye(11, dtype="float32")[ids]
 for trains in (False, True):
     keras.utils.set_random_seed(1)
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = networks.build_sequential(ModelConfig(units=(8,)), vocabulary_size=11, window=6, trains=trains)
+        model = networks.build_sequential(
+            ModelConfig(units=(8,)), Interface(vocabulary_size=11, window=6, trains=trains)
+        ).keras_model
         compiling.compile_model(model, TrainingConfig(), steps=3)
     data = tf.data.Dataset.from_tensors((one_hot[:, :-1], one_hot[:, 1:])).repeat(3)
     history = model.fit(data, verbose=0, epochs=3, steps_per_epoch=1)
@@ -245,13 +253,14 @@ def test_two_replicas_learn_what_they_learn_with_keras():
 ONE_RUN = """
 import keras, numpy as np
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.training import compiling
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 
 keras.utils.set_random_seed(1)
 model = networks.build_sequential(
-    ModelConfig(units=(32, 32)), vocabulary_size=11, window=16, stream_batch_size=16, trains=True
-)
+    ModelConfig(units=(32, 32)), Interface(vocabulary_size=11, window=16, stream_batch_size=16, trains=True)
+).keras_model
 compiling.compile_model(model, TrainingConfig(), steps=3)
 one_hot = np.eye(11, dtype="float32")[np.random.default_rng(0).integers(0, 11, (16, 17))]
 for _ in range(20):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 
 B, T, V = 2, 5, 6
 
@@ -95,7 +96,9 @@ def gradients(loss, weights):
 def test_logits_and_gradients_are_those_of_numpy(options, encoding):
     config = ModelConfig(units=(3, 4), embedding_size=2, **options)
     target = "next_char" if config.bidirectional else "sequence"
-    model = networks.BUILD[config.architecture](config, vocabulary_size=V, encoding=encoding, target=target, window=T)
+    model = networks.BUILD[config.architecture](
+        config, Interface(vocabulary_size=V, encoding=encoding, target=target, window=T)
+    ).keras_model
     chance = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(weight + chance.normal(0, 0.5, weight.shape))
@@ -118,7 +121,9 @@ def test_logits_and_gradients_are_those_of_numpy(options, encoding):
 
 
 def test_dropout_drops_a_share_of_the_outputs_in_training_and_scales_the_rest():
-    model = networks.build_sequential(ModelConfig(units=(40, 5), dropout=0.25), vocabulary_size=V)
+    model = networks.build_sequential(
+        ModelConfig(units=(40, 5), dropout=0.25), Interface(vocabulary_size=V)
+    ).keras_model
     recurrent, dropout = model.layers[:2]
     outputs = recurrent(np.eye(V, dtype="f")[np.random.default_rng(0).integers(0, V, (20, 30))]).numpy()
     np.testing.assert_array_equal(dropout(outputs, training=False), outputs)
@@ -130,7 +135,9 @@ def test_dropout_drops_a_share_of_the_outputs_in_training_and_scales_the_rest():
 
 
 def test_skip_connections_carry_what_dropout_left():
-    model = networks.build_functional(ModelConfig(units=(20, 30), dropout=0.5), vocabulary_size=V)
+    model = networks.build_functional(
+        ModelConfig(units=(20, 30), dropout=0.5), Interface(vocabulary_size=V)
+    ).keras_model
     joined = keras.Model(model.inputs[0], model.get_layer("skips").output)
     ids = np.random.default_rng(0).integers(0, V, (20, 30))
     zeros = joined(np.eye(V, dtype="f")[ids], training=True).numpy() == 0

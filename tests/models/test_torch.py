@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 
 pytestmark = pytest.mark.slow
 V, UNITS = 11, 16
@@ -39,7 +40,9 @@ def test_logits_and_gradients_are_those_of_torch(cell):
     import torch
 
     keras.utils.set_random_seed(1)
-    model = networks.build_sequential(ModelConfig(units=(UNITS, UNITS), cell=cell), vocabulary_size=V)
+    model = networks.build_sequential(
+        ModelConfig(units=(UNITS, UNITS), cell=cell), Interface(vocabulary_size=V)
+    ).keras_model
     chance = np.random.default_rng(0)
     ids, targets = chance.integers(0, V, (2, 4, 50))
     with tf.GradientTape() as tape:

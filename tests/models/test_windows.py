@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference import sampling, scoring
-from char_lstm_tf.models import networks, stepping, windows
+from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
 from pipelines.vocabulary import Vocabulary
 
@@ -27,23 +28,24 @@ def build(name, encoding="one_hot"):
     config = ModelConfig(**MODELS[name], embedding_size=3)
     keras.utils.set_random_seed(1)
     model = networks.BUILD[config.architecture](
-        config, vocabulary_size=V, encoding=encoding, target="next_char", window=T
+        config, Interface(vocabulary_size=V, encoding=encoding, target="next_char", window=T)
     )
     chance = np.random.default_rng(2)
-    for weight in model.weights:
+    for weight in model.keras_model.weights:
         weight.assign(weight + chance.normal(0, 0.3, weight.shape))
     return model
 
 
-def called(model, ids):
+def called(network, ids):
+    model = network.keras_model
     inputs = ids if model.inputs[0].dtype == "int32" else np.eye(V, dtype="f")[ids]
     return model(inputs, training=False).numpy()
 
 
 def steps(model, ids):
-    states, logits = stepping.zero_states(model, len(ids)), []
+    states, logits = model.start(len(ids)), []
     for column in ids.T:
-        output, states = stepping.step(model, tf.constant(column), states)
+        output, states = model.step()(tf.constant(column), states)
         logits.append(output.numpy())
     return np.stack(logits, axis=1), states
 
@@ -73,14 +75,16 @@ def test_a_step_answers_for_the_last_characters_and_unknown_ones_before_the_text
         expected = called(model, before[:, position : position + T])
         np.testing.assert_allclose(logits[:, position], expected, atol=1e-5)
     np.testing.assert_array_equal(state, ids[:, -T:])
-    assert stepping.state_sizes(model) == [T]
+    assert model.state_sizes == [T]
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_that_trains_gives_what_the_kept_one_gives(ids, name):
     kept, config = build(name), ModelConfig(**MODELS[name])
-    trained = networks.BUILD[config.architecture](config, vocabulary_size=V, target="next_char", window=T, trains=True)
-    trained.set_weights(kept.get_weights())
+    trained = networks.BUILD[config.architecture](
+        config, Interface(vocabulary_size=V, target="next_char", window=T, trains=True)
+    )
+    trained.keras_model.set_weights(kept.keras_model.get_weights())
     np.testing.assert_allclose(called(trained, ids[:, :T]), called(kept, ids[:, :T]), atol=1e-6)
 
 
@@ -88,9 +92,9 @@ def test_the_model_that_trains_gives_what_the_kept_one_gives(ids, name):
 def test_reading_many_at_once_is_stepping(ids, name):
     model = build(name)
     stepped, (state,) = steps(model, ids)
-    first, between = windows.read(model, tf.constant(ids[:, :2]), *stepping.zero_states(model, 3))
-    rest, end = windows.read(model, tf.constant(ids[:, 2:]), between)
-    np.testing.assert_allclose(np.concatenate([first, rest], axis=1), stepped, atol=1e-5)
+    first, between = model.read_all(tf.constant(ids[:, :2]), model.start(3))
+    rest, (end,) = model.read_all(tf.constant(ids[:, 2:]), between)
+    np.testing.assert_allclose(model.logits(tf.concat([first, rest], axis=1)), stepped, atol=1e-5)
     np.testing.assert_array_equal(end, state)
     texts = [VOCABULARY.encode("fox a!\n"), VOCABULARY.encode("ox")]
     scorer = scoring.Scorer(model, VOCABULARY, chunk=4)
@@ -105,15 +109,15 @@ def test_reading_many_at_once_is_stepping(ids, name):
 def test_what_training_never_saw_adds_nothing(name, encoding):
     config = ModelConfig(**MODELS[name])
     model = networks.BUILD[config.architecture](
-        config, vocabulary_size=V, encoding=encoding, target="next_char", window=T
+        config, Interface(vocabulary_size=V, encoding=encoding, target="next_char", window=T)
     )
     if encoding == "embedding":
-        vectors = model.layers[0].embeddings.numpy()
+        vectors = model.keras_model.layers[0].embeddings.numpy()
         assert not vectors[0].any()
         assert vectors[1:].any(axis=1).all()
     else:
         unknown = called(model, np.zeros((1, T), int))
-        np.testing.assert_array_equal(unknown, model(np.zeros((1, T, V), "f")))
+        np.testing.assert_array_equal(unknown, model.keras_model(np.zeros((1, T, V), "f")))
         for position in range(T):  # every known character is heard at every place
             known = np.zeros((V - 1, T), int)
             known[:, position] = np.arange(1, V)
@@ -132,8 +136,8 @@ def test_sizes_of_the_tutorials_models():
     def count(window=40, **config):
         config = ModelConfig(**config)
         return networks.BUILD[config.architecture](
-            config, vocabulary_size=66, target="next_char", window=window
-        ).count_params()
+            config, Interface(vocabulary_size=66, target="next_char", window=window)
+        ).keras_model.count_params()
 
     encoder = 2 * 4 * 64 * (66 + 64 + 1)
     assert count(units=(64, 128), bidirectional=True) == encoder + 4 * 128 * (128 + 128 + 1) + 129 * 66
@@ -146,13 +150,16 @@ def test_every_sum_of_the_first_layer_starts_with_the_same_size():
     for joined in ("concat", "bag"):
         for encoding in ("one_hot", "embedding"):
             config = ModelConfig(architecture="ngram", units=(512,), ngram_inputs=joined)
-            model = networks.build_ngram(config, vocabulary_size=60, encoding=encoding, target="next_char", window=9)
+            model = networks.build_ngram(
+                config, Interface(vocabulary_size=60, encoding=encoding, target="next_char", window=9)
+            )
             hidden = windows_of = chance.integers(1, 60, (200, 9))
             if encoding == "one_hot":
                 hidden = np.eye(60, dtype="f")[windows_of]
-            for layer in model.layers[:-2]:
+            *below, first, _ = model.keras_model.layers
+            for layer in below:
                 hidden = layer(hidden)
-            assert np.std(hidden @ model.layers[-2].kernel) == pytest.approx(1, rel=0.15)
+            assert np.std(hidden @ first.kernel) == pytest.approx(1, rel=0.15)
 
 
 @pytest.mark.slow
@@ -161,7 +168,7 @@ def test_an_exported_encoder_writes_scores_and_steps_as_here(tmp_path, ids):
     export.export(model, VOCABULARY, tmp_path / "1")
     loaded = tf.saved_model.load(str(tmp_path / "1"))
     result = loaded.signatures["step"](ids=tf.constant(ids[:, 0]), state_0=tf.zeros([3, T]))
-    logits, (state,) = stepping.step(model, tf.constant(ids[:, 0]), stepping.zero_states(model, 3))
+    logits, (state,) = model.step()(tf.constant(ids[:, 0]), model.start(3))
     np.testing.assert_allclose(result["logits"], logits, atol=1e-5)
     np.testing.assert_array_equal(result["new_state_0"], state)
     text = "quick brown fox."

@@ -14,7 +14,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.noise import uniform_noise
 from char_lstm_tf.inference.sampling import chooser, without_unknown
-from char_lstm_tf.models import networks, stepping
+from char_lstm_tf.models import networks
 from char_lstm_tf.models.build import build
 from char_lstm_tf.page import packing, page
 from pipelines.sources import Reader
@@ -45,7 +45,7 @@ def random_model(vocabulary, **options):
     sizes = {"units": (8, 6, 5)} | ({"embedding_size": 5} if embedding else {})
     tokens = "words" if vocabulary.words else "chars"
     model = build(Config(name="x", tokens=tokens, **sizes | options), vocabulary)
-    for weight in model.weights:  # those of labels start at zero
+    for weight in model.keras_model.weights:  # those of labels start at zero
         weight.assign(weight + np.random.default_rng(len(weight.shape)).normal(0, 0.3, weight.shape))
     return model
 
@@ -81,9 +81,9 @@ def test_logits_and_cells_are_those_of_tensorflow(form):
             "const cells = new Float64Array(model.units); model.cells(state, cells, 0);"
             "return [logits, Array.from(cells)]; })());"
         )
-        states, rows = stepping.zero_states(model, 1), []
+        states, rows = model.start(1), []
         for id in ids:
-            logits, states = stepping.step(model, tf.constant([id]), states)
+            logits, states = model.step()(tf.constant([id]), states)
             rows.append(logits.numpy()[0])
         expected.append(rows)
         shown = states if cell in ("gru", "rnn") else [np.tanh(carry) for carry in states[1::2]]
@@ -103,9 +103,9 @@ def test_every_float16_is_read_as_numpy_reads_it():
 @pytest.mark.parametrize("form", packing.FORMS)
 def test_stored_weights_are_near_those_of_the_model(form):
     model = random_model(CHARACTERS)
-    before = model.get_weights()
+    before = model.keras_model.get_weights()
     packing.pack(model, form=form)
-    for number, (old, new) in enumerate(zip(before, model.get_weights(), strict=True)):
+    for number, (old, new) in enumerate(zip(before, model.keras_model.get_weights(), strict=True)):
         # The first kernel has a row for each token, and the others a column for each output.
         largest = np.abs(old).max(axis=0 if number else -1, keepdims=True) if old.ndim == 2 else np.abs(old)
         assert (np.abs(old - new) <= largest * (2**-11 if form == "float16" else 1 / 200)).all()
@@ -114,7 +114,7 @@ def test_stored_weights_are_near_those_of_the_model(form):
 
 def test_the_vectors_of_tokens_have_a_scale_each():
     model = random_model(CHARACTERS)
-    kernel = model.layers[0].cell.kernel
+    kernel = model.keras_model.layers[0].cell.kernel
     kernel.assign(kernel * np.float32(10.0 ** np.arange(len(CHARACTERS)))[:, None] * 1e-6)
     before = kernel.numpy()
     packing.pack(model, form="int8")

@@ -13,7 +13,6 @@ from conftest import verse
 
 from char_lstm_tf import visualize
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.models import stepping
 from char_lstm_tf.models.build import load
 from char_lstm_tf.page import packing, page
 from char_lstm_tf.runs.folder import RunFolder
@@ -118,9 +117,9 @@ def test_logits_of_500_characters_are_those_of_tensorflow(driver, trained):
     )
     found = driver.execute_script(scripts + run, facts, base64.b64encode(packed.data).decode(), ids)
     for weights, tolerance in ((as_stored, 1e-4), (model, 2e-3)):  # the second one's are float32
-        states = stepping.zero_states(weights, 1)
+        states = weights.start(1)
         for row, id in zip(found, ids, strict=True):
-            logits, states = stepping.step(weights, tf.constant([id]), states)
+            logits, states = weights.step()(tf.constant([id]), states)
             np.testing.assert_allclose(row, logits.numpy()[0], atol=tolerance)
     assert len(found) == 500
 

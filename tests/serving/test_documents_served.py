@@ -13,6 +13,7 @@ import tensorflow as tf
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
 from pipelines.vocabulary import Vocabulary
 
@@ -23,14 +24,14 @@ TEXTS = ["", "a", "bad\nface", "中" * 30, "an x", "a\uffffb"]
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(1)
-    model = networks.build_functional(ModelConfig(units=(9, 7)), vocabulary_size=len(VOCABULARY))
+    model = networks.build_functional(ModelConfig(units=(9, 7)), Interface(vocabulary_size=len(VOCABULARY)))
     return LanguageModel(model, VOCABULARY)
 
 
 @pytest.fixture(scope="module")
 def exported(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("written") / "1"
-    export.export(model._model, VOCABULARY, path)
+    export.export(model.network, VOCABULARY, path)
     return path
 
 

@@ -10,9 +10,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import networks, stepping
+from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.serving import export, signatures
+from char_lstm_tf.serving import export, strings
 from pipelines.vocabulary import UNKNOWN, Vocabulary
 
 VOCABULARY = Vocabulary.fit('a\n\tbcé中𝄞"\\ ')
@@ -20,7 +21,7 @@ VOCABULARY = Vocabulary.fit('a\n\tbcé中𝄞"\\ ')
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    model = networks.build_functional(ModelConfig(units=(6, 5)), vocabulary_size=len(VOCABULARY))
+    model = networks.build_functional(ModelConfig(units=(6, 5)), Interface(vocabulary_size=len(VOCABULARY)))
     path = tmp_path_factory.mktemp("export") / "1"
     export.export(model, VOCABULARY, path)
     return model, path
@@ -71,7 +72,7 @@ def test_step_gives_the_models_logits_and_states(exported, loaded):
     ids = tf.constant([1, 4, 0])
     states = [tf.random.stateless_normal([3, size], [1, size]) for size in (6, 6, 5, 5)]
     result = loaded.signatures["step"](ids=ids, **{f"state_{n}": state for n, state in enumerate(states)})
-    logits, new_states = stepping.step(model, ids, states)
+    logits, new_states = model.step()(ids, states)
     np.testing.assert_allclose(result["logits"], logits, atol=1e-6)
     for number, state in enumerate(new_states):
         np.testing.assert_allclose(result[f"new_state_{number}"], state, atol=1e-6)
@@ -80,7 +81,7 @@ def test_step_gives_the_models_logits_and_states(exported, loaded):
 def test_the_graph_and_python_give_the_same_ids(moved):
     table = export.id_table(str(moved / "assets" / "vocabulary.tsv"))
     texts = ["", "a", VOCABULARY.characters, "x☃y\r\n", "中" * 50]
-    ids, lengths = signatures.encode(tf.constant(texts), table)
+    ids, lengths = strings.encode(tf.constant(texts), table)
     for text, row, length in zip(texts, ids.numpy(), lengths.numpy(), strict=True):
         assert row[:length].tolist() == VOCABULARY.encode(text).tolist()
         assert not row[length:].any()
@@ -111,7 +112,7 @@ def test_it_holds_the_weights_once_and_no_operation_of_one_device(exported, move
         for name, shape in tf.train.list_variables(f"{moved}/variables/variables")
         if not name.startswith("_CHECKPOINTABLE")
     ]
-    assert sorted(map(tuple, weights)) == sorted(tuple(weight.shape) for weight in model.weights)
+    assert sorted(map(tuple, weights)) == sorted(tuple(weight.shape) for weight in model.keras_model.weights)
 
 
 def test_the_vocabulary_is_an_asset_a_line_an_id(moved):

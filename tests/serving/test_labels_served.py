@@ -19,7 +19,7 @@ TEXTS = ["", "a", "bad face", "feed " * 40, "a\uffffb"]
 
 def network():
     model = build(Config(name="x", units=(7,)), VOCABULARY)
-    for weight in model.layers[-1].weights:
+    for weight in model.keras_model.layers[-1].weights:
         weight.assign(np.random.default_rng(len(weight.shape)).normal(size=weight.shape))
     return model
 
@@ -36,7 +36,7 @@ def counts():
 def both(request, tmp_path_factory):
     model = LanguageModel(request.param(), VOCABULARY, calibration=CALIBRATION)
     path = tmp_path_factory.mktemp("written") / "1"
-    export.export(model._model, VOCABULARY, path, CALIBRATION)
+    export.export(model.network, VOCABULARY, path, CALIBRATION)
     loaded = tf.saved_model.load(str(path))
     return model, loaded, path
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference import sampling, scoring
-from char_lstm_tf.models import networks, stepping
+from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
 from pipelines.vocabulary import Vocabulary
 
@@ -30,7 +31,7 @@ TYPES = {
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(1)
-    return networks.build_functional(ModelConfig(units=(9, 7)), vocabulary_size=SIZE)
+    return networks.build_functional(ModelConfig(units=(9, 7)), Interface(vocabulary_size=SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -170,9 +171,9 @@ def test_next_char_gives_the_distribution_without_the_unknown_likeliest_first(mo
     result = loaded.signatures["next_char"](prompt=tf.constant(["the r", "", "☃"]), k=tf.constant([SIZE, 2, 0]))
     chars = [[char.decode() for char in row] for row in result["chars"].numpy()]
     probabilities = result["probabilities"].numpy()
-    states = stepping.zero_states(model, 1)
+    states = model.start(1)
     for id in VOCABULARY.encode("the r"):
-        logits, states = stepping.step(model, tf.constant([id], tf.int32), states)
+        logits, states = model.step()(tf.constant([id], tf.int32), states)
     expected = tf.nn.softmax(logits[0, 1:]).numpy()
     for char, probability in zip(chars[0][:-1], probabilities[0], strict=False):
         assert probability == pytest.approx(expected[VOCABULARY.encode(char)[0] - 1], rel=1e-4)

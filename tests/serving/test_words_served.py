@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import build
-from char_lstm_tf.serving import export, signatures
+from char_lstm_tf.serving import export, strings
 from pipelines.vocabulary import Vocabulary
 
 TOKENS = [" the", "the", " cat", "cat", " 中文", "né", "ne\u0301", "x1", " 𝄞𝄞"]
@@ -26,7 +26,7 @@ LABELLED = VOCABULARY.with_end().with_labels(["p", "q"])
 @pytest.fixture(scope="module", params=[LABELLED, pytest.param(VOCABULARY, marks=pytest.mark.slow)])
 def both(request, tmp_path_factory):
     model = build(Config(name="x", units=(7,), tokens="words"), request.param)
-    for weight in model.layers[-1].weights:
+    for weight in model.keras_model.layers[-1].weights:
         weight.assign(np.random.default_rng(len(weight.shape)).normal(size=weight.shape))
     path = tmp_path_factory.mktemp("written") / "1"
     export.export(model, request.param, path)
@@ -41,7 +41,7 @@ def in_the_graph(tmp_path_factory):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def encode(texts):
-        return signatures.join_words(*signatures.encode(texts, ids), VOCABULARY, words)
+        return strings.join_words(*strings.encode(texts, ids), VOCABULARY, words)
 
     return encode
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.training import compiling
 from char_lstm_tf.training.fitting import train_function
 
@@ -85,7 +86,9 @@ def test_penalties_are_minimized_and_the_loss_in_the_logs_is_nats_alone():
     losses, after = [], []
     for penalties in ({}, {"l1": 0.01, "l2": 0.1}):
         keras.utils.set_random_seed(2)
-        model = networks.build_sequential(ModelConfig(cell="coupled", units=(4,)), vocabulary_size=5, window=3)
+        model = networks.build_sequential(
+            ModelConfig(cell="coupled", units=(4,)), Interface(vocabulary_size=5, window=3)
+        ).keras_model
         before = {weight.path: weight.numpy() for weight in model.weights}
         options = {"optimizer": "sgd", "learning_rate": 1.0, "schedule": "constant", "clipnorm": 0.0}
         state = compiling.compile_model(model, config(**options, **penalties), steps=1)

@@ -8,6 +8,7 @@ from conftest import FakeSource, command, verse
 from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import build, networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.origin import Origin
 from char_lstm_tf.training import compiling, fine_tuning
@@ -39,7 +40,9 @@ def test_weights_that_differ_by_more_than_characters_are_refused(old):
 @pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
 def test_frozen_layers_are_the_first_ones(encoding):
     def frozen(count):
-        model = networks.build_functional(ModelConfig(units=(3, 4), dropout=0.1), vocabulary_size=5, encoding=encoding)
+        model = networks.build_functional(
+            ModelConfig(units=(3, 4), dropout=0.1), Interface(vocabulary_size=5, encoding=encoding)
+        ).keras_model
         fine_tuning.freeze(model, count)
         return [layer.name for layer in model.layers if layer.weights and not layer.trainable]
 
@@ -58,18 +61,19 @@ def test_a_run_that_starts_from_another_has_its_loss(trained, tmp_path):
     ids = vocabulary.encode(verse(20))
     loss = Scorer(old, vocabulary).score(ids).nats
     same = build.build(origin.config, vocabulary, stream=True)
-    fine_tuning.give_weights(origin, same, vocabulary)
+    fine_tuning.give_weights(origin, same.keras_model, vocabulary)
     assert Scorer(same, vocabulary).score(ids).nats == pytest.approx(loss, rel=1e-5)
 
     larger = vocabulary.extended("é☃")
-    model = build.build(origin.config, larger)
+    network = build.build(origin.config, larger)
+    model = network.keras_model
     fresh = model.layers[-1].get_weights()[0][:, -2:]
     fine_tuning.give_weights(origin, model, larger)
     np.testing.assert_array_equal(model.layers[-1].get_weights()[0][:, -2:], fresh)
     kernel, bias = model.layers[-1].get_weights()
     bias[-2:] = -50
     model.layers[-1].set_weights([kernel, bias])
-    assert Scorer(model, larger).score(ids).nats == pytest.approx(loss, rel=1e-5)
+    assert Scorer(network, larger).score(ids).nats == pytest.approx(loss, rel=1e-5)
 
 
 def test_new_characters_get_ids_after_the_old_ones(tmp_path):
@@ -94,7 +98,7 @@ def test_freeze_alone_is_an_error():
 def test_a_frozen_layer_stays_and_the_others_learn(trained):
     origin = Origin.find(str(trained))
     vocabulary = origin.vocabulary.extended("☃")
-    model = build.build(origin.config, vocabulary)
+    model = build.build(origin.config, vocabulary).keras_model
     fine_tuning.give_weights(origin, model, vocabulary)
     fine_tuning.freeze(model, 1)
     compiling.compile_model(model, origin.config, steps=4)
@@ -131,6 +135,7 @@ def test_a_fine_tuned_run_keeps_sizes_and_frozen_layers_and_its_flags_repeat_it(
     assert {"--units=16,16", "--window=16", f"--init_from={trained}", "--freeze=1"} <= set(resolved)
     (old, before), (new, after) = (build.load(RunFolder(path)) for path in (trained, tmp_path / "tuned"))
     assert after.characters == before.characters + "è"
+    old, new = old.keras_model, new.keras_model
     first = [model.layers[0].get_weights() for model in (old, new)]
     np.testing.assert_array_equal(first[1][0][:-1], first[0][0])
     np.testing.assert_array_equal(first[1][1], first[0][1])

@@ -12,7 +12,6 @@ import json, sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from char_lstm_tf.models import stepping
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.training.fitting import fit
 from char_lstm_tf.training.run import Run

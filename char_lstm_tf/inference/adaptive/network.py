@@ -10,15 +10,14 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.scoring import progress_bar
-from char_lstm_tf.models import outputs
 from char_lstm_tf.models.build import build
+from char_lstm_tf.models.stack import Recurrent, carried_states
 from pipelines.vocabulary import Vocabulary
 
 SEGMENT = 32  # tokens; on 40,000 characters of tiny Shakespeare, 16 and 64 are worse by 0.000 and 0.004 nats
@@ -49,18 +48,19 @@ class AdaptiveScorer:
 
     Args:
         config: of the run.
-        model: its recurrent model, which isn't changed.
+        network: its model, which isn't changed.
         vocabulary: of the model.
         adaptation: how to learn.
     """
 
-    def __init__(self, config: Config, model: keras.Model, vocabulary: Vocabulary, adaptation: Adaptation) -> None:
+    def __init__(self, config: Config, network: Recurrent, vocabulary: Vocabulary, adaptation: Adaptation) -> None:
         # A model as in training, but without dropout: one row, whose state is carried from segment to segment.
         config = dataclasses.replace(
             config, dropout=0.0, batch_size=1, window=SEGMENT, target="sequence", batching="stream"
         )
-        self._model = build(config, vocabulary, stream=True, trains=True, packed=True)
-        self._model.set_weights(model.get_weights())
+        self._model = build(config, vocabulary, stream=True, trains=True, packed=True).keras_model
+        self._model.set_weights(network.keras_model.get_weights())
+        self._carried, self._labels = carried_states(self._model), network.labels
         self._one_hot = config.input_encoding == "one_hot"
         self._end, self._size, self._adaptation = vocabulary.end, len(vocabulary), adaptation
         weights = self._model.trainable_variables
@@ -89,9 +89,8 @@ class AdaptiveScorer:
 
     def _read(self, ids: np.ndarray, labels: np.ndarray, progress: tqdm) -> np.ndarray:
         """Returns the losses of a text that is read from a fresh state."""
-        for layer in self._model.layers:
-            if isinstance(layer, keras.layers.RNN):
-                layer.reset_state()
+        for state in self._carried:
+            state.assign(tf.zeros_like(state))
         found = []
         for start in range(0, len(ids) - 1, SEGMENT):
             segment = ids[start : start + SEGMENT + 1]
@@ -116,7 +115,7 @@ class AdaptiveScorer:
         """
         inputs = tf.one_hot(ids, self._size) if self._one_hot else ids
         with tf.GradientTape() as tape:
-            given = [inputs, labels] if outputs.knows_labels(self._model) else inputs
+            given = [inputs, labels] if self._labels else inputs
             logits = self._model(given, training=True)
             nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_sum(nats * inside)

@@ -1,62 +1,48 @@
-"""The loop that reads texts place by place, with the state passed on."""
-
-from collections.abc import Callable, Sequence
+"""The loop that scores texts in the exported graph, which no compiler makes fast."""
 
 import tensorflow as tf
 
-from char_lstm_tf.inference.sampling import Step
-from char_lstm_tf.models import windows
+from char_lstm_tf.inference.sampling import in_blocks
+from char_lstm_tf.models.network import Network, State
 
 
 def losses(
-    step: Step, ids: tf.Tensor, targets: tf.Tensor, states: Sequence[tf.Tensor], *, under_each: int = 0
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns the loss of each target, in nats, float32 `[B, T]`, and the states after the last id.
-
-    Args:
-        step: one step of a model: ids `[B]` and states → logits `[B, V]` and states.
-        ids: int32 `[B, T]`.
-        targets: the character after each of them, int32 `[B, T]`.
-        states: before the first id, float32 `[B, H]` each.
-        under_each: L, if the step returns logits `[B, L, V]`; the losses are `[B, T, L]` then.
-    """
-
-    def read(place: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        logits, states = step(ids[:, place], states)
-        return windows.nats(targets[:, place], logits), states
-
-    shape = [*ids.shape[:1], under_each] if under_each else ids.shape[:1]
-    return along(read, states, count=tf.shape(ids)[1], shape=shape)
-
-
-def along(
-    read: Callable[[tf.Tensor, Sequence[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]],
-    states: Sequence[tf.Tensor],
+    network: Network,
+    ids: tf.Tensor,
+    targets: tf.Tensor,
+    state: State,
     *,
-    count: int | tf.Tensor,
-    shape: Sequence[int | None],
-    last: tf.Tensor | None = None,
-    fresh: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns what a model gives at each place, one after the other, `[B, count, …]`, and the states after the last.
+    block: int,
+    labels: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Returns the loss of each target, in nats, float32 `[B, T]`, or `[B, T, L]` under each label.
+
+    An iteration of a loop takes as long as several operations, whatever it does. So each reads several ids, and the
+    logits of all of them are computed in one product.
 
     Args:
-        read: a place and the states before it → values and the new states.
-        states: before the first place, float32 `[B, H]` each.
-        count: of the places.
-        shape: of the values at a place, `[B, …]`.
-        last: how many places to read, int32; None: all. The values after them are 0.
-        fresh: where a text begins, so that the state is reset first, bool `[B, count]`; None: nowhere.
+        network: reads the ids.
+        ids: int32 `[B, T]`.
+        targets: the token after each of them, int32 `[B, T]`.
+        state: before the first id.
+        block: how many ids an iteration reads.
+        labels: that of each row, int32 `[B]`; None: each. A model without labels ignores them.
     """
+    read, expected = in_blocks(ids, block), in_blocks(targets, block)
+    of_block = None if labels is None else tf.tile(labels, [block])
 
-    def go_on(place: tf.Tensor, values: tf.TensorArray, *states: tf.Tensor) -> tuple:
-        if fresh is not None:
-            states = [tf.where(fresh[:, place, None], tf.zeros_like(state), state) for state in states]
-        found, new_states = read(place, states)
-        return place + 1, values.write(place, found), *new_states
+    def go_on(number: tf.Tensor, found: tf.TensorArray, *state: tf.Tensor) -> tuple:
+        outputs = []
+        for own in tf.unstack(read[number], num=block):
+            last, state = network.read(own, state)
+            outputs.append(last)
+        nats = network.nats(tf.concat(outputs, axis=0), tf.reshape(expected[number], [-1]), of_block)
+        return number + 1, found.write(number, nats), *state
 
-    last = count if last is None else last
-    start = (0, tf.TensorArray(tf.float32, count, element_shape=shape), *states)
-    _, values, *states = tf.while_loop(lambda place, *_: place < last, go_on, start)
-    values = values.stack()
-    return tf.transpose(values, [1, 0, *range(2, len(shape) + 1)]), states
+    blocks = tf.shape(read)[0]
+    inner = [network.labels] if network.labels and labels is None else []
+    start = (0, tf.TensorArray(tf.float32, blocks, element_shape=[None, *inner]), *state)
+    _, found, *_ = tf.while_loop(lambda number, *_: number < blocks, go_on, start)
+    rows, count = tf.unstack(tf.shape(ids))
+    by_place = tf.reshape(found.stack(), [blocks * block, rows, *inner])[:count]
+    return tf.transpose(by_place, [1, 0, *range(2, 2 + len(inner))])

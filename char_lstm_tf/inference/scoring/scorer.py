@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf.inference.sampling import filled_up
-from char_lstm_tf.inference.scoring.loop import along
 from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
 from char_lstm_tf.inference.scoring.score import Score, Words
-from char_lstm_tf.models import outputs, recurrent, stepping, windows
+from char_lstm_tf.models import recurrent
+from char_lstm_tf.models.network import Network, State
 from pipelines.corpus import DocumentRange, IdRange, Packed
 from pipelines.vocabulary import Vocabulary
 
@@ -23,24 +22,24 @@ READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory
 
 
 class Scorer:
-    """Scores texts with the weights that `model` has at the time of the call, and leaves no trace in it.
+    """Scores texts with the weights that the network has at the time of the call.
 
     Texts are packed into 1, 4, 16 or 64 rows, for which the loop is compiled, and each is read from a fresh state.
 
     Args:
-        model: of `models.build`.
+        network: predicts them.
         vocabulary: its vocabulary.
         chunk: characters of a call of the compiled loop. The result doesn't depend on it.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
-        self._model, self._chunk = model, chunk
-        self._windows = windows.reads_windows(model)
+    def __init__(self, network: Network, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
+        self._network, self._chunk = network, chunk
+        self._at_once = network.reads_at_once
         self._size, self._labels = len(vocabulary), len(vocabulary.labels)
         self._lengths, self._words = vocabulary.lengths, Words(vocabulary)
         self._nats, self._nats_under_each = (self._on_all_cores(under_each) for under_each in (False, True))
 
-    def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
+    def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, State]]:
         """Returns `_nats_of_chunk`, compiled, with the rows split into a group for each core.
 
         XLA makes the loop ten times faster at one row, where nearly all of it is overhead, but runs it on one core but
@@ -49,7 +48,7 @@ class Scorer:
         compiled = tf.function(partial(self._nats_of_chunk, under_each=under_each), jit_compile=True, autograph=False)
 
         @partial(tf.function, autograph=False)
-        def read(*rows: tf.Tensor, states: list[tf.Tensor], length: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        def read(*rows: tf.Tensor, states: State, length: tf.Tensor) -> tuple[tf.Tensor, State]:
             split_rows = partial(recurrent.split_rows, parts=recurrent.group_count(rows[0].shape[0]))
             split = zip(*map(split_rows, (*rows, *states)), strict=True)
             found = [compiled(*part[: len(rows)], list(part[len(rows) :]), length) for part in split]
@@ -64,25 +63,14 @@ class Scorer:
         targets: tf.Tensor,
         fresh: tf.Tensor,
         labels: tf.Tensor,
-        states: list[tf.Tensor],
+        states: State,
         length: tf.Tensor,
         *,
         under_each: bool = False,
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        told = labels if self._labels and not under_each else None
-        if self._windows:  # no window waits for another, so they are read all at once
-            nats, state = windows.losses(self._model, ids, targets, *states, fresh=fresh, labels=told)
-            return nats, [state]
+    ) -> tuple[tf.Tensor, State]:
         # The last layer reads all places at once: one large matrix product is several times as fast as many small ones.
-        hidden, states = along(
-            lambda place, states: stepping.hidden(self._model, ids[:, place], states),
-            states,
-            count=ids.shape[1],
-            shape=[ids.shape[0], self._model.layers[-1].kernel.shape[0]],
-            last=length,
-            fresh=fresh,
-        )
-        return windows.nats(targets, outputs.logits_of(self._model, hidden, told)), states
+        outputs, states = self._network.read_all(ids, states, count=length, fresh=fresh)
+        return self._network.nats(outputs, targets, None if under_each else labels), states
 
     def nats_of_each(
         self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, quiet: bool = False
@@ -107,7 +95,7 @@ class Scorer:
 
     def _read(
         self,
-        nats_of_chunk: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]],
+        nats_of_chunk: Callable[..., tuple[tf.Tensor, State]],
         texts: Sequence[np.ndarray],
         labels: Sequence[int],
         shape: tuple[int, ...],
@@ -117,7 +105,7 @@ class Scorer:
         """Returns the losses of texts, `[N - 1, *shape]`, in the order in which they were given."""
         lengths = [max(len(ids) - 1, 0) for ids in texts]
         # The windows of one row fill a batch already. Those of 16 rows would take 500 MB at 40 characters.
-        rows = 1 if self._windows else MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
+        rows = 1 if self._at_once else MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
         groups = packed(lengths, rows=rows)
         labelled = list(zip(texts, labels or [0] * len(texts), strict=True))
         with progress_bar(sum(lengths), disable=True if quiet else None) as progress:
@@ -132,7 +120,7 @@ class Scorer:
 
     def _nats_of_rows(
         self,
-        nats_of_chunk: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]],
+        nats_of_chunk: Callable[..., tuple[tf.Tensor, State]],
         rows: list[list[tuple[np.ndarray, int]]],
         shape: tuple[int, ...],
         progress: tqdm,
@@ -140,7 +128,7 @@ class Scorer:
         """Returns the losses of the texts in each row, one after the other."""
         columns = list(zip(*map(side_by_side, rows), strict=True))
         found = [np.empty((len(row), *shape), np.float32) for row in columns[0]]
-        states = stepping.zero_states(self._model, len(rows))
+        states = self._network.start(len(rows))
         longest = max(map(len, found))
         size = self._size_of_chunk(longest, rows=len(rows))
         for start in range(0, longest, size):
@@ -156,7 +144,7 @@ class Scorer:
 
     def _size_of_chunk(self, longest: int, *, rows: int = 1) -> int:
         """Returns how many characters of each row to read at once."""
-        if self._windows:  # a loop may end early, but windows are read all at once
+        if self._at_once:  # a loop may end early, but windows are read all at once
             return min(self._chunk, filled_up(max(longest, 1)))
         logits = rows * self._size * max(self._labels, 1)  # at a place: the last layer computes all labels'
         return max(min(self._chunk, MAX_LOGITS // logits), 1)
@@ -181,7 +169,7 @@ class Scorer:
 
     def _score_text(self, ids: np.ndarray | IdRange) -> Score:
         total = Score(0, 0.0, self._words.count(ids[:1]), int(ids[:1][0] == 0))
-        states = stepping.zero_states(self._model, 1)
+        states = self._network.start(1)
         longest = len(ids) - 1
         size = self._size_of_chunk(longest)
         with progress_bar(longest, leave=False) as progress:

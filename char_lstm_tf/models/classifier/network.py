@@ -9,14 +9,15 @@ words and pairs of tokens help, see `ngrams`.
 Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L labels.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import networks, windows
+from char_lstm_tf.models import encodings, networks, windows
 from char_lstm_tf.models.classifier.layers import LargestInDocument, OneHot
 from char_lstm_tf.models.classifier.ngrams import PairVotes, SpelledEmbedding
 from pipelines.vocabulary import Vocabulary
@@ -28,10 +29,8 @@ EMBEDDING_SCALE = 0.1
 TOKENS_DROPPED = 0.5  # whole tokens, as a share of --dropout
 
 
-def build_classifier(
-    config: ModelConfig, vocabulary: Vocabulary, *, encoding: str, trains: bool = False
-) -> keras.Model:
-    """Returns a model from ids, int32 `[B, T]`, filled up with end symbols, to logits of the labels, float32 `[B, L]`.
+class Classifier:
+    """A network from a whole document to its label.
 
     Its layers up to the last recurrent one have the names and shapes of those of a language model of the same sizes.
     With `--ngrams`, the embedding has the vectors of pieces besides.
@@ -40,68 +39,86 @@ def build_classifier(
         config: sizes.
         vocabulary: with an end symbol and labels.
         encoding: `one_hot` or `embedding`: what the first recurrent layer reads.
-        trains: as for `networks.stack`.
+        trains: as for `encodings.Interface`.
+
+    Attributes:
+        keras_model: from ids, int32 `[B, T]`, filled up with end symbols, to logits of the labels, float32 `[B, L]`.
     """
-    size, labels, end = len(vocabulary), len(vocabulary.labels), vocabulary.end
-    _, (*layers, _) = networks.stack(config, vocabulary_size=size, encoding=encoding, trains=trains)
-    layers = [layer for layer in layers if not isinstance(layer, keras.layers.Dropout)]
-    if config.ngrams and encoding == "embedding" and vocabulary.words:
-        options = {"embeddings_initializer": layers[0].embeddings_initializer, "name": layers[0].name}
-        layers[0] = SpelledEmbedding(vocabulary.tokens, config.embedding_size, **options)
-    ids = keras.Input((None,), dtype="int32", name="ids")
-    hidden = OneHot(size, name="one_hot")(ids) if encoding == "one_hot" else ids
-    read = [hidden] if encoding == "one_hot" else []
-    for layer in layers:
-        hidden = layer(hidden)
-        if isinstance(layer, keras.layers.Embedding):
-            layer.embeddings.assign(EMBEDDING_SCALE * layer.embeddings)
-            hidden = _dropout(TOKENS_DROPPED * config.dropout, "dropout_of_tokens", noise_shape=(None, None, 1))(hidden)
-        read.append(hidden)
-        if layer is not layers[-1]:
-            hidden = _dropout(config.dropout, f"dropout_of_{layer.name}")(hidden)
-    if config.architecture == "functional":
-        hidden = keras.layers.Concatenate(name="skips")(read)
-    largest = LargestInDocument(end, name="largest")(hidden, ids)
-    largest = _dropout(config.dropout, "dropout_of_largest")(largest)
-    if not config.ngrams:
-        return keras.Model(ids, keras.layers.Dense(labels, name=ANSWER)(largest), name="classifier")
-    logits = keras.layers.Dense(labels, name="answer_without_pairs")(largest)
-    votes = PairVotes(labels, end, name=ANSWER)
-    return keras.Model(ids, votes(logits, ids), name="classifier")
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, encoding: str, trains: bool = False) -> None:
+        end, labels = vocabulary.end, len(vocabulary.labels)
+        self.vocabulary_size = len(vocabulary)
+        interface = encodings.Interface(vocabulary_size=self.vocabulary_size, encoding=encoding, trains=trains)
+        _, self.stack = networks.build_stack(config, interface)
+        self._embedding, self._one_hot = self.stack.embedding, OneHot(self.vocabulary_size, name="one_hot")
+        if config.ngrams and self._embedding is not None and vocabulary.words:
+            options = {"embeddings_initializer": self._embedding.embeddings_initializer, "name": self._embedding.name}
+            self._embedding = SpelledEmbedding(vocabulary.tokens, config.embedding_size, **options)
+        self._largest = LargestInDocument(end, name="largest")
+        self._skips = keras.layers.Concatenate(name="skips") if config.architecture == "functional" else None
+        ids = keras.Input((None,), dtype="int32", name="ids")
+        read = self._read(ids, run=lambda layer, inputs: layer(inputs), drop=partial(_drop, config.dropout))
+        if self._embedding is not None:
+            self._embedding.embeddings.assign(EMBEDDING_SCALE * self._embedding.embeddings)
+        self._last = keras.layers.Dense(labels, name="answer_without_pairs" if config.ngrams else ANSWER)
+        self._votes = PairVotes(labels, end, name=ANSWER) if config.ngrams else None
+        self.keras_model = keras.Model(ids, self._logits(read, ids), name="classifier")
+
+    def answer(self, ids: tf.Tensor) -> tf.Tensor:
+        """Returns the logits of the labels, float32 `[B, L]`, without dropout.
+
+        Keras' own loop runs the cells, so an exported graph has no operation that exists on one kind of device only.
+
+        Args:
+            ids: int32 `[B, T]`, filled up with end symbols.
+        """
+        read = self._read(ids, run=lambda layer, inputs: windows.run_layer(layer)(inputs), drop=_drop_nothing)
+        return self._logits(read, ids)
+
+    def token_vectors(self) -> np.ndarray:
+        """Returns the vector of each token, float32 `[V, D]`, as `Network.token_vectors`."""
+        if self._embedding is not None:
+            return encodings.embedded_tokens(self._embedding, self.vocabulary_size)
+        return self.stack.recurrent[0].cell.kernel.numpy()
+
+    def _read(self, ids: tf.Tensor, *, run: Callable[..., tf.Tensor], drop: Callable[..., tf.Tensor]) -> tf.Tensor:
+        """Returns the largest value of each unit over the places of a document, float32 `[B, H]`.
+
+        Args:
+            ids: as for `answer`.
+            run: a recurrent layer and what it reads → its outputs.
+            drop: a name and values → what is left of them after dropout.
+        """
+        if self._embedding is None:
+            hidden = self._one_hot(ids)
+            read = [hidden]
+        else:
+            read = [drop("dropout_of_tokens", self._embedding(ids))]
+            hidden = drop("dropout_of_embedding", read[0])
+        *below, last = self.stack.recurrent
+        for layer in below:
+            read.append(run(layer, hidden))
+            hidden = drop(f"dropout_of_{layer.name}", read[-1])
+        hidden = run(last, hidden)
+        hidden = hidden if self._skips is None else self._skips([*read, hidden])
+        return drop("dropout_of_largest", self._largest(hidden, ids))
+
+    def _logits(self, read: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+        logits = self._last(read)
+        return logits if self._votes is None else self._votes(logits, ids)
 
 
-def _dropout(rate: float, name: str, **options: Any) -> keras.layers.Layer:
-    """Returns a dropout layer, or one that does nothing where the rate is 0."""
-    return keras.layers.Dropout(rate, name=name, **options) if rate else keras.layers.Identity(name=name)
+def _drop(rate: float, name: str, values: keras.KerasTensor) -> keras.KerasTensor:
+    """Returns the output of a dropout layer, or where the rate is 0, of a layer that does nothing."""
+    if not rate:
+        return keras.layers.Identity(name=name)(values)
+    if name == "dropout_of_tokens":
+        return keras.layers.Dropout(TOKENS_DROPPED * rate, noise_shape=(None, None, 1), name=name)(values)
+    return keras.layers.Dropout(rate, name=name)(values)
 
 
-def answers_labels(model: keras.Model) -> bool:
-    """Returns whether a model of `models.build` answers labels."""
-    return model.layers[-1].name == ANSWER
-
-
-def answer(model: keras.Model, ids: tf.Tensor) -> tf.Tensor:
-    """Returns the logits of the labels, float32 `[B, L]`, without dropout.
-
-    Keras' own loop runs the cells, so an exported graph has no operation that exists on one kind of device only.
-
-    Args:
-        model: of `build_classifier`.
-        ids: int32 `[B, T]`, filled up with end symbols.
-    """
-    hidden, read = ids, []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.RNN):
-            hidden = windows.run(layer.cell, hidden, return_sequences=True)
-        elif isinstance(layer, keras.layers.Concatenate):
-            hidden = layer(read)
-        elif isinstance(layer, LargestInDocument | PairVotes):
-            hidden = layer(hidden, ids)
-        elif not isinstance(layer, keras.layers.Dropout | keras.layers.InputLayer):
-            hidden = layer(hidden)
-        if isinstance(layer, keras.layers.RNN | keras.layers.Embedding | OneHot):
-            read.append(hidden)
-    return hidden
+def _drop_nothing(_: str, values: tf.Tensor) -> tf.Tensor:
+    return values
 
 
 def nats_under_each(logits: tf.Tensor, shares: np.ndarray) -> tf.Tensor:

@@ -6,64 +6,49 @@ import keras
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import encodings, outputs
+from char_lstm_tf.models.encodings import Interface
+from char_lstm_tf.models.windows import Windows
 
 
-def build_ngram(
-    config: ModelConfig,
-    *,
-    vocabulary_size: int,
-    encoding: str = "one_hot",
-    target: str,
-    window: int,
-    stream_batch_size: None = None,
-    trains: bool = False,
-    labels: int = 0,
-) -> keras.Model:
+def build_ngram(config: ModelConfig, interface: Interface) -> Windows:
     """Returns the model of Bengio and others, "A Neural Probabilistic Language Model" (2003), uncompiled.
 
     The vectors of the characters in the window, one after the other or (if `config.ngram_inputs` is `bag`) added up,
     go through tanh layers of `config.units` and a dense layer. The paper's direct connections are left out.
 
-    Args:
-        config: sizes.
-        vocabulary_size: V.
-        encoding: `one_hot`: the model reads float32 `[B, T, V]`; `embedding`: int32 `[B, T]`.
-        target: `next_char`, because the model makes one prediction a window: logits `[B, V]`.
-        window: T, the n of the name.
-        stream_batch_size: None, because there is no state to carry.
-        trains: makes no difference here.
-        labels: L, of documents with labels; 0: they have none.
-
     Raises:
-        ValueError: the target is another one, or there is a stream.
+        ValueError: the interface isn't that of a model that reads windows.
     """
-    if target != "next_char" or stream_batch_size is not None:
-        raise ValueError("an n-gram model makes one prediction a window, and has no state")
-    inputs = encodings.character_input(vocabulary_size=vocabulary_size, encoding=encoding, window=window)
-    layers = [encodings.embedding(config, vocabulary_size)] if encoding == "embedding" else []
+    window, size, labels = interface.require_window(), interface.vocabulary_size, interface.labels
+    inputs = interface.text_input()
+    embedding = encodings.embedding(config, size) if interface.encoding == "embedding" else None
     if config.ngram_inputs == "concat":
-        layers.append(keras.layers.Flatten(name="concat"))
+        layers = [keras.layers.Flatten(name="concat")]
     else:
-        layers += [
+        layers = [
             keras.layers.GlobalAveragePooling1D(name="mean"),
             keras.layers.Rescaling(window, name="sum"),
         ]
     # The first sums of a kernel get unit variance: a one-hot vector counts 1, an embedding its width.
-    variance = window * (config.embedding_size if encoding == "embedding" else 1)
+    variance = window * (1 if embedding is None else config.embedding_size)
+    dropouts = []
     for number, units in enumerate(config.units, start=1):
         initializer = keras.initializers.RandomNormal(stddev=1 / math.sqrt(variance))
         layers.append(keras.layers.Dense(units, "tanh", kernel_initializer=initializer, name=f"hidden_{number}"))
         if config.dropout:
             layers.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
+            dropouts.append(layers[-1])
         variance = units
-    logits = outputs.logits_layer(vocabulary_size, labels, tied_to=layers[0] if config.tie else None)
+    logits = outputs.logits_layer(size, labels, tied_to=embedding if config.tie else None)
+    below = [layer for layer in layers if layer not in dropouts]
+    layers = layers if embedding is None else [embedding, *layers]
     if labels:
         hidden = inputs
         for layer in layers:
             hidden = layer(hidden)
-        label = encodings.label_input(target=target, window=window)
+        label = interface.label_input()
         model = keras.Model([inputs, label], logits(hidden, label), name="ngram")
     else:
         model = keras.Sequential([inputs, *layers, logits], name="ngram")
-    encodings.silence_unknown(next(layer for layer in model.layers if layer.weights), vocabulary_size)
-    return model
+    encodings.silence_unknown(next(layer for layer in layers if layer.weights), size)
+    return Windows(model, interface, embedding=embedding, below=below, last=logits)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.models import stepping
 from char_lstm_tf.models.documents import Continues
+from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.training.pictures import GRADIENT_COLUMNS, draw_reach
 from pipelines.files import written_aside
 
@@ -105,7 +105,7 @@ def _called(model: keras.Model, inputs: list[tf.Tensor]) -> tf.Tensor:
 
 def _disturbed(model: keras.Model) -> list[keras.Variable]:
     """Returns what a call in training changes: the carried states and the seeds of dropout."""
-    return [*stepping.carried_states(model), *model.non_trainable_variables]
+    return [*carried_states(model), *model.non_trainable_variables]
 
 
 def clipped(optimizer: keras.Optimizer, norms: np.ndarray, largest: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks import epochs
 from char_lstm_tf.training.objective import PredictText
@@ -17,21 +18,27 @@ VOCABULARY = Vocabulary.fit("abc\n")
 
 
 @pytest.fixture
-def model():
-    return networks.build_sequential(ModelConfig(units=(4,)), vocabulary_size=len(VOCABULARY), stream_batch_size=2)
+def network():
+    interface = Interface(vocabulary_size=len(VOCABULARY), stream_batch_size=2)
+    return networks.build_sequential(ModelConfig(units=(4,)), interface)
+
+
+@pytest.fixture
+def model(network):
+    return network.keras_model
 
 
 def states(model):
     return np.concatenate([state.numpy() for state in model.layers[0].states])
 
 
-def test_measures_are_of_a_full_pass_and_leave_the_training_state(model):
+def test_measures_are_of_a_full_pass_and_leave_the_training_state(network, model):
     model(np.eye(5, dtype="float32")[[[1, 2, 3], [2, 3, 4]]])
     before = states(model)
     model.layers[-1].set_weights([np.zeros((4, 5)), np.zeros(5)])
     model.compile(keras.optimizers.SGD(0.25))
     logs = {"loss": math.log(8)}
-    measure = epochs.Measure(PredictText, Scorer(model, VOCABULARY, chunk=5), VOCABULARY.encode("abcab"))
+    measure = epochs.Measure(PredictText, Scorer(network, VOCABULARY, chunk=5), VOCABULARY.encode("abcab"))
     measure.set_model(model)
     measure.on_epoch_end(0, logs)
     assert logs["val_loss"] == pytest.approx(math.log(5))
@@ -118,9 +125,9 @@ def test_infinite_weights_end_the_run_before_they_are_kept(model):
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-def test_samples_are_printed_and_appended_epoch_by_epoch(model, tmp_path, capsys, quiet):
+def test_samples_are_printed_and_appended_epoch_by_epoch(network, tmp_path, capsys, quiet):
     path, temperatures = tmp_path / "samples.txt", (0.5, 1.0)
-    writer = Writer(model, VOCABULARY)
+    writer = Writer(network, VOCABULARY)
     config = Config(
         name="x", sample_prompt="ab", sample_chars=60, sample_temperatures=temperatures, seed=1, quiet=quiet
     )

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.models import networks
+from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.training import compiling
 from char_lstm_tf.training.callbacks import gradients
 
@@ -40,14 +41,16 @@ def build(
     config = ModelConfig(architecture=architecture, cell=cell, units=units, embedding_size=2, dropout=0.4)
     model = networks.BUILD[architecture](
         config,
-        vocabulary_size=V,
-        encoding=encoding,
-        target=target,
-        window=T,
-        stream_batch_size=B if target == "sequence" else None,
-        end=end,
-        trains=trains,
-    )
+        Interface(
+            vocabulary_size=V,
+            encoding=encoding,
+            target=target,
+            window=T,
+            stream_batch_size=B if target == "sequence" else None,
+            end=end,
+            trains=trains,
+        ),
+    ).keras_model
     options = {"optimizer": "sgd", "learning_rate": 1.0, "schedule": "constant", "clipnorm": 0.0} | training
     compiling.compile_model(model, TrainingConfig(**options), steps=10)
     return model
@@ -117,7 +120,9 @@ def test_a_training_call_changes_what_a_snapshot_must_restore():
 def test_reach_is_what_a_changed_input_changes_the_last_loss_by():
     """By differences of d loss / d one element of the input, of a model without dropout."""
     keras.utils.set_random_seed(4)
-    model = networks.build_functional(ModelConfig(cell="rnn", units=(3, 4)), vocabulary_size=V, window=T)
+    model = networks.build_functional(
+        ModelConfig(cell="rnn", units=(3, 4)), Interface(vocabulary_size=V, window=T)
+    ).keras_model
     compiling.compile_model(model, TrainingConfig(), steps=1)
     inputs, targets = batch(3)
 
@@ -137,7 +142,9 @@ def test_reach_is_what_a_changed_input_changes_the_last_loss_by():
 
 def test_a_plain_rnn_with_small_weights_forgets_by_the_same_factor_each_step():
     keras.utils.set_random_seed(1)
-    model = networks.build_sequential(ModelConfig(cell="rnn", units=(4,)), vocabulary_size=V, window=T)
+    model = networks.build_sequential(
+        ModelConfig(cell="rnn", units=(4,)), Interface(vocabulary_size=V, window=T)
+    ).keras_model
     compiling.compile_model(model, TrainingConfig(), steps=1)
     model.layers[0].set_weights([np.full((V, 4), 1e-3), 0.5 * np.eye(4), np.zeros(4)])
     reach = gradients.GradientProbe(model).snapshot(*batch()).reach
