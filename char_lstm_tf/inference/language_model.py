@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from char_lstm_tf.config import Config
 from char_lstm_tf.inference import beam
 from char_lstm_tf.inference.adaptive import Adaptation, AdaptiveCounts, AdaptiveScorer
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.sampling import Writer
-from char_lstm_tf.inference.scoring import Score, Scorer
+from char_lstm_tf.inference.scoring import Score, Scorer, TokenScorer
 from char_lstm_tf.models.build import load
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
@@ -41,20 +40,17 @@ class LanguageModel:
         vocabulary: Vocabulary,
         reader: Reader | None = None,
         calibration: Calibration | None = None,
-        *,
-        config: Config | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         shares = [1 / max(len(vocabulary.labels), 1)] * len(vocabulary.labels)
         self.calibration = calibration or Calibration(tuple(shares))
         self.reader = reader or Reader()
-        self.network, self._config = network, config
-        self.answers_labels = isinstance(network, Classifier)
+        self.network, self.answers_labels = network, isinstance(network, Classifier)
         if isinstance(network, Classifier):
             self._judge: Scorer | LabelScorer = LabelScorer(network, vocabulary, self.calibration.shares)
         else:
             self._writer, static = Writer(network, vocabulary), Scorer(network, vocabulary)
-            self._scorer: Scorer | AdaptiveScorer | AdaptiveCounts = static
+            self._scorer: TokenScorer = static
             self._judge = static
 
     @classmethod
@@ -76,8 +72,7 @@ class LanguageModel:
                 calibration.prior("training") + np.zeros(len(vocabulary.labels))
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(f"{folder.metrics}: damaged (calibration: {error})") from error
-        config = folder.config
-        return cls(network, vocabulary, config.prompt_reader, calibration, config=config)
+        return cls(network, vocabulary, folder.config.prompt_reader, calibration)
 
     @property
     def is_recurrent(self) -> bool:
@@ -96,13 +91,13 @@ class LanguageModel:
             adaptation: how a recurrent network learns. Counted n-grams learn by counting.
 
         Raises:
-            UserError: the model is neither, or its run isn't known because it wasn't loaded from a folder.
+            UserError: the model is neither.
         """
         self.label_ids(next(iter(self.vocabulary.labels), ""))
         if isinstance(self.network, Counted):
             self._scorer = AdaptiveCounts(Scorer(self.network, self.vocabulary), self.vocabulary)
-        elif isinstance(self.network, Recurrent) and self._config is not None:
-            self._scorer = AdaptiveScorer(self._config, self.network, self.vocabulary, adaptation)
+        elif isinstance(self.network, Recurrent):
+            self._scorer = AdaptiveScorer(self.network, self.vocabulary, adaptation)
         else:
             raise UserError("--dynamic: only a recurrent network or counted n-grams learn while they score")
 
@@ -237,13 +232,13 @@ class LanguageModel:
 
         Args:
             texts: each is read as it is, from a fresh state that is carried to its end.
-            window: forget everything after this many tokens and start again; 0: never.
+            window: reset the state after this many tokens; 0: never. What the model has learnt while scoring stays.
             label: of all texts. A model that knows labels needs one.
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
         fixed = {"lengths": self.vocabulary.lengths, "documents": int(self.knows_documents)}
         told = self.label_ids(label) * len(ids)
-        losses = self._scorer.nats_in_windows(ids, window, told) if window else self._scorer.nats_of_each(ids, told)
+        losses = self._scorer.nats_of_each(ids, told, window=window)
         return [(Score.of(*row, **fixed), row[2]) for row in zip(texts, ids, losses, strict=True)]
 
     def pieces(self, text: str) -> list[str]:

@@ -5,6 +5,7 @@ Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import keras
 
@@ -34,26 +35,31 @@ OUTPUT_VARIANCE = {
 }  # measured on random texts
 
 
-def build_sequential(config: ModelConfig, interface: Interface) -> Network:
-    """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one.
+def build_sequential(config: ModelConfig, interface: Interface) -> Recurrent:
+    """Returns the classic stack, uncompiled: recurrent layers with dropout between, then a dense one."""
+    return Recurrent(*_sequential(config, interface), skips=False, build=partial(build_sequential, config))
 
-    With `config.bidirectional`, the first of them reads its window in both directions: Schuster and Paliwal,
-    "Bidirectional Recurrent Neural Networks" (1997).
+
+def build_bidirectional(config: ModelConfig, interface: Interface) -> Windows:
+    """Returns the classic stack whose first recurrent layer reads its window in both directions.
+
+    Schuster and Paliwal, "Bidirectional Recurrent Neural Networks" (1997).
     """
-    inputs, stack = build_stack(config, interface)
-    if interface.end is not None or interface.labels:  # keras.Sequential has one input for each layer
-        *_, hidden = _outputs(inputs, stack)
-        model = _model(inputs, hidden, stack, name="sequential")
-    else:
-        model = keras.Sequential([inputs, *stack.below_logits(), stack.logits], name="sequential")
-    if not config.bidirectional:
-        return Recurrent(model, stack, skips=False)
-    encodings.silence_unknown(stack.embedding or stack.recurrent[0], interface.vocabulary_size)
+    model, stack = _sequential(config, interface)
+    encodings.silence_unknown(next(stack.below_logits()), interface.vocabulary_size)
     below = list(map(run_layer, stack.recurrent))
     return Windows(model, interface, embedding=stack.embedding, below=below, last=stack.logits)
 
 
-def build_functional(config: ModelConfig, interface: Interface) -> Network:
+def _sequential(config: ModelConfig, interface: Interface) -> tuple[keras.Model, Stack]:
+    inputs, stack = build_stack(config, interface)
+    if interface.end is not None or interface.labels:  # keras.Sequential has one input for each layer
+        *_, hidden = _outputs(inputs, stack)
+        return _model(inputs, hidden, stack, name="sequential"), stack
+    return keras.Sequential([inputs, *stack.below_logits(), stack.logits], name="sequential"), stack
+
+
+def build_functional(config: ModelConfig, interface: Interface) -> Recurrent:
     """Returns the stack with skip connections: the last layer reads the outputs of all recurrent layers.
 
     As in Graves, "Generating Sequences With Recurrent Neural Networks" (2013), section 2, but without the connections
@@ -64,7 +70,8 @@ def build_functional(config: ModelConfig, interface: Interface) -> Network:
     if interface.target == "next_char":  # the last recurrent layer returns only its last output
         results[:-1] = [output[:, -1] for output in results[:-1]]
     joined = keras.layers.Concatenate(name="skips")(results) if len(results) > 1 else results[0]
-    return Recurrent(_model(inputs, joined, stack, name="functional"), stack, skips=len(results) > 1)
+    model = _model(inputs, joined, stack, name="functional")
+    return Recurrent(model, stack, skips=len(results) > 1, build=partial(build_functional, config))
 
 
 def _model(inputs: keras.KerasTensor, hidden: keras.KerasTensor, stack: Stack, *, name: str) -> keras.Model:
@@ -87,8 +94,12 @@ def _outputs(inputs: keras.KerasTensor, stack: Stack) -> Iterator[keras.KerasTen
         yield hidden
 
 
+def _build_either(config: ModelConfig, interface: Interface) -> Network:
+    return (build_bidirectional if config.bidirectional else build_sequential)(config, interface)
+
+
 BUILD: dict[str, Callable[[ModelConfig, Interface], Network]] = {
-    "sequential": build_sequential,
+    "sequential": _build_either,
     "functional": build_functional,
     "ngram": build_ngram,
 }

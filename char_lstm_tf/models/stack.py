@@ -51,10 +51,13 @@ class Recurrent(Network):
         model: with the layers of the stack.
         stack: the layers.
         skips: whether the last layer reads the outputs of all recurrent layers.
+        build: makes one of the same sizes for another interface.
     """
 
-    def __init__(self, model: keras.Model, stack: Stack, *, skips: bool) -> None:
-        self.keras_model, self.stack, self.skips = model, stack, skips
+    def __init__(
+        self, model: keras.Model, stack: Stack, *, skips: bool, build: Callable[[Interface], "Recurrent"]
+    ) -> None:
+        self.keras_model, self.stack, self.skips, self._build = model, stack, skips, build
         self.vocabulary_size, self.labels = stack.interface.vocabulary_size, stack.interface.labels
         self.cells = [layer.cell for layer in stack.recurrent]
         sizes = [tf.nest.flatten(cell.state_size) for cell in self.cells]
@@ -62,6 +65,12 @@ class Recurrent(Network):
         self._steps = [
             (_step_of(cell, self.vocabulary_size), len(own)) for cell, own in zip(self.cells, sizes, strict=True)
         ]
+
+    def twin(self, interface: Interface) -> "Recurrent":
+        """Returns a network with the same weights, which don't change together, for another interface."""
+        twin = self._build(interface)
+        twin.keras_model.set_weights(self.keras_model.get_weights())
+        return twin
 
     def read(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """Reads a token in each row, as `Network.read` says."""

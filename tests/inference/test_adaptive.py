@@ -30,7 +30,7 @@ def model_of(vocabulary, adaptation=None, **options):
     model = build(config, vocabulary)
     for number, weight in enumerate(model.keras_model.weights):
         weight.assign(weight + np.random.default_rng(number).normal(0, 0.3, weight.shape))
-    found = LanguageModel(model, vocabulary, config=config)
+    found = LanguageModel(model, vocabulary)
     if adaptation:
         found.learn_while_scoring(adaptation)
     return found
@@ -113,7 +113,7 @@ def test_the_model_itself_stays_as_it_is():
 @pytest.mark.parametrize("options", [{"architecture": "ngram", "target": "next_char", "window": 4}])
 def test_models_without_a_state_are_refused(options):
     config = Config(name="x", units=(8,), **options)
-    model = LanguageModel(build(config, CHARACTERS), CHARACTERS, config=config)
+    model = LanguageModel(build(config, CHARACTERS), CHARACTERS)
     with pytest.raises(UserError, match="--dynamic: only a recurrent network or counted n-grams"):
         model.learn_while_scoring(Adaptation())
 

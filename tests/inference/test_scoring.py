@@ -113,7 +113,7 @@ def test_scores_add_up():
 
 def test_windows_are_read_as_texts_of_their_own_and_every_character_once(scorer):
     texts = [IDS[:45], IDS[100:102]]
-    in_windows = scorer.nats_in_windows(texts, 10)
+    in_windows = scorer.nats_of_each(texts, window=10)
     assert [len(losses) for losses in in_windows] == [44, 1]
     for start in range(0, 44, 10):
         expected = scorer.nats_of_each([IDS[start : min(start + 11, 45)]])[0]

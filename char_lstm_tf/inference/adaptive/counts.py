@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from char_lstm_tf.inference.adaptive.weights import LearntWeights
-from char_lstm_tf.inference.scoring import Scorer, progress_bar
+from char_lstm_tf.inference.scoring import Scorer, TokenScorer, progress_bar
 from pipelines.vocabulary import Vocabulary
 
 LONGEST = 7  # tokens of a context
@@ -63,7 +63,7 @@ class Counting:
         return -np.log(chances[1:]), lengths[1:]
 
 
-class AdaptiveCounts:
+class AdaptiveCounts(TokenScorer):
     """Scores texts one after the other by counted n-grams, and by what it counts in them.
 
     Both predict together. The weight of what was counted depends on how long a context of it is known. What was learnt
@@ -75,18 +75,14 @@ class AdaptiveCounts:
     """
 
     def __init__(self, scorer: Scorer, vocabulary: Vocabulary) -> None:
+        super().__init__(vocabulary)
         self._scorer, self._counting, self._weights = scorer, Counting(len(vocabulary)), LearntWeights(2)
 
-    def nats_of_each(self, texts: Sequence[np.ndarray], labels: Sequence[int] = ()) -> list[np.ndarray]:
-        """Returns the loss of each token but the first, in nats, float32 `[N - 1]`, of several texts, in this order.
-
-        Args:
-            texts: ids, `[N]` each.
-            labels: the label of each, if the n-grams know labels. What is counted in the texts is for all labels.
-        """
-        found = []
-        given = self._scorer.nats_of_each(texts, labels)
-        with progress_bar(sum(map(len, given))) as progress:
+    def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        # What is counted in the texts is for all labels.
+        found: list[np.ndarray] = []
+        given = self._scorer.nats_of_each(texts, labels, quiet=quiet)
+        with progress_bar(sum(map(len, given)), disable=True if quiet else None) as progress:
             for ids, fixed in zip(texts, given, strict=True):
                 learnt, lengths = self._counting.read(ids)
                 found.append(self._weights.mixed(np.stack([fixed, learnt], axis=1), lengths).astype(np.float32))

@@ -14,9 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from char_lstm_tf.config import Config
-from char_lstm_tf.inference.scoring import progress_bar
-from char_lstm_tf.models.build import build
+from char_lstm_tf.inference.scoring import TokenScorer, progress_bar
 from char_lstm_tf.models.stack import Recurrent, carried_states
 from pipelines.vocabulary import Vocabulary
 
@@ -38,7 +36,7 @@ class Adaptation:
     decay: float = 0.002
 
 
-class AdaptiveScorer:
+class AdaptiveScorer(TokenScorer):
     """Scores texts one after the other, and learns from each: weight w, trained w₀, gradient g of a segment's loss.
 
         m ← 0.999 m + 0.001 g²;  w ← w − rate · g / (√m + 1e-5) + decay · (w₀ − w)
@@ -47,22 +45,28 @@ class AdaptiveScorer:
     training text, which isn't at hand here.) What was learnt stays for the texts of later calls.
 
     Args:
-        config: of the run.
-        network: its model, which isn't changed.
+        network: the model, which isn't changed.
         vocabulary: of the model.
         adaptation: how to learn.
     """
 
-    def __init__(self, config: Config, network: Recurrent, vocabulary: Vocabulary, adaptation: Adaptation) -> None:
+    def __init__(self, network: Recurrent, vocabulary: Vocabulary, adaptation: Adaptation) -> None:
+        super().__init__(vocabulary)
         # A model as in training, but without dropout: one row, whose state is carried from segment to segment.
-        config = dataclasses.replace(
-            config, dropout=0.0, batch_size=1, window=SEGMENT, target="sequence", batching="stream"
+        interface = dataclasses.replace(
+            network.stack.interface,
+            target="sequence",
+            window=SEGMENT,
+            stream_batch_size=1,
+            trains=True,
+            end=vocabulary.end,
         )
-        self._model = build(config, vocabulary, stream=True, trains=True, packed=True).keras_model
-        self._model.set_weights(network.keras_model.get_weights())
-        self._carried, self._labels = carried_states(self._model), network.labels
-        self._one_hot = config.input_encoding == "one_hot"
-        self._end, self._size, self._adaptation = vocabulary.end, len(vocabulary), adaptation
+        twin = network.twin(interface)
+        for layer in twin.stack.dropouts:
+            layer.rate = 0.0
+        self._model, self._carried = twin.keras_model, carried_states(twin.keras_model)
+        self._one_hot = interface.encoding == "one_hot"
+        self._size, self._adaptation = len(vocabulary), adaptation
         weights = self._model.trainable_variables
         self._trained = [tf.identity(weight) for weight in weights]
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in weights]
@@ -70,22 +74,19 @@ class AdaptiveScorer:
         self._step = tf.function(self._segment, autograph=False)
         self._learn = tf.function(self._update, jit_compile=True, autograph=False)
 
-    def nats_of_each(self, texts: Sequence[np.ndarray], labels: Sequence[int] = ()) -> list[np.ndarray]:
-        """Returns the loss of each token but the first, in nats, float32 `[N - 1]`, of several texts, in this order.
-
-        Args:
-            texts: ids, `[N]` each, of documents between two end symbols. Each is read from a fresh state.
-            labels: the label of each, if the model knows labels.
-        """
+    def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         lengths = [max(len(ids) - 1, 0) for ids in texts]
-        with progress_bar(sum(lengths)) as progress:
-            if self._end is None:
-                return [self._read(ids, np.zeros(len(ids), np.int32), progress) for ids in texts]
+        each = list(labels) or [0] * len(texts)
+        with progress_bar(sum(lengths), disable=True if quiet else None) as progress:
+            if self._end is None or not all(len(ids) and ids[0] == self._end == ids[-1] for ids in texts):
+                return [
+                    self._read(ids, np.full(len(ids), label, np.int32), progress)
+                    for ids, label in zip(texts, each, strict=True)
+                ]
             # Documents follow each other as in training: the end of one is where the next begins.
             stream = np.concatenate([*(ids[:-1] for ids in texts), np.array([self._end])]).astype(np.int32)
-            told = np.repeat(np.array(labels or [0] * len(texts), np.int32), lengths)
-            found = self._read(stream, np.append(told, 0), progress)
-        return np.split(found, np.cumsum(lengths)[:-1])
+            found = self._read(stream, np.append(np.repeat(np.array(each, np.int32), lengths), 0), progress)
+        return np.split(found, np.cumsum(lengths)[:-1]) if lengths else []
 
     def _read(self, ids: np.ndarray, labels: np.ndarray, progress: tqdm) -> np.ndarray:
         """Returns the losses of a text that is read from a fresh state."""

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from char_lstm_tf.inference.sampling import filled_up
 from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
 from char_lstm_tf.inference.scoring.score import Score, Words
+from char_lstm_tf.inference.scoring.token_scorer import TokenScorer, progress_bar
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.network import Network, State
 from pipelines.corpus import DocumentRange, IdRange, Packed
@@ -21,7 +22,7 @@ MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
 READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory
 
 
-class Scorer:
+class Scorer(TokenScorer):
     """Scores texts with the weights that the network has at the time of the call.
 
     Texts are packed into 1, 4, 16 or 64 rows, for which the loop is compiled, and each is read from a fresh state.
@@ -33,11 +34,11 @@ class Scorer:
     """
 
     def __init__(self, network: Network, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
+        super().__init__(vocabulary)
         self._network, self._chunk = network, chunk
         self._at_once = network.reads_at_once
-        self._size, self._labels = len(vocabulary), len(vocabulary.labels)
-        self._lengths, self._words = vocabulary.lengths, Words(vocabulary)
-        self._nats, self._nats_under_each = (self._on_all_cores(under_each) for under_each in (False, True))
+        self._size, self._lengths, self._words = len(vocabulary), vocabulary.lengths, Words(vocabulary)
+        self._nats_of_each, self._nats_under_each = (self._on_all_cores(under_each) for under_each in (False, True))
 
     def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, State]]:
         """Returns `_nats_of_chunk`, compiled, with the rows split into a group for each core.
@@ -72,22 +73,8 @@ class Scorer:
         outputs, states = self._network.read_all(ids, states, count=length, fresh=fresh)
         return self._network.nats(outputs, targets, None if under_each else labels), states
 
-    def nats_of_each(
-        self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, quiet: bool = False
-    ) -> list[np.ndarray]:
-        """Returns the loss of each character but the first, in nats, float32 `[N - 1]`, of several texts.
-
-        Args:
-            texts: ids, `[N]` each. Each text is read from a fresh state.
-            labels: the label of each, if the model knows labels.
-            quiet: show no progress.
-
-        Raises:
-            ValueError: the model knows labels, and there isn't one for each text.
-        """
-        if len(labels) != (len(texts) if self._labels else 0):
-            raise ValueError("a model that knows labels needs that of each text, and another one none")
-        return self._read(self._nats, texts, labels, (), quiet=quiet)
+    def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        return self._read(self._nats_of_each, texts, labels, (), quiet=quiet)
 
     def nats_under_each(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
         """Returns what `nats_of_each` does under each label, float32 `[N - 1, L]`, in one pass over the texts."""
@@ -149,16 +136,6 @@ class Scorer:
         logits = rows * self._size * max(self._labels, 1)  # at a place: the last layer computes all labels'
         return max(min(self._chunk, MAX_LOGITS // logits), 1)
 
-    def nats_in_windows(self, texts: Sequence[np.ndarray], window: int, labels: Sequence[int] = ()) -> list[np.ndarray]:
-        """Returns the losses of several texts as `nats_of_each` does, with the state reset after every `window`."""
-        starts = [range(0, max(len(ids) - 1, 0), window) for ids in texts]
-        pieces = [
-            ids[start : start + window + 1] for ids, begins in zip(texts, starts, strict=True) for start in begins
-        ]
-        each = [label for label, begins in zip(labels, starts, strict=False) for _ in begins]
-        nats = iter(self.nats_of_each(pieces, each))
-        return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]
-
     def score(self, ids: np.ndarray | IdRange | DocumentRange) -> Score:
         """Returns the sum over a text of at least two characters, or over documents. Memory doesn't grow with either.
 
@@ -178,7 +155,7 @@ class Scorer:
                 values = chunk[:-1], chunk[1:], np.zeros(size, bool), np.zeros(size, np.int32)
                 read = [rectangle([part], 0, size) for part in values]
                 length = tf.constant(len(chunk) - 1)
-                losses, states = self._nats(*map(tf.constant, read), states=states, length=length)
+                losses, states = self._nats_of_each(*map(tf.constant, read), states=states, length=length)
                 nats = float(losses.numpy()[0, : len(chunk) - 1].sum(dtype=np.float64))
                 words, unknown = self._words.count_after_first(chunk), int(np.count_nonzero(chunk[1:] == 0))
                 total += Score(int(self._lengths[chunk[1:]].sum()), nats, words, unknown)
@@ -198,8 +175,3 @@ class Scorer:
                 total += Score(characters, loss, words, unknown, len(documents))
                 progress.update(len(part.ids) - 1)
         return total
-
-
-def progress_bar(characters: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
-    """Returns a bar that appears after two seconds, on a terminal alone unless it is told otherwise."""
-    return tqdm(total=characters, desc="scoring", unit=" chars", delay=2, disable=disable, leave=leave)

@@ -1,0 +1,55 @@
+"""What every scorer gives: the loss of each token of a text."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from pipelines.vocabulary import Vocabulary
+
+
+class TokenScorer(ABC):
+    """Gives the loss of each token of texts. Some scorers learn from a text after they have scored it.
+
+    Args:
+        vocabulary: whose ids the texts are.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._end, self._labels = vocabulary.end, len(vocabulary.labels)
+
+    def nats_of_each(
+        self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, window: int = 0, quiet: bool = False
+    ) -> list[np.ndarray]:
+        """Returns the loss of each token but the first, in nats, float32 `[N - 1]`, of several texts.
+
+        Args:
+            texts: ids, `[N]` each. Each text is read from a fresh state.
+            labels: the label of each, if the model knows labels.
+            window: reset the state after so many tokens; 0: never. What a scorer has learnt stays.
+            quiet: show no progress.
+
+        Raises:
+            ValueError: the model knows labels, and there isn't one for each text.
+        """
+        if len(labels) != (len(texts) if self._labels else 0):
+            raise ValueError("a model that knows labels needs that of each text, and another one none")
+        if not window:
+            return self._nats(texts, labels, quiet=quiet)
+        starts = [range(0, max(len(ids) - 1, 0), window) for ids in texts]
+        pieces = [
+            ids[start : start + window + 1] for ids, begins in zip(texts, starts, strict=True) for start in begins
+        ]
+        each = [label for label, begins in zip(labels, starts, strict=False) for _ in begins]
+        nats = iter(self._nats(pieces, each, quiet=quiet))
+        return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]
+
+    @abstractmethod
+    def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        """Returns what `nats_of_each` does without a window. Texts may be pieces, without end symbols around them."""
+
+
+def progress_bar(characters: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
+    """Returns a bar that appears after two seconds, on a terminal alone unless it is told otherwise."""
+    return tqdm(total=characters, desc="scoring", unit=" chars", delay=2, disable=disable, leave=leave)
