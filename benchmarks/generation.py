@@ -81,7 +81,8 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
     import numpy as np
     import tensorflow as tf
 
-    from char_lstm_tf.inference.sampling import CHUNK, Writer
+    from char_lstm_tf.inference.writing import Sampling, Writer
+    from char_lstm_tf.inference.writing.writer import CHUNK
     from char_lstm_tf.models import networks
     from char_lstm_tf.models.encodings import Interface
     from pipelines.vocabulary import UNKNOWN, Vocabulary
@@ -95,7 +96,7 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
         chars = CHUNK * (5 if rows == 1 else 1)
 
         def write() -> int:
-            for _ in writer.write(["a"] * rows, chars=chars, seeds=range(rows), temperatures=[1.0] * rows):
+            for _ in writer.write(["a"] * rows, Sampling(temperature=1, seed=0).for_rows(rows), chars=chars):
                 pass
             return chars * rows
 

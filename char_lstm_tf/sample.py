@@ -119,6 +119,7 @@ def main(config: SampleConfig) -> None:
     prompt = config.read_prompt()
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
+    from char_lstm_tf.inference.writing import Sampling
 
     model = LanguageModel.load(config.model)
     model.label_ids(config.label)  # a mistake in it shows before anything is printed
@@ -127,32 +128,31 @@ def main(config: SampleConfig) -> None:
     chars = model.default_chars if config.chars is None else config.chars
     by_line = run.config.documents in ("lines", "rows")
     if config.beam:
-        options = {"chars": min(chars, config.chars or BEAM_CHARS), "width": config.beam, "label": config.label}
-        found = model.likeliest(prompt, **options)
+        chars = min(chars, config.chars or BEAM_CHARS)
+        found = model.likeliest(prompt, chars=chars, width=config.beam, label=config.label)
         texts, nats = zip(*found[: config.num_samples], strict=True)
         print_texts(config, prompt, texts, "nats", [round(value, 4) for value in nats], by_line=by_line)
         return
     seed = config.seed if config.seed is not None else secrets.randbits(31)
-    options = {
-        "chars": chars,
-        "temperature": 0.0 if config.greedy else config.temperature,
-        "top_k": config.top_k,
-        "top_p": config.top_p,
-        "seed": seed,
-        "stop": list(map(unescaped, config.stop)),
-        "label": config.label,
-    }
-    if config.report:
-        report_texts(config, run, [prompt + text for text in model.generate([prompt] * config.num_samples, **options)])
-    elif config.num_samples == 1 and not config.json:
+    sampling = Sampling(
+        temperature=0.0 if config.greedy else config.temperature,
+        top_k=config.top_k,
+        top_p=config.top_p,
+        seed=seed,
+        stop=tuple(map(unescaped, config.stop)),
+    )
+    if config.num_samples == 1 and not (config.json or config.report):
         print(prompt, end="", flush=True)
-        for (piece,) in model.stream([prompt], **options):
+        for (piece,) in model.stream([prompt], sampling, chars=chars, label=config.label):
             print(piece, end="", flush=True)
         print()
     else:
-        texts = model.generate([prompt] * config.num_samples, **options)
-        print_texts(config, prompt, texts, "seed", range(seed, seed + config.num_samples), by_line=by_line)
-        cut = sum(len(text) == chars for text in texts)
+        texts = model.write([prompt] * config.num_samples, sampling, chars=chars, label=config.label)
+        if config.report:
+            report_texts(config, run, [prompt + text for text in texts])
+        else:
+            print_texts(config, prompt, texts, "seed", range(seed, seed + config.num_samples), by_line=by_line)
+        cut = 0 if config.report else sum(len(text) == chars for text in texts)
         if model.knows_documents and config.chars is None and cut:
             print(f"{cut:,} texts had no end after {chars:,} characters and were cut there", file=sys.stderr)
     if config.seed is None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from char_lstm_tf.inference import beam
 from char_lstm_tf.inference.adaptive import Adaptation, AdaptiveCounts, AdaptiveScorer
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
-from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Score, Scorer, TokenScorer
+from char_lstm_tf.inference.writing import Sampling, Writer, beam
+from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
+from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
@@ -139,48 +140,44 @@ class LanguageModel:
         Raises:
             UserError: an argument is out of its range, or the label isn't known.
         """
-        chars = self.default_chars if chars is None else chars
-        texts, seed = [], secrets.randbits(31) if seed is None else seed
+        seed = secrets.randbits(31) if seed is None else seed
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=stop)
+        return self.write(prompts, sampling, chars=chars, label=label)
+
+    def write(
+        self, prompts: Sequence[str], sampling: Sampling, *, chars: int | None = None, label: str = ""
+    ) -> list[str]:
+        """Returns what follows each prompt. Arguments as for `generate`."""
+        prompts, texts = list_of_texts("prompts", prompts), []
         for start in range(0, len(prompts), ROWS):
             rows = prompts[start : start + ROWS]
-            options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed + start}
-            pieces = list(self.stream(rows, chars=chars, stop=stop, label=label, **options))
+            pieces = list(self.stream(rows, sampling, chars=chars, label=label, first=start))
             texts += ["".join(piece[row] for piece in pieces) for row in range(len(rows))]
         return texts
 
     def stream(
         self,
         prompts: Sequence[str],
+        sampling: Sampling,
         *,
-        chars: int,
-        temperature: float,
-        top_k: int,
-        top_p: float,
-        seed: int,
-        stop: Sequence[str] = (),
+        chars: int | None = None,
         label: str = "",
+        first: int = 0,
     ) -> Iterator[list[str]]:
-        """Yields the next characters of each text, again and again. Arguments as for `generate`."""
-        for name, value, fits in (
-            ("chars", chars, 0 <= chars < 2**31),
-            ("temperature", temperature, 0 <= temperature <= 1e6),
-            ("top_k", top_k, 0 <= top_k < 2**31),
-            ("top_p", top_p, 0 < top_p <= 1),
-            ("stop", stop, all(stop)),
-        ):
-            if not fits:
-                raise UserError(f"{name}={value!r}: out of range")
-        labels = self.label_ids(label) * len(prompts)
-        pieces = self._writer.write(
-            list(map(self.reader.prompt, prompts)),
-            chars=chars,
-            temperatures=[temperature] * len(prompts),
-            seeds=[seed + row for row in range(len(prompts))],
-            labels=labels,
-            top_k=top_k,
-            top_p=top_p,
-        )
-        return cut_at_stops(pieces, list(map(self.reader.prompt, stop)))
+        """Yields the next characters of each text, again and again.
+
+        Args:
+            prompts: as for `generate`.
+            sampling: how tokens are chosen. The first text has its seed, the second one the next.
+            chars: as for `generate`, like `label`.
+            label: of all texts.
+            first: how many texts with seeds before these there are.
+        """
+        chars = self.default_chars if chars is None else whole_number("chars", chars, below=2**31)
+        prompts = list(map(self.reader.prompt, list_of_texts("prompts", prompts)))
+        labels, rows = self.label_ids(label) * len(prompts), sampling.for_rows(len(prompts), first=first)
+        pieces = self._writer.write(prompts, rows, chars=chars, labels=labels)
+        return cut_at_stops(pieces, list(map(self.reader.prompt, sampling.stop)))
 
     def label_ids(self, label: str) -> list[int]:
         """Returns the id of a label in a list, or an empty list for "" of a model that knows no labels.
@@ -200,8 +197,11 @@ class LanguageModel:
 
     def likeliest(self, prompt: str, *, chars: int, width: int, label: str = "") -> list[tuple[str, float]]:
         """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
-        options = {"chars": chars, "width": width, "label": sum(self.label_ids(label))}
-        return beam.likeliest_texts(self.network, self.vocabulary, self.reader.prompt(prompt), **options)
+        chars, width = (
+            whole_number(name, value, at_least=1, below=2**31) for name, value in (("chars", chars), ("width", width))
+        )
+        (prompt,), label_id = map(self.reader.prompt, list_of_texts("prompt", [prompt])), sum(self.label_ids(label))
+        return beam.likeliest_texts(self.network, self.vocabulary, prompt, chars=chars, width=width, label=label_id)
 
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
@@ -209,6 +209,7 @@ class LanguageModel:
         The unknown character is never among them, so there are at most V - 1. The end of a document is "". Where words
         are tokens, these are the likeliest next tokens.
         """
+        k, prompts = whole_number("k", k, below=2**31), list_of_texts("prompts", prompts)
         if not prompts:
             return []
         tokens = self.vocabulary.tokens
@@ -222,7 +223,9 @@ class LanguageModel:
 
         The first character of a running text has nothing before it and isn't scored.
         """
-        return [score for score, _ in self.losses(list(map(self.reader.prompt, texts)), label=label)]
+        return [
+            score for score, _ in self.losses(list(map(self.reader.prompt, list_of_texts("texts", texts))), label=label)
+        ]
 
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns the score of each text and the losses of its characters, in nats.
@@ -283,31 +286,3 @@ class LanguageModel:
             np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(ids), -1),
             np.array([int(self.vocabulary.lengths[text[1:]].sum()) for text in ids]),
         )
-
-
-def cut_at_stops(pieces: Iterator[list[str]], stops: Sequence[str]) -> Iterator[list[str]]:
-    """Yields the pieces of each row up to the stop that is complete first, and ends when all rows have ended.
-
-    Before: `["ab."], ["cd"]` with the stop `".c"`; after: `["ab"], [""], …`: what may become a stop is held back.
-
-    Args:
-        pieces: the next characters of each row, again and again.
-        stops: texts of at least one character; none: the pieces come as they are.
-    """
-    held_back = max(map(len, stops), default=1) - 1
-    held: dict[int, str] = {}
-    done: set[int] = set()
-    for piece in pieces:
-        shown = [""] * len(piece)
-        for row in set(range(len(piece))) - done:
-            text = held.get(row, "") + piece[row]
-            ends = [(text.index(stop) + len(stop), text.index(stop)) for stop in stops if stop in text]
-            if ends:
-                done.add(row)
-            cut = min(ends)[1] if ends else max(len(text) - held_back, 0)
-            shown[row], held[row] = text[:cut], "" if ends else text[cut:]
-        yield shown
-        if len(done) == len(piece):
-            return
-    if held:
-        yield [held[row] for row in sorted(held)]

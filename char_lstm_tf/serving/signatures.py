@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from char_lstm_tf.inference import sampling, scoring
+from char_lstm_tf.inference import scoring
 from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.writing.drawing import Draws, without_unknown
+from char_lstm_tf.inference.writing.loop import Limits, absorb, generate
 from char_lstm_tf.models import classifier
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network, State
@@ -87,23 +89,18 @@ class Signatures:
     def _read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Returns the last id of each prompt, int32 `[B]`, and the state before it is read."""
         ids, lengths = self._strings.encode(prompt)
-        state = sampling.absorb(self._network, ids, lengths - 1, self._network.start(tf.shape(prompt)[0]), block=BLOCK)
+        state = absorb(self._network, ids, lengths - 1, self._network.start(tf.shape(prompt)[0]), block=BLOCK)
         return tf.gather(ids, lengths - 1, batch_dims=1), state
 
-    def _write(
-        self, prompt: tf.Tensor, num_chars: tf.Tensor, labels: tf.Tensor | None, **options: tf.Tensor
-    ) -> tf.Tensor:
-        """Returns `num_chars` characters that follow each prompt, or those up to the end of the document, string `[B]`.
-
-        Options as for `sampling.generate`.
-        """
-        ids, states = self._read(prompt)
+    def _write(self, prompt: tf.Tensor, num_chars: tf.Tensor, labels: tf.Tensor | None, draws: Draws) -> tf.Tensor:
+        """Returns `num_chars` characters that follow each prompt, or those up to its document's end, string `[B]`."""
+        ids, state = self._read(prompt)
         # TensorFlow can't stack the result of a loop without steps
-        options["count"] = tf.reduce_max(tf.concat([num_chars, [1]], axis=0))
+        limits = Limits(tf.reduce_max(tf.concat([num_chars, [1]], axis=0)), end=self._end)
         if self._vocabulary.words:
-            options |= {"lengths": self._strings.lengths, "wanted": num_chars}
-        step, first = self._network.step(labels), tf.constant(0, tf.int64)
-        written, _ = sampling.generate(step, ids, states, first=first, end=self._end, **options)
+            limits = limits._replace(lengths=self._strings.lengths, wanted=num_chars)
+        first = tf.constant(0, tf.int64)
+        written, _ = generate(self._network.step(labels), ids, state, draws, limits, first=first)
         text = tf.gather(self._strings.tokens, written)
         if self._end is not None:
             text = tf.where(tf.cumsum(tf.cast(written == self._end, tf.int32), axis=1) == 0, text, "")
@@ -127,16 +124,8 @@ class Signatures:
             # The operation gets seeds of zero. Otherwise the seed of the training run would be part of the export, and
             # every server that loads it would write the same text.
             seeds = tf.raw_ops.RandomUniformInt(shape=[rows], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0)
-            text = self._write(
-                prompt,
-                tf.fill([rows], SERVING_CHARS),
-                labels,
-                temperature=tf.fill([rows], SERVING_TEMPERATURE),
-                top_k=tf.fill([rows], 0),
-                top_p=tf.fill([rows], 1.0),
-                seeds=seeds,
-            )
-            return {"text": text}
+            draws = Draws(seeds, tf.fill([rows], SERVING_TEMPERATURE), tf.fill([rows], 0), tf.fill([rows], 1.0))
+            return {"text": self._write(prompt, tf.fill([rows], SERVING_CHARS), labels, draws)}
 
         return serving_default
 
@@ -162,19 +151,17 @@ class Signatures:
             *label: tf.Tensor,
         ) -> dict[str, tf.Tensor]:
             """Returns what follows each prompt: the same text for the same seed, whatever the other rows are."""
-            options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-            checks = require_rows(prompt, num_chars=num_chars, seed=seed, **options, **_named(label))
-            checks += self._require_ranges(num_chars=num_chars, **options)
-            options["top_k"] = tf.where(top_k < self._size, top_k, 0)
+            draws = Draws(seed, temperature, top_k, top_p)
+            checks = require_rows(prompt, num_chars=num_chars, **_named(label), **draws._asdict())
+            checks += self._require_ranges(num_chars, draws)
+            draws = draws._replace(top_k=tf.where(top_k < self._size, top_k, 0))
             with tf.control_dependencies(checks):
-                text = self._write(tf.identity(prompt), num_chars, self._label_ids(label), seeds=seed, **options)
-            return {"text": text}
+                return {"text": self._write(tf.identity(prompt), num_chars, self._label_ids(label), draws)}
 
         return generate
 
-    def _require_ranges(
-        self, *, num_chars: tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
-    ) -> list[tf.Operation]:
+    def _require_ranges(self, num_chars: tf.Tensor, draws: Draws) -> list[tf.Operation]:
+        _, temperature, top_k, top_p = draws
         return [
             require(
                 (num_chars >= 0) & (num_chars <= MAX_CHARS),
@@ -208,7 +195,7 @@ class Signatures:
             with tf.control_dependencies(checks):
                 logits, _ = self._network.step(self._label_ids(label))(*self._read(tf.identity(prompt)))
                 columns = tf.reduce_max(tf.concat([k, [0]], axis=0))
-                likeliest, ids = tf.math.top_k(tf.nn.softmax(sampling.without_unknown(logits)), columns)
+                likeliest, ids = tf.math.top_k(tf.nn.softmax(without_unknown(logits)), columns)
                 asked = (tf.range(columns) < k[:, None]) & (ids > 0)
             return {
                 "chars": tf.where(asked, tf.gather(self._strings.tokens, ids), ""),

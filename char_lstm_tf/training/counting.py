@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
+from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.epochs import write_samples

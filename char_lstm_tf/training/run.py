@@ -7,7 +7,7 @@ import time
 
 import keras
 
-from char_lstm_tf.inference.sampling import Writer
+from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.stack import carried_states

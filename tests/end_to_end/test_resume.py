@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from conftest import verse
 
-from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
+from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.inference import beam
+from char_lstm_tf.inference.writing import beam
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from pipelines.vocabulary import Vocabulary

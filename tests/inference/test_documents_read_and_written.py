@@ -7,8 +7,11 @@ import tensorflow as tf
 from conftest import FakeSource
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.inference import originality, sampling, scoring
+from char_lstm_tf.inference import originality, scoring
 from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.inference.writing import Sampling, writer
+from char_lstm_tf.inference.writing.drawing import Draws, without_unknown
+from char_lstm_tf.inference.writing.loop import Limits, generate
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from pipelines import corpus
@@ -90,7 +93,7 @@ def nats_step_by_step(model, text, *, unknown=True):
     states, nats = model.start(1), 0.0
     for before, after in itertools.pairwise(VOCABULARY.encode_whole(text).tolist()):
         logits, states = model.step()(np.array([before], np.int32), states)
-        logits = logits if unknown else sampling.without_unknown(logits)
+        logits = logits if unknown else without_unknown(logits)
         nats -= np.log(keras.ops.softmax(logits)[0, after])
     return float(nats)
 
@@ -114,17 +117,13 @@ def test_a_text_ends_where_the_model_ends_it(lstm):
 def write(model, *, first):
     """Returns 40 ids of 50 rows, each after an end symbol."""
     rows = 50
-    written, _ = sampling.generate(
+    written, _ = generate(
         model.step(),
         tf.fill([rows], VOCABULARY.end),
         model.start(rows),
-        count=tf.constant(40),
+        Draws.of(Sampling(temperature=1, seed=0).for_rows(rows), vocabulary_size=len(VOCABULARY)),
+        Limits(tf.constant(40), end=VOCABULARY.end),
         first=tf.constant(first, tf.int64),
-        end=VOCABULARY.end,
-        seeds=tf.range(rows, dtype=tf.int64),
-        temperature=tf.ones([rows]),
-        top_k=tf.zeros([rows], tf.int32),
-        top_p=tf.ones([rows]),
     )
     return written.numpy()
 
@@ -144,10 +143,8 @@ def test_a_limit_of_characters_cuts_and_changes_nothing_before(lstm):
 
 def test_a_document_may_be_longer_than_a_call_of_the_loop(lstm, monkeypatch):
     texts = lstm.generate([""] * 20, seed=5, temperature=1.0)
-    monkeypatch.setattr(sampling, "CHUNK", 4)
-    pieces = LanguageModel(lstm.network, VOCABULARY).stream(
-        [""] * 20, chars=10_000, temperature=1.0, top_k=0, top_p=1.0, seed=5
-    )
+    monkeypatch.setattr(writer, "CHUNK", 4)
+    pieces = LanguageModel(lstm.network, VOCABULARY).stream([""] * 20, Sampling(temperature=1, seed=5), chars=10_000)
     assert ["".join(parts) for parts in zip(*pieces, strict=True)] == texts
     assert max(map(len, texts)) > 4
 

@@ -1,12 +1,17 @@
 import json
+import math
+import re
 import shutil
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 from conftest import command, verse
 
 import char_lstm_tf
-from char_lstm_tf.inference.language_model import ROWS, LanguageModel, cut_at_stops
+from char_lstm_tf.inference.language_model import ROWS, LanguageModel
+from char_lstm_tf.inference.writing import Sampling
+from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
@@ -110,21 +115,40 @@ def test_next_characters_are_what_greedy_text_takes_and_what_scores_say(model):
     assert sum(probability for _, probability in every) == pytest.approx(1, abs=1e-5)
 
 
-OUT_OF_RANGE = [
-    {"chars": -1},
-    {"temperature": -0.1},
-    {"temperature": 1e39},
-    {"top_k": -1},
-    {"top_k": 3_000_000_000},
-    {"top_p": 0},
-    {"stop": [""]},
-]
+REFUSED = {
+    "chars": [-1, 5.5, "9", True, 2**31],
+    "temperature": [-0.1, 1e39, math.nan, "0.5", None, True],
+    "top_k": [-1, 3_000_000_000, 2.0, None],
+    "top_p": [0, 1.1, "1", None],
+    "seed": [2**63, -(2**63) - 1, 1.0, "1"],
+    "stop": [[""], "END", b"END", [1], [b"END"], None],
+}
 
 
-@pytest.mark.parametrize("option", OUT_OF_RANGE)
-def test_an_argument_out_of_range_is_named(model, option):
-    with pytest.raises(UserError, match=f"{next(iter(option))}=.*: out of range"):
-        model.generate(["a"], **option)
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in REFUSED for value in REFUSED[name]])
+def test_an_argument_of_another_type_or_out_of_range_is_named(model, name, value):
+    with pytest.raises(UserError, match=re.escape(f"{name}={value!r}: must be ")):
+        model.generate(["a"], **{name: value})
+
+
+@pytest.mark.parametrize("texts", ["The old", b"The old", [b"The old"], [1], 1])
+def test_texts_that_are_no_list_of_texts_are_refused(model, texts):
+    for name, use in (("prompts", model.generate), ("prompts", model.next_char), ("texts", model.score)):
+        with pytest.raises(UserError, match=re.escape(f"{name}={texts!r}: must be a list of str")):
+            use(texts)
+
+
+def test_numbers_of_numpy_are_numbers():
+    given = Sampling(temperature=np.float32(0.5), top_k=np.int64(3), top_p=1, seed=np.int32(4), stop=["a"])
+    assert given == Sampling(temperature=0.5, top_k=3, top_p=1.0, seed=4, stop=("a",))
+    assert all(type(value) is kind for value, kind in zip(astuple(given), (float, int, float, int, tuple), strict=True))
+
+
+def test_every_row_has_a_seed_of_its_own_and_all_fit_in_64_bits():
+    assert [row.seed for row in Sampling(seed=7).for_rows(3, first=2)] == [9, 10, 11]
+    assert Sampling(seed=2**63 - 2).for_rows(2)[-1].seed == 2**63 - 1
+    with pytest.raises(UserError, match="seed=9223372036854775806: must be less by 1, so that every text has a seed"):
+        Sampling(seed=2**63 - 2).for_rows(3)
 
 
 def test_a_model_with_a_weight_that_is_not_finite_is_refused(trained, tmp_path):

@@ -3,8 +3,10 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.inference import sampling
-from char_lstm_tf.inference.noise import uniform_noise
+from char_lstm_tf.inference.writing import Sampling, Writer
+from char_lstm_tf.inference.writing.drawing import Draws, chooser
+from char_lstm_tf.inference.writing.loop import Limits, generate
+from char_lstm_tf.inference.writing.noise import uniform_noise
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from pipelines.vocabulary import Vocabulary
@@ -12,12 +14,16 @@ from pipelines.vocabulary import Vocabulary
 ROWS = 20_000
 
 
+def draws(temperature, top_k, top_p, seeds=None):
+    """Returns the draws of as many rows as there are temperatures."""
+    seeds = tf.zeros(len(temperature), tf.int64) if seeds is None else seeds
+    return Draws(seeds, tf.constant(temperature, tf.float32), tf.constant(top_k), tf.constant(top_p, tf.float32))
+
+
 def draw(logits, *, temperature=1.0, top_k=0, top_p=1.0):
     """Returns the share of each id in many draws."""
     noise = (tf.range(ROWS, dtype=tf.float32) + 0.5) / ROWS  # every part of the distribution, evenly
-    choose = sampling.chooser(
-        temperature=tf.fill([ROWS], temperature), top_k=tf.fill([ROWS], top_k), top_p=tf.fill([ROWS], top_p)
-    )
+    choose = chooser(draws([temperature] * ROWS, [top_k] * ROWS, [top_p] * ROWS))
     ids = choose(tf.tile([tf.constant(logits, tf.float32)], [ROWS, 1]), noise)
     return np.bincount(ids, minlength=len(logits)) / ROWS
 
@@ -53,18 +59,14 @@ def test_limits_that_leave_everything_change_nothing(options):
 @pytest.mark.parametrize("top_p", [1.0, 0.9999])
 def test_what_cannot_be_is_never_drawn(top_p):
     assert draw([0.0, -np.inf, 0.0], top_p=top_p)[1] == 0
-    choose = sampling.chooser(temperature=tf.fill([2], 1.0), top_k=tf.fill([2], 0), top_p=tf.fill([2], top_p))
+    choose = chooser(draws([1, 1], [0, 0], [top_p] * 2))
     ids = choose(tf.constant([[0.0, -np.inf]] * 2), tf.constant([1 - 2**-24, 1.0]))  # the second as if by rounding
     assert ids.numpy().tolist() == [0, 0]
 
 
 def test_each_row_has_options_of_its_own():
     logits = tf.tile([tf.constant(LOGITS, tf.float32)], [4, 1])
-    choose = sampling.chooser(
-        temperature=tf.constant([0.0, 1.0, 1.0, 1.0]),
-        top_k=tf.constant([0, 2, 0, 0]),
-        top_p=tf.constant([1.0, 1.0, 0.8, 1.0]),
-    )
+    choose = chooser(draws([0, 1, 1, 1], [0, 2, 0, 0], [1, 1, 0.8, 1]))
     ids = choose(logits, tf.fill([4], 0.95))
     assert ids.numpy().tolist() == [1, 3, 2, 3]  # with limits by falling probability, without in their order
 
@@ -98,17 +100,8 @@ def speller(ids, states):
 
 
 def spell(count, *, states, first=0):
-    return sampling.generate(
-        speller,
-        tf.zeros(2, tf.int32),
-        states,
-        count=count,
-        first=tf.constant(first, tf.int64),
-        seeds=tf.constant([1, 2], tf.int64),
-        temperature=tf.ones(2),
-        top_k=tf.zeros(2, tf.int32),
-        top_p=tf.ones(2),
-    )
+    rows, first = draws([1, 1], [0, 0], [1, 1]), tf.constant(first, tf.int64)
+    return generate(speller, tf.zeros(2, tf.int32), states, rows, Limits(tf.constant(count)), first=first)
 
 
 def test_generation_spells_what_the_model_wants_row_by_row():
@@ -121,29 +114,21 @@ def test_the_unknown_character_is_never_written():
     def wants_unknown(ids, states):
         return tf.tile([[9.0, 1.0, 0.0]], [tf.shape(ids)[0], 1]), states
 
-    ids, _ = sampling.generate(
-        wants_unknown,
-        tf.zeros(500, tf.int32),
-        [],
-        count=1,
-        first=tf.constant(0, tf.int64),
-        seeds=tf.range(500, dtype=tf.int64),
-        temperature=tf.ones(500),
-        top_k=tf.zeros(500, tf.int32),
-        top_p=tf.ones(500),
-    )
+    rows = draws([1] * 500, [0] * 500, [1] * 500, tf.range(500, dtype=tf.int64))
+    first = tf.constant(0, tf.int64)
+    ids, _ = generate(wants_unknown, tf.zeros(500, tf.int32), [], rows, Limits(tf.constant(1)), first=first)
     assert set(ids.numpy().ravel().tolist()) == {1, 2}
 
 
 @pytest.fixture(scope="module")
 def writer():
     model = networks.build_sequential(ModelConfig(units=(8,)), Interface(vocabulary_size=len(VOCABULARY)))
-    return sampling.Writer(model, VOCABULARY)
+    return Writer(model, VOCABULARY)
 
 
 def texts(writer, prompt="ab", chars=520, seeds=(1,), temperature=1.0, **limits):
-    temperatures = [temperature] * len(seeds)
-    pieces = writer.write([prompt] * len(seeds), chars=chars, seeds=seeds, temperatures=temperatures, **limits)
+    rows = [Sampling(temperature=temperature, seed=seed, **limits) for seed in seeds]
+    pieces = writer.write([prompt] * len(seeds), rows, chars=chars)
     return ["".join(row) for row in zip(*pieces, strict=True)]
 
 
@@ -175,4 +160,4 @@ def test_an_empty_prompt_starts_from_a_new_line(writer):
 
 
 def test_no_characters_is_no_text(writer):
-    assert list(writer.write(["a"], chars=0, seeds=[1], temperatures=[1.0])) == []
+    assert list(writer.write(["a"], [Sampling()], chars=0)) == []

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.inference import sampling, scoring
+from char_lstm_tf.inference import scoring
+from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
@@ -175,7 +176,7 @@ def test_an_exported_encoder_writes_scores_and_steps_as_here(tmp_path, ids):
     nats = scoring.Scorer(model, VOCABULARY).nats_of_each([VOCABULARY.encode(text)])[0].mean()
     scored = loaded.signatures["score"](text=tf.constant([text, "a"]))
     np.testing.assert_allclose(scored["nats_per_char"], [nats, 0], atol=1e-5)
-    (pieces,) = sampling.Writer(model, VOCABULARY).write(["fox"], chars=30, temperatures=[1.0], seeds=[4])
+    (pieces,) = Writer(model, VOCABULARY).write(["fox"], [Sampling(temperature=1, seed=4)], chars=30)
     values = {"num_chars": [30], "temperature": [1.0], "top_k": [0], "top_p": [1.0]}
     seed = tf.constant([4], tf.int64)
     written = loaded.signatures["generate"](

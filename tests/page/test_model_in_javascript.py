@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.inference.noise import uniform_noise
-from char_lstm_tf.inference.sampling import chooser, without_unknown
+from char_lstm_tf.inference.writing.drawing import Draws, chooser, without_unknown
+from char_lstm_tf.inference.writing.noise import uniform_noise
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.build import build
 from char_lstm_tf.page import packing, page
@@ -175,7 +175,7 @@ def test_the_same_noise_chooses_the_same_token(how):
     rows = {"temperature": how["temperature"], "top_k": how["topK"], "top_p": how["topP"]}
     kinds = {"temperature": tf.float32, "top_k": tf.int32, "top_p": tf.float32}
     limits = {name: tf.fill([300], tf.constant(value, kinds[name])) for name, value in rows.items()}
-    expected = chooser(**limits)(without_unknown(tf.constant(logits)), tf.constant(noise))
+    expected = chooser(Draws(None, **limits))(without_unknown(tf.constant(logits)), tf.constant(noise))
     assert np.mean(found == expected.numpy()) > 0.99  # float32 may round a border to its other side
     assert 0 not in found
 

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.inference import sampling, scoring
+from char_lstm_tf.inference import scoring
+from char_lstm_tf.inference.writing.loop import absorb
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.serving.signatures import BLOCK
@@ -66,7 +67,7 @@ def test_losses_and_states_are_those_of_single_steps(kind, count):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     lengths = [0, count, count // 2]
     for block in (1, BLOCK):
-        absorbed = sampling.absorb(network, ids, tf.constant(lengths), network.start(3), block=block)
+        absorbed = absorb(network, ids, tf.constant(lengths), network.start(3), block=block)
         for part, values in enumerate(absorbed):
             wanted = [states[length][part][row] for row, length in enumerate(lengths)]
             np.testing.assert_allclose(values, wanted, rtol=1e-5, atol=1e-6)

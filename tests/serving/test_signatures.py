@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.inference import sampling, scoring
+from char_lstm_tf.inference import scoring
+from char_lstm_tf.inference.writing import Sampling, Writer
+from char_lstm_tf.inference.writing.writer import CHUNK
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
@@ -106,10 +108,12 @@ def test_a_limit_of_all_candidates_is_none(generate):
 
 
 def test_the_command_line_and_the_saved_model_write_the_same(model, generate):
-    prompt, chars = "the river\n" * 40, 3 * sampling.CHUNK + 7  # of several chunks, both
-    pieces = sampling.Writer(model, VOCABULARY).write(
-        [prompt] * 3, chars=chars, seeds=[5, 6, 7], temperatures=[0.5, 1.0, 0.0], top_k=12, top_p=0.95
-    )
+    prompt, chars = "the river\n" * 40, 3 * CHUNK + 7  # of several chunks, both
+    rows = [
+        Sampling(temperature=temperature, top_k=12, top_p=0.95, seed=seed)
+        for temperature, seed in ((0.5, 5), (1.0, 6), (0.0, 7))
+    ]
+    pieces = Writer(model, VOCABULARY).write([prompt] * 3, rows, chars=chars)
     written = ["".join(row) for row in zip(*pieces, strict=True)]
     assert written == generate(
         [prompt] * 3, num_chars=chars, seed=[5, 6, 7], temperature=[0.5, 1.0, 0.0], top_k=12, top_p=0.95

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from char_lstm_tf.inference.sampling import in_blocks
+from char_lstm_tf.inference.writing.loop import in_blocks
 from char_lstm_tf.models.network import Network, State
 
 

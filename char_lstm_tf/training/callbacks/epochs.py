@@ -13,8 +13,8 @@ import numpy as np
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
-from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
+from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training import pictures
 from char_lstm_tf.training.objective import Objective
@@ -200,15 +200,13 @@ def write_samples(writer: Writer, config: Config, epoch: int, losses: dict[str, 
     """
     temperatures, prompt = config.sample_temperatures, config.prompt_reader.prompt(config.prompt)
     count = 1 if config.documents == "text" else SAMPLE_DOCUMENTS
-    rows = [(temperature, config.seed + number) for temperature in temperatures for number in range(count)]
+    rows = [
+        Sampling(temperature=temperature, seed=config.seed + number)
+        for temperature in temperatures
+        for number in range(count)
+    ]
     labels = [number % len(writer.labels) for _ in temperatures for number in range(count)] if writer.labels else []
-    pieces = writer.write(
-        [prompt] * len(rows),
-        chars=config.sample_chars,
-        temperatures=[temperature for temperature, _ in rows],
-        seeds=[seed for _, seed in rows],
-        labels=labels,
-    )
+    pieces = writer.write([prompt] * len(rows), rows, chars=config.sample_chars, labels=labels)
     measured = ", ".join(f"{name} {losses[name]:.4f}" for name in ("loss", "val_loss") if name in losses)
     report = f"\n━━ epoch {epoch + 1}: {measured} (nats a character), prompt {prompt!r}\n"
     texts = list(map("".join, zip(*pieces, strict=True)))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from char_lstm_tf.config import Config, ModelConfig
-from char_lstm_tf.inference.sampling import Writer
 from char_lstm_tf.inference.scoring import Scorer
+from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.progress import Progress
@@ -139,7 +139,8 @@ def test_samples_are_printed_and_appended_epoch_by_epoch(network, tmp_path, caps
     assert capsys.readouterr().out == printed
     assert "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
     assert text.index("epoch 1") < text.index("epoch 2: loss 2.0000 (")
-    rows = writer.write(["ab", "ab"], chars=60, temperatures=temperatures, seeds=(1, 1))
+    each = [Sampling(temperature=temperature, seed=1) for temperature in temperatures]
+    rows = writer.write(["ab", "ab"], each, chars=60)
     for temperature, written in zip(temperatures, zip(*rows, strict=True), strict=True):
         sample = f"── temperature {temperature}\nab{''.join(written)}\n"
         assert text.count(sample) == 2  # nothing was learned between

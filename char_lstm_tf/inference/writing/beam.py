@@ -5,7 +5,8 @@ import operator
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.inference import sampling
+from char_lstm_tf.inference.writing.drawing import without_unknown
+from char_lstm_tf.inference.writing.loop import absorb
 from char_lstm_tf.models.network import Network, State, Step
 from pipelines.vocabulary import Vocabulary
 
@@ -36,7 +37,7 @@ def search(
     def write(position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor) -> tuple:
         logits, states = step(ids, states)
         size = tf.shape(logits)[1]
-        likelihoods = tf.nn.log_softmax(sampling.without_unknown(logits))
+        likelihoods = tf.nn.log_softmax(without_unknown(logits))
         if end is not None:
             nothing_more = tf.where(tf.range(size) == end, 0.0, -np.inf)
             likelihoods = tf.where(((ids == end) & (position > 0))[:, None], nothing_more, likelihoods)
@@ -78,7 +79,7 @@ def likeliest_texts(
 
     @tf.function(autograph=False)
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        states = sampling.absorb(network, ids[:, :-1], tf.shape(ids)[1:] - 1, network.start(1))
+        states = absorb(network, ids[:, :-1], tf.shape(ids)[1:] - 1, network.start(1))
         found = [search(step, ids[:, -1], states, count=chars, width=beam, end=vocabulary.end) for beam in {width, 1}]
         return tuple(tf.concat(parts, 0) for parts in zip(*found, strict=True))
 
