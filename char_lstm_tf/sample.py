@@ -130,8 +130,8 @@ def main(config: SampleConfig) -> None:
     if config.beam:
         chars = min(chars, config.chars or BEAM_CHARS)
         found = model.likeliest(prompt, chars=chars, width=config.beam, label=config.label)
-        texts, nats = zip(*found[: config.num_samples], strict=True)
-        print_texts(config, prompt, texts, "nats", [round(value, 4) for value in nats], by_line=by_line)
+        likeliest, nats = zip(*found[: config.num_samples], strict=True)
+        print_texts(config, prompt, likeliest, "nats", [round(value, 4) for value in nats], by_line=by_line)
         return
     seed = config.seed if config.seed is not None else secrets.randbits(31)
     sampling = Sampling(

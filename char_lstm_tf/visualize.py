@@ -73,9 +73,11 @@ def main(config: VisualizeConfig) -> None:
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
     from char_lstm_tf.models.build import load
+    from char_lstm_tf.models.stack import Recurrent
     from char_lstm_tf.page import packing, page
 
     network, vocabulary = load(folder)
+    assert isinstance(network, Recurrent)  # see require_recurrent
     language_model = LanguageModel(network, vocabulary, run.prompt_reader)
     text = given or own_text(language_model, seed=run.seed)
     facts = page.read_facts(folder, network, vocabulary, run.prompt_reader)

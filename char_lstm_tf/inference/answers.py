@@ -55,9 +55,8 @@ class LabelScorer:
     """
 
     def __init__(self, network: classifier.Classifier, vocabulary: Vocabulary, shares: Sequence[float] = ()) -> None:
-        self._end = vocabulary.end
-        count = len(vocabulary.labels)
-        shares = np.array(shares or [1 / count] * count)
+        self._end, count = network.end, len(vocabulary.labels)
+        shares = shares or [1 / count] * count
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
         def nats(ids: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,7 @@ from char_lstm_tf.inference.adaptive import Adaptation, AdaptiveCounts, Adaptive
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.scoring import Score, Scorer, TokenScorer
-from char_lstm_tf.inference.writing import Sampling, Writer, beam
+from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
 from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
@@ -141,7 +141,8 @@ class LanguageModel:
             UserError: an argument is out of its range, or the label isn't known.
         """
         seed = secrets.randbits(31) if seed is None else seed
-        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=stop)
+        texts = tuple(list_of_texts("stop", stop))
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=texts)
         return self.write(prompts, sampling, chars=chars, label=label)
 
     def write(
@@ -201,7 +202,7 @@ class LanguageModel:
             whole_number(name, value, at_least=1, below=2**31) for name, value in (("chars", chars), ("width", width))
         )
         (prompt,), label_id = map(self.reader.prompt, list_of_texts("prompt", [prompt])), sum(self.label_ids(label))
-        return beam.likeliest_texts(self.network, self.vocabulary, prompt, chars=chars, width=width, label=label_id)
+        return self._writer.likeliest(prompt, chars=chars, width=width, label=label_id)
 
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
@@ -239,10 +240,13 @@ class LanguageModel:
             label: of all texts. A model that knows labels needs one.
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
-        fixed = {"lengths": self.vocabulary.lengths, "documents": int(self.knows_documents)}
+        lengths, documents = self.vocabulary.lengths, int(self.knows_documents)
         told = self.label_ids(label) * len(ids)
         losses = self._scorer.nats_of_each(ids, told, window=window)
-        return [(Score.of(*row, **fixed), row[2]) for row in zip(texts, ids, losses, strict=True)]
+        return [
+            (Score.of(text, own, nats, lengths=lengths, documents=documents), nats)
+            for text, own, nats in zip(texts, ids, losses, strict=True)
+        ]
 
     def pieces(self, text: str) -> list[str]:
         """Returns the parts of a text that are a token each: its characters, or words and characters."""

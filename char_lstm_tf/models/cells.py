@@ -5,6 +5,8 @@ output gates, z is the block input; W multiplies x, R multiplies h, p are peepho
 and · multiplies element by element.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -24,7 +26,7 @@ class _GatedCell(keras.Layer):
         self,
         units: int,
         kernel_initializer: keras.initializers.Initializer | str = "glorot_uniform",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units = units

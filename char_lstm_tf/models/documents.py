@@ -8,6 +8,8 @@ read one by one, or packed by `inference.scoring`.
 Shapes: B batch, T characters in a window, V vocabulary size, H units.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -22,7 +24,7 @@ class Continues(keras.layers.Layer):
         end: id of the end symbol.
     """
 
-    def __init__(self, end: int, **kwargs) -> None:
+    def __init__(self, end: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._end = end
 
@@ -37,6 +39,8 @@ class Continues(keras.layers.Layer):
 
 class _StartsAnew:
     """Gives a recurrent layer of Keras another meaning of its mask: where it is False, the state is reset first."""
+
+    cell: keras.Layer
 
     def inner_loop(
         self, sequences: tf.Tensor, initial_state: list[tf.Tensor], mask: tf.Tensor, training: bool = False
@@ -56,9 +60,8 @@ class _StartsAnew:
         steps = tf.shape(inputs)[0]
 
         def step(t: tf.Tensor, outputs: tf.TensorArray, *states: tf.Tensor) -> tuple:
-            states = [state * kept[:, t, None] for state in states]
-            output, states = self.cell(inputs[t], states)
-            return t + 1, outputs.write(t, output), *tf.nest.flatten(states)
+            output, new_states = self.cell(inputs[t], [state * kept[:, t, None] for state in states])
+            return t + 1, outputs.write(t, output), *tf.nest.flatten(new_states)
 
         outputs = tf.TensorArray(tf.float32, steps, element_shape=[None, self.cell.output_size])
         _, outputs, *states = tf.while_loop(

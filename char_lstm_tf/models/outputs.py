@@ -5,6 +5,7 @@ D width of the embedding.
 """
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -23,7 +24,7 @@ class LabelledLogits(keras.layers.Layer):
         labels: L.
     """
 
-    def __init__(self, vocabulary_size: int, labels: int, **kwargs) -> None:
+    def __init__(self, vocabulary_size: int, labels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._sizes = {"vocabulary_size": vocabulary_size, "labels": labels}
 
@@ -72,7 +73,7 @@ class TiedLogits(keras.layers.Layer):
         embedding: the layer with E, `[V, D]`.
     """
 
-    def __init__(self, embedding: keras.layers.Embedding, **kwargs) -> None:
+    def __init__(self, embedding: keras.layers.Embedding, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._embedding = embedding
 

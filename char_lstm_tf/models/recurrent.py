@@ -209,13 +209,13 @@ def forward(
     """
     steps, rows, units = tf.shape(x)[1], x.shape[0], recurrent_kernel.shape[0]
     # sigmoid(x) = (1 + tanh(x / 2)) / 2, so one tanh computes all gates.
-    scale = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), units)
+    scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], np.float32), units)
     projected = tf.einsum("bti,in->tbn", x, kernel * scale)
     recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
     if continues is not None:
         # A reset of c is a forget gate of 0, which the loop needn't know of; that of h is one more factor in it.
         first, later = kept_by_step(continues)
-        shut = np.repeat(np.float32([0, SHUT, 0, 0]), units)
+        shut = np.repeat(np.array([0, SHUT, 0, 0], np.float32), units)
         projected -= (1 - tf.concat([first[None], later[:-1]], axis=0)) * shut
         h *= first
 

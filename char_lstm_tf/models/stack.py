@@ -74,7 +74,8 @@ class Recurrent(Network):
 
     def read(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """Reads a token in each row, as `Network.read` says."""
-        old, new_state, results = list(state), [], []
+        old, results = list(state), []
+        new_state: list[tf.Tensor] = []
         values = ids if self.stack.embedding is None else self.stack.embedding(ids)
         for step, parts in self._steps:
             values, new = step(values, *old[:parts])

@@ -41,13 +41,14 @@ class ExportConfig(Options):
 def main(config: ExportConfig) -> None:
     """Loads the run and writes its step."""
     folder = RunFolder.find(config.model)
-    if folder.config.target == "label":
-        raise UserError(f"--model={config.model}: it answers labels and has no step; its SavedModel is in its folder 1")
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.models.build import load
+    from char_lstm_tf.models.network import Network
     from char_lstm_tf.serving import export
 
     network, vocabulary = load(folder)
+    if not isinstance(network, Network):
+        raise UserError(f"--model={config.model}: it answers labels and has no step; its SavedModel is in its folder 1")
     write = export.export_litert if config.form == "litert" else export.export_step
     with written_aside(path_of(config.output)) as path:
         write(network, vocabulary, path)

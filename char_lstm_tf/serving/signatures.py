@@ -5,6 +5,7 @@ K candidates, V vocabulary size. A value out of range is an InvalidArgument erro
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -18,7 +19,7 @@ from char_lstm_tf.models.network import Network, State
 from char_lstm_tf.serving.strings import Strings, require
 from pipelines.vocabulary import Vocabulary
 
-Signature = tf.types.experimental.PolymorphicFunction
+Signature: TypeAlias = tf.types.experimental.PolymorphicFunction
 
 SERVING_CHARS = 200  # characters that serving_default writes
 SERVING_TEMPERATURE = 0.8

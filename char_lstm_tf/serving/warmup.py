@@ -2,29 +2,32 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+Inputs = dict[str, Any]
+
 FILE = "assets.extra/tf_serving_warmup_requests"  # where the server looks in a version
 PROMPTS = ["The ", ""]
-REQUESTS = {
+REQUESTS: dict[str, Inputs] = {
     "serving_default": {"prompt": PROMPTS},
     "generate": {
         "prompt": PROMPTS,
-        "num_chars": np.int32([20, 10]),
-        "temperature": np.float32([0.8, 0]),
-        "top_k": np.int32([0, 1]),
-        "top_p": np.float32([0.9, 1]),
-        "seed": np.int64([1, 2]),
+        "num_chars": np.array([20, 10], np.int32),
+        "temperature": np.array([0.8, 0], np.float32),
+        "top_k": np.array([0, 1], np.int32),
+        "top_p": np.array([0.9, 1], np.float32),
+        "seed": np.array([1, 2], np.int64),
     },
-    "next_char": {"prompt": PROMPTS, "k": np.int32([1, 1])},
+    "next_char": {"prompt": PROMPTS, "k": np.array([1, 1], np.int32)},
     "score": {"text": ["The text", ""]},
 }
 
 
-def requests(state_sizes: list[int], labels: Sequence[str] = ()) -> dict[str, dict]:
+def requests(state_sizes: list[int], labels: Sequence[str] = ()) -> dict[str, Inputs]:
     """Returns the inputs of a request for each signature of a language model, by its name.
 
     Args:
@@ -32,16 +35,16 @@ def requests(state_sizes: list[int], labels: Sequence[str] = ()) -> dict[str, di
         labels: that the model knows.
     """
     states = {f"state_{number}": np.zeros([2, size], "f") for number, size in enumerate(state_sizes)}
-    found = REQUESTS | {"step": {"ids": np.int32([1, 1]), **states}}
+    found = REQUESTS | {"step": {"ids": np.array([1, 1], np.int32), **states}}
     if labels:
         for name in ("generate", "next_char", "score"):
             found[name] = found[name] | {"label": [labels[0], labels[-1]]}
-        found["step"] |= {"label": np.int32([0, len(labels) - 1])}
+        found["step"] |= {"label": np.array([0, len(labels) - 1], np.int32)}
         found["classify"] = REQUESTS["score"]
     return found
 
 
-def write(path: Path, requests: dict[str, dict]) -> None:
+def write(path: Path, requests: dict[str, Inputs]) -> None:
     """Writes requests into a SavedModel.
 
     The file is a TFRecord of PredictionLog messages, as in the server's guide "SavedModel Warmup".

@@ -32,12 +32,13 @@ def losses(
     of_block = None if labels is None else tf.tile(labels, [block])
 
     def go_on(number: tf.Tensor, found: tf.TensorArray, *state: tf.Tensor) -> tuple:
-        outputs = []
+        outputs: list[tf.Tensor] = []
+        after: State = state
         for own in tf.unstack(read[number], num=block):
-            last, state = network.read(own, state)
+            last, after = network.read(own, after)
             outputs.append(last)
         nats = network.nats(tf.concat(outputs, axis=0), tf.reshape(expected[number], [-1]), of_block)
-        return number + 1, found.write(number, nats), *state
+        return number + 1, found.write(number, nats), *after
 
     blocks = tf.shape(read)[0]
     inner = [network.labels] if network.labels and labels is None else []

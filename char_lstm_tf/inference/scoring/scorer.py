@@ -1,6 +1,6 @@
 """How well a model predicts a text: one pass over it, with the state carried from its first to its last character."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,7 @@ from char_lstm_tf.inference.scoring.token_scorer import TokenScorer, progress_ba
 from char_lstm_tf.inference.writing.writer import filled_up
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.network import Network, State
-from pipelines.corpus import DocumentRange, IdRange, Packed
+from pipelines.corpus import DocumentRange, IdRange
 from pipelines.vocabulary import Vocabulary
 
 ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 units on two cores; 46,000 for one text
@@ -141,8 +141,7 @@ class Scorer(TokenScorer):
 
         A running text is read in one pass from a fresh state; so is each document, under its label if it has one.
         """
-        parts = ids.packed(size=READ_AT_ONCE) if isinstance(ids, DocumentRange) else None
-        return self._score_text(ids) if parts is None else self._score_documents(parts, len(ids.ids) - 1)
+        return self._score_documents(ids) if isinstance(ids, DocumentRange) else self._score_text(ids)
 
     def _score_text(self, ids: np.ndarray | IdRange) -> Score:
         total = Score(0, 0.0, self._words.count(ids[:1]), int(ids[:1][0] == 0))
@@ -162,16 +161,16 @@ class Scorer(TokenScorer):
                 progress.update(len(chunk) - 1)
         return total
 
-    def _score_documents(self, parts: Iterator[Packed], characters: int) -> Score:
+    def _score_documents(self, documents: DocumentRange) -> Score:
         total = Score(0, 0.0, 0, 0)
-        with progress_bar(characters, leave=False) as progress:
-            for part in parts:
-                documents = part.each()
+        with progress_bar(len(documents.ids) - 1, leave=False) as progress:
+            for part in documents.packed(size=READ_AT_ONCE):
+                texts = part.each()
                 labels = [] if part.labels is None else part.labels.tolist()
-                nats = self.nats_of_each(documents, labels, quiet=True)
+                nats = self.nats_of_each(texts, labels, quiet=True)
                 characters, unknown = int(self._lengths[part.ids[1:]].sum()), int(np.count_nonzero(part.ids == 0))
                 loss = sum(float(values.sum(dtype=np.float64)) for values in nats)
                 words = self._words.count_after_first(part.ids)
-                total += Score(characters, loss, words, unknown, len(documents))
+                total += Score(characters, loss, words, unknown, len(texts))
                 progress.update(len(part.ids) - 1)
         return total

@@ -35,7 +35,7 @@ def search(
     """
 
     def write(position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor) -> tuple:
-        logits, states = step(ids, states)
+        logits, new_states = step(ids, states)
         size = tf.shape(logits)[1]
         likelihoods = tf.nn.log_softmax(without_unknown(logits))
         if end is not None:
@@ -45,7 +45,7 @@ def search(
         scores, best = tf.math.top_k(tf.reshape(continued, [-1]), width)
         rows, ids = best // size, best % size
         texts = tf.where(tf.range(count) == position, ids[:, None], tf.gather(texts, rows))
-        return position + 1, ids, scores, texts, *(tf.gather(state, rows) for state in states)
+        return position + 1, ids, scores, texts, *(tf.gather(state, rows) for state in new_states)
 
     # Otherwise the first step would keep the same text `width` times.
     alone = tf.where(tf.range(width) == 0, 0.0, -np.inf)

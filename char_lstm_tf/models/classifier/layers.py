@@ -3,6 +3,8 @@
 Shapes: B batch, T tokens, V vocabulary size, H units.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -15,7 +17,7 @@ class LargestInDocument(keras.layers.Layer):
         end: id of the end symbol, which fills up rows.
     """
 
-    def __init__(self, end: int, **kwargs) -> None:
+    def __init__(self, end: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._end = end
 
@@ -34,7 +36,7 @@ class LargestInDocument(keras.layers.Layer):
 class OneHot(keras.layers.Layer):
     """Returns one-hot vectors, float32 `[B, T, V]`, of ids, int32 `[B, T]`."""
 
-    def __init__(self, vocabulary_size: int, **kwargs) -> None:
+    def __init__(self, vocabulary_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._size = vocabulary_size
 

@@ -9,7 +9,7 @@ words and pairs of tokens help, see `ngrams`.
 Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L labels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import keras
@@ -43,10 +43,17 @@ class Classifier:
 
     Attributes:
         keras_model: from ids, int32 `[B, T]`, filled up with end symbols, to logits of the labels, float32 `[B, L]`.
+        end: id of the end symbol.
+        vocabulary_size: V.
+
+    Raises:
+        ValueError: the vocabulary has no end symbol.
     """
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, encoding: str, trains: bool = False) -> None:
-        end, labels = vocabulary.end, len(vocabulary.labels)
+        if vocabulary.end is None:
+            raise ValueError("documents end with an end symbol, and this vocabulary has none")
+        self.end, labels = vocabulary.end, len(vocabulary.labels)
         self.vocabulary_size = len(vocabulary)
         interface = encodings.Interface(vocabulary_size=self.vocabulary_size, encoding=encoding, trains=trains)
         _, self.stack = networks.build_stack(config, interface)
@@ -54,14 +61,14 @@ class Classifier:
         if config.ngrams and self._embedding is not None and vocabulary.words:
             options = {"embeddings_initializer": self._embedding.embeddings_initializer, "name": self._embedding.name}
             self._embedding = SpelledEmbedding(vocabulary.tokens, config.embedding_size, **options)
-        self._largest = LargestInDocument(end, name="largest")
+        self._largest = LargestInDocument(self.end, name="largest")
         self._skips = keras.layers.Concatenate(name="skips") if config.architecture == "functional" else None
         ids = keras.Input((None,), dtype="int32", name="ids")
         read = self._read(ids, run=lambda layer, inputs: layer(inputs), drop=partial(_drop, config.dropout))
         if self._embedding is not None:
             self._embedding.embeddings.assign(EMBEDDING_SCALE * self._embedding.embeddings)
         self._last = keras.layers.Dense(labels, name="answer_without_pairs" if config.ngrams else ANSWER)
-        self._votes = PairVotes(labels, end, name=ANSWER) if config.ngrams else None
+        self._votes = PairVotes(labels, self.end, name=ANSWER) if config.ngrams else None
         self.keras_model = keras.Model(ids, self._logits(read, ids), name="classifier")
 
     def answer(self, ids: tf.Tensor) -> tf.Tensor:
@@ -121,7 +128,7 @@ def _drop_nothing(_: str, values: tf.Tensor) -> tf.Tensor:
     return values
 
 
-def nats_under_each(logits: tf.Tensor, shares: np.ndarray) -> tf.Tensor:
+def nats_under_each(logits: tf.Tensor, shares: Sequence[float]) -> tf.Tensor:
     """Returns -ln p(label | text) / share of the label, `[B, L]`: up to a constant, what a text costs under each label.
 
     So the answers of this network and the losses of language models are turned into probabilities in one way, with the

@@ -10,6 +10,7 @@ Shapes: B batch, T tokens, D width of the embedding, L labels.
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ class SpelledEmbedding(keras.layers.Embedding):
         output_dim: D.
     """
 
-    def __init__(self, tokens: Sequence[str], output_dim: int, **kwargs) -> None:
+    def __init__(self, tokens: Sequence[str], output_dim: int, **kwargs: Any) -> None:
         super().__init__(len(tokens), output_dim, **kwargs)
         self._tokens = list(tokens)
         rows = [pieces(token) for token in tokens]
@@ -93,7 +94,7 @@ class PairVotes(keras.layers.Layer):
         end: id of the end symbol, which fills up rows.
     """
 
-    def __init__(self, labels: int, end: int, **kwargs) -> None:
+    def __init__(self, labels: int, end: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._options = {"labels": labels, "end": end}
 

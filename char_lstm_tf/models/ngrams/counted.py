@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -33,7 +34,9 @@ class CountedNGrams(keras.Layer):
         labels: L; 0: there are none.
     """
 
-    def __init__(self, *, order: int, vocabulary_size: int, rows: int, entries: int, labels: int = 0, **kwargs) -> None:
+    def __init__(
+        self, *, order: int, vocabulary_size: int, rows: int, entries: int, labels: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self._sizes = {"order": order, "vocabulary_size": vocabulary_size, "rows": rows, "entries": entries}
         self._sizes |= {"labels": labels} if labels else {}
