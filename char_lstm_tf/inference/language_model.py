@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from char_lstm_tf.inference.adaptive import Adaptation, AdaptiveCounts, AdaptiveScorer
+from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.classifying import PRIORS, Calibration
 from char_lstm_tf.inference.scoring import Score, Scorer, TokenScorer
@@ -16,7 +16,6 @@ from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
-from char_lstm_tf.models.ngrams.counted import Counted
 from char_lstm_tf.models.stack import Recurrent
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError
@@ -46,8 +45,9 @@ class LanguageModel:
         shares = [1 / max(len(vocabulary.labels), 1)] * len(vocabulary.labels)
         self.calibration = calibration or Calibration(tuple(shares))
         self.reader = reader or Reader()
-        self.network, self.answers_labels = network, isinstance(network, Classifier)
+        self.network, self.answers_labels = network, False
         if isinstance(network, Classifier):
+            self.answers_labels = True
             self._judge: Scorer | LabelScorer = LabelScorer(network, vocabulary, self.calibration.shares)
         else:
             self._writer, static = Writer(network, vocabulary), Scorer(network, vocabulary)
@@ -83,7 +83,7 @@ class LanguageModel:
     @property
     def can_learn(self) -> bool:
         """Whether `learn_while_scoring` is for it: a recurrent network or counted n-grams."""
-        return isinstance(self.network, Recurrent | Counted)
+        return type(self.network) in LEARNERS
 
     def learn_while_scoring(self, adaptation: Adaptation) -> None:
         """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
@@ -95,12 +95,9 @@ class LanguageModel:
             UserError: the model is neither.
         """
         self.label_ids(next(iter(self.vocabulary.labels), ""))
-        if isinstance(self.network, Counted):
-            self._scorer = AdaptiveCounts(Scorer(self.network, self.vocabulary), self.vocabulary)
-        elif isinstance(self.network, Recurrent):
-            self._scorer = AdaptiveScorer(self.network, self.vocabulary, adaptation)
-        else:
+        if not self.can_learn:
             raise UserError("--dynamic: only a recurrent network or counted n-grams learn while they score")
+        self._scorer = LEARNERS[type(self.network)](self.network, self.vocabulary, adaptation)
 
     @property
     def knows_documents(self) -> bool:
@@ -141,8 +138,7 @@ class LanguageModel:
             UserError: an argument is out of its range, or the label isn't known.
         """
         seed = secrets.randbits(31) if seed is None else seed
-        texts = tuple(list_of_texts("stop", stop))
-        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=texts)
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=stop)
         return self.write(prompts, sampling, chars=chars, label=label)
 
     def write(

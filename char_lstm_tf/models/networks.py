@@ -129,7 +129,7 @@ def build_stack(config: ModelConfig, interface: Interface) -> tuple[keras.KerasT
         if config.dropout:
             dropouts.append(keras.layers.Dropout(config.dropout, name=f"dropout_{number}"))
     logits = outputs.logits_layer(size, interface.labels, tied_to=embedding if config.tie else None)
-    return inputs, Stack(interface, embedding, layers, dropouts, logits)
+    return inputs, Stack(interface, embedding, layers, dropouts, logits, tied=config.tie)
 
 
 def _recurrent(cell: str, *, fast: bool, in_documents: bool) -> Callable[..., keras.layers.RNN]:

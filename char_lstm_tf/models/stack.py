@@ -25,6 +25,7 @@ class Stack:
         recurrent: RNN layers; the first one may be Bidirectional.
         dropouts: what follows each of them; [] without dropout.
         logits: the last layer.
+        tied: whether its weights are the vectors of the embedding.
     """
 
     interface: Interface
@@ -32,6 +33,7 @@ class Stack:
     recurrent: list[keras.layers.RNN]
     dropouts: list[keras.layers.Dropout]
     logits: keras.layers.Layer
+    tied: bool
 
     def below_logits(self) -> Iterator[keras.layers.Layer]:
         """Yields all layers but the last, in order."""

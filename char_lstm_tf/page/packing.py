@@ -5,22 +5,35 @@ by. A row has what one output of a layer reads, or what belongs to one token. Ve
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
 from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
-from char_lstm_tf.models.outputs import TiedLogits
 from char_lstm_tf.models.stack import Recurrent
 from pipelines import UserError
 
+
+@dataclass(frozen=True)
+class Kind:
+    """How the page knows a kind of cell.
+
+    Attributes:
+        name: that `web/model.js` knows it by.
+        vectors: besides the kernels, by the name in the page: the weight, and which part of it; None: all.
+    """
+
+    name: str
+    vectors: dict[str, tuple[str, int | None]] = field(default_factory=lambda: {"bias": ("bias", None)})
+
+
 KINDS = {
-    keras.layers.LSTMCell: "lstm",
-    keras.layers.GRUCell: "gru",
-    keras.layers.SimpleRNNCell: "rnn",
-    PeepholeLSTMCell: "peephole",
-    CoupledLSTMCell: "coupled",
+    keras.layers.LSTMCell: Kind("lstm"),
+    keras.layers.GRUCell: Kind("gru", {"bias": ("bias", 0), "state bias": ("bias", 1)}),
+    keras.layers.SimpleRNNCell: Kind("rnn"),
+    PeepholeLSTMCell: Kind("peephole", {"bias": ("bias", None), "peepholes": ("peepholes", None)}),
+    CoupledLSTMCell: Kind("coupled"),
 }
 FORMS = ("float16", "int8")
 
@@ -82,10 +95,10 @@ def pack(network: Recurrent, *, form: str) -> Packed:
         matrix.weight.assign(all_parts)
     embedding = network.stack.embedding
     facts = {
-        "layers": [{"kind": KINDS[type(cell)], "units": cell.units} for cell in network.cells],
+        "layers": [{"kind": KINDS[type(cell)].name, "units": cell.units} for cell in network.cells],
         "skips": network.skips,
         "embedding": 0 if embedding is None else embedding.output_dim,
-        "tied": isinstance(network.stack.logits, TiedLogits),
+        "tied": network.stack.tied,
         "weights": listed,
     }
     return Packed(facts, b"".join(parts))
@@ -100,13 +113,8 @@ def _matrices(network: Recurrent) -> Iterator[_Matrix]:
         # A one-hot vector takes a row of the first kernel as it is.
         yield _Matrix(f"kernel {number}", cell.kernel, turned=number > 0 or embedding is not None)
         yield _Matrix(f"recurrent {number}", cell.recurrent_kernel, turned=True)
-        if isinstance(cell, keras.layers.GRUCell):
-            yield _Matrix(f"bias {number}", cell.bias, part=0, exact=True)
-            yield _Matrix(f"state bias {number}", cell.bias, part=1, exact=True)
-        else:
-            yield _Matrix(f"bias {number}", cell.bias, exact=True)
-        if isinstance(cell, PeepholeLSTMCell):
-            yield _Matrix(f"peepholes {number}", cell.peepholes, exact=True)
+        for name, (weight, part) in KINDS[type(cell)].vectors.items():
+            yield _Matrix(f"{name} {number}", getattr(cell, weight), part=part, exact=True)
     yield _Matrix("logits", logits.kernel, turned=True)
     yield _Matrix("logits bias", logits.bias, exact=True)
     if network.labels:

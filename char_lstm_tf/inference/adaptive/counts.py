@@ -6,6 +6,7 @@ import numpy as np
 
 from char_lstm_tf.inference.adaptive.weights import LearntWeights
 from char_lstm_tf.inference.scoring import Scorer, TokenScorer, progress_bar
+from char_lstm_tf.models.network import Network
 from pipelines.vocabulary import Vocabulary
 
 LONGEST = 7  # tokens of a context
@@ -70,13 +71,14 @@ class AdaptiveCounts(TokenScorer):
     stays for the texts of later calls.
 
     Args:
-        scorer: of the counted n-grams, which aren't changed.
+        network: the counted n-grams, which aren't changed.
         vocabulary: theirs.
     """
 
-    def __init__(self, scorer: Scorer, vocabulary: Vocabulary) -> None:
+    def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary)
-        self._scorer, self._counting, self._weights = scorer, Counting(len(vocabulary)), LearntWeights(2)
+        self._scorer, self._weights = Scorer(network, vocabulary), LearntWeights(2)
+        self._counting = Counting(len(vocabulary))
 
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         # What is counted in the texts is for all labels.

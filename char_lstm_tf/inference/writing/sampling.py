@@ -4,7 +4,7 @@ import dataclasses
 import numbers
 import operator
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines import UserError
@@ -29,7 +29,7 @@ class Sampling:
     top_k: int = 0
     top_p: float = 1.0
     seed: int = dataclasses.field(default_factory=lambda: secrets.randbits(31))
-    stop: tuple[str, ...] = ()
+    stop: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         temperature = real_number("temperature", self.temperature)
