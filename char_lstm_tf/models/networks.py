@@ -15,8 +15,8 @@ from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.neural import build_ngram
-from char_lstm_tf.models.stack import Recurrent, Stack
-from char_lstm_tf.models.windows import Windows, run_layer
+from char_lstm_tf.models.ngrams.windows import Windows
+from char_lstm_tf.models.stack import Recurrent, Stack, run_layer
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 CELLS = {"peephole": PeepholeLSTMCell, "coupled": CoupledLSTMCell}  # those without a layer of their own

@@ -124,6 +124,29 @@ def carried_states(model: keras.Model) -> list[keras.Variable]:
     ]
 
 
+def _run(cell: keras.Layer, inputs: tf.Tensor, **options: bool) -> tf.Tensor:
+    """Returns the outputs of a cell, `[B, T, H]` or `[B, H]`; options of Keras' RNN."""
+    return keras.layers.RNN(cell, **options)(inputs, training=False)
+
+
+def run_layer(layer: keras.layers.RNN | keras.layers.Bidirectional) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what gives the outputs of a recurrent layer, `[B, T, H]` or `[B, H]`, without dropout.
+
+    Keras' own loop runs the cells, so an exported graph has no operation that exists on one kind of device only.
+    """
+    if not isinstance(layer, keras.layers.Bidirectional):
+        return lambda inputs: _run(layer.cell, inputs, return_sequences=layer.return_sequences)
+
+    def run_both(inputs: tf.Tensor) -> tf.Tensor:
+        forward, backward = (
+            _run(part.cell, inputs, return_sequences=part.return_sequences, go_backwards=part.go_backwards)
+            for part in (layer.forward_layer, layer.backward_layer)
+        )
+        return tf.concat([forward, tf.reverse(backward, axis=[1]) if layer.return_sequences else backward], axis=-1)
+
+    return run_both
+
+
 def _step_of(cell: keras.Layer, vocabulary_size: int) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
     """Returns a step of a cell: inputs `[B, I]`, or ids of one-hot inputs, `[B]`, and states → output and states."""
     if isinstance(cell, keras.layers.LSTMCell):

@@ -17,9 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import encodings, networks, windows
+from char_lstm_tf.models import encodings, networks
 from char_lstm_tf.models.classifier.layers import LargestInDocument, OneHot
 from char_lstm_tf.models.classifier.ngrams import PairVotes, SpelledEmbedding
+from char_lstm_tf.models.stack import run_layer
 from pipelines.vocabulary import Vocabulary
 
 ANSWER = "answer"  # name of the last layer
@@ -79,7 +80,7 @@ class Classifier:
         Args:
             ids: int32 `[B, T]`, filled up with end symbols.
         """
-        read = self._read(ids, run=lambda layer, inputs: windows.run_layer(layer)(inputs), drop=_drop_nothing)
+        read = self._read(ids, run=lambda layer, inputs: run_layer(layer)(inputs), drop=_drop_nothing)
         return self._logits(read, ids)
 
     def token_vectors(self) -> np.ndarray:

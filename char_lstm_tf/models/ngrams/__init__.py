@@ -1,1 +1,1 @@
-"""The baseline without a network: n-grams that are counted and smoothed."""
+"""Models that see only the last n tokens: neural n-grams, and counted ones."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.ngrams import kneser_ney
-from char_lstm_tf.models.windows import Windows
+from char_lstm_tf.models.ngrams.windows import Windows
 
 # The weight of a label's own counts. Eight authors' texts are likeliest with 0.3 to 0.4, by 0.002 nats a character, but
 # the authors are told better with 0.5: by 1.5 points on passages of 250 characters (means of three held-out sets).

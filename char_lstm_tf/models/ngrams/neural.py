@@ -7,7 +7,7 @@ import keras
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import encodings, outputs
 from char_lstm_tf.models.encodings import Interface
-from char_lstm_tf.models.windows import Windows
+from char_lstm_tf.models.ngrams.windows import Windows
 
 
 def build_ngram(config: ModelConfig, interface: Interface) -> Windows:

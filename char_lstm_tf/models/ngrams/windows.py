@@ -98,23 +98,3 @@ class Windows(Network):
     def token_vectors(self) -> np.ndarray | None:
         """Returns the embedding; None if there is none."""
         return None if self._embedding is None else embedded_tokens(self._embedding, self.vocabulary_size)
-
-
-def run(cell: keras.Layer, inputs: tf.Tensor, **options: bool) -> tf.Tensor:
-    """Returns the outputs of a cell, `[B, T, H]` or `[B, H]`; options of Keras' RNN."""
-    return keras.layers.RNN(cell, **options)(inputs, training=False)
-
-
-def run_layer(layer: keras.layers.RNN | keras.layers.Bidirectional) -> Layer:
-    """Returns what gives the outputs of a recurrent layer, `[B, T, H]` or `[B, H]`, by `run`."""
-    if not isinstance(layer, keras.layers.Bidirectional):
-        return lambda inputs: run(layer.cell, inputs, return_sequences=layer.return_sequences)
-
-    def run_both(inputs: tf.Tensor) -> tf.Tensor:
-        forward, backward = (
-            run(part.cell, inputs, return_sequences=part.return_sequences, go_backwards=part.go_backwards)
-            for part in (layer.forward_layer, layer.backward_layer)
-        )
-        return tf.concat([forward, tf.reverse(backward, axis=[1]) if layer.return_sequences else backward], axis=-1)
-
-    return run_both
