@@ -237,8 +237,7 @@ class LanguageModel:
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
         lengths, documents = self.vocabulary.lengths, int(self.knows_documents)
-        told = self.label_ids(label) * len(ids)
-        losses = self._scorer.nats_of_each(ids, told, window=window)
+        losses = self._scorer.nats_of_each(ids, self.label_ids(label) * len(ids), window=window)
         return [
             (Score.of(text, own, nats, lengths=lengths, documents=documents), nats)
             for text, own, nats in zip(texts, ids, losses, strict=True)

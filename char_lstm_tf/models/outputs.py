@@ -44,9 +44,9 @@ class LabelledLogits(keras.layers.Layer):
             labels: ids, int32 `[…]`.
         """
         chosen = tf.one_hot(labels, self._sizes["labels"])
-        return tf.einsum("...lv,...l->...v", self.of_all(hidden), chosen)
+        return tf.einsum("...lv,...l->...v", self.under_each_label(hidden), chosen)
 
-    def of_all(self, hidden: tf.Tensor) -> tf.Tensor:
+    def under_each_label(self, hidden: tf.Tensor) -> tf.Tensor:
         """Returns the logits under each label, float32 `[…, L, V]`, in one matrix product."""
         size, labels = self._sizes["vocabulary_size"], self._sizes["labels"]
         kernels = tf.transpose(self.kernel + self.label_kernels, [1, 0, 2])
@@ -179,4 +179,4 @@ def logits_of(layer: keras.layers.Layer, inputs: tf.Tensor, labels: tf.Tensor | 
     """
     if not known:
         return layer(inputs)
-    return layer.of_all(inputs) if labels is None else layer(inputs, labels)
+    return layer.under_each_label(inputs) if labels is None else layer(inputs, labels)

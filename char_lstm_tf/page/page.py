@@ -42,7 +42,7 @@ def read_facts(folder: RunFolder, network: Recurrent, vocabulary: Vocabulary, re
         f"{config.cell.upper()} with {_sizes(config.units)} units",
         f"{network.keras_model.count_params():,} weights",
         f"{metrics['characters_seen']:,} characters seen in training" if "characters_seen" in metrics else "",
-        f"{measured['nats_per_char']:.4f} nats a character on text held out" if "nats_per_char" in measured else "",
+        f"{measured['nats_per_char']:.4f} nats per character on text held out" if "nats_per_char" in measured else "",
     ]
     return {
         "about": ", ".join(filter(None, parts)),

@@ -63,12 +63,12 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Surprise</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<style>\n{style}</style></head><body>\n"
-            f'<p class="legend">Surprise in bits a character: {legend} (one bit more: half the probability)</p>\n'
+            f'<p class="legend">Surprise in bits per character: {legend} (one bit more: half the probability)</p>\n'
         )
         for scored in texts:
             characters = sum(max(len(token), 1) for _, token, _ in scored.pairs())
             bits = scored.nats.sum(dtype=np.float64) / math.log(2) / max(characters, 1)
-            file.write(f'<h2>{html.escape(scored.name)}: {bits:.3f} bits a character</h2>\n<pre class="text">')
+            file.write(f'<h2>{html.escape(scored.name)}: {bits:.3f} bits per character</h2>\n<pre class="text">')
             file.writelines(_spans(scored))
             file.write("</pre>\n")
         file.write("</body></html>\n")

@@ -146,7 +146,7 @@ def test_a_text_is_read_as_python_reads_it(driver, trained):
     (score,) = model.score([text])
     status = text_of(driver, "read-status")
     assert f"{score.characters} characters scored" in status
-    assert f"{score.nats_per_char:.4f} nats a character" in status
+    assert f"{score.nats_per_char:.4f} nats per character" in status
     assert "1 of them unknown to the model" in status
     assert text_of(driver, "shown").replace("↵", "") == text
     ((_, losses),) = model.losses([text])
@@ -264,7 +264,7 @@ def test_names_and_texts_that_look_like_markup_are_shown_as_they_are(hostile_run
             fill(driver, read_label=number, given="The old river runs")
             press(driver, "read-form", "shown")
             (score,) = model.score(["The old river runs"], label=label)
-            assert f"{score.nats_per_char:.4f} nats a character" in text_of(driver, "read-status")
+            assert f"{score.nats_per_char:.4f} nats per character" in text_of(driver, "read-status")
             show(driver, "write")
         for view in VIEWS:
             show(driver, view)

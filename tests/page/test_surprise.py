@@ -26,7 +26,7 @@ def test_the_page_has_the_text_and_a_colour_for_each_character(tmp_path):
     assert html.unescape(re.sub("<[^>]*>", "", text)).replace("↵", "") == "\n" + "".join(SCORED.pieces)
     levels = re.findall(r'class="c(\d)">([^<]*)<', text)
     assert levels == [("0", "&lt;"), ("1", "&amp;"), ("0", "&quot;"), ("2", "\t"), ("6", "↵\nx")]
-    assert "a&lt;b.txt: 7.500 bits a character" in page
+    assert "a&lt;b.txt: 7.500 bits per character" in page
 
 
 def luminance(colour):
@@ -57,5 +57,5 @@ def test_a_word_has_one_colour_and_counts_all_its_characters(tmp_path):
     assert [line.split("\t")[1:3] for line in lines] == [["3", '" cat"'], ["7", '"s"'], ["8", '"<x>"']]
     write_html(tmp_path / "w.html", [words])
     page = (tmp_path / "w.html").read_text()
-    assert "w: 1.000 bits a character" in page
+    assert "w: 1.000 bits per character" in page
     assert '<pre class="text">The<i class="c0"> cat</i><i class="c1">s</i>' in page

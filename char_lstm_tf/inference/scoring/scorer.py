@@ -16,7 +16,7 @@ from char_lstm_tf.models.network import Network, State
 from pipelines.corpus import DocumentRange, IdRange
 from pipelines.vocabulary import Vocabulary
 
-ROWS = 16  # texts read side by side: 75,000 characters a second with 2×128 units on two cores; 46,000 for one text
+ROWS = 16  # texts read side by side: 75,000 characters per second with 2×128 units on two cores; 46,000 for one text
 MANY_ROWS, MANY = 64, 200  # rows for at least so many texts
 MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
 READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory

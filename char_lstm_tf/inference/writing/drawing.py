@@ -47,8 +47,8 @@ def chooser(draws: Draws) -> Choose:
     What depends on no logits is computed here: before the loop that calls the function.
 
     Rows without limits are drawn in the order of ids, because sorting takes more than half of the time of a step (2×128
-    units, 64 rows, XLA: 44,000 characters a second with sorting, 120,000 without). The id of a row depends on that row
-    alone.
+    units, 64 rows, XLA: 44,000 characters per second with sorting, 120,000 without). The id of a row depends on that
+    row alone.
     """
     _, temperature, top_k, top_p = draws
     divisor, is_drawn = tf.maximum(temperature, 1e-6)[:, None], temperature > 0

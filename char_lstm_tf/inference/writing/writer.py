@@ -84,12 +84,12 @@ class Writer:
         texts = [self._vocabulary.encode_prompt(prompt).astype(np.int32) for prompt in prompts]
         texts += [texts[0][-1:]] * (filled_up(len(texts)) - len(texts))
         states = self._network.start(len(texts))
-        told = tf.constant([*labels, *[0] * (len(texts) - len(labels))], tf.int32)
+        own = tf.constant([*labels, *[0] * (len(texts) - len(labels))], tf.int32)
         for start in range(0, max(map(len, texts)) - 1, PROMPT_CHUNK):
             parts = [text[:-1][start : start + PROMPT_CHUNK] for text in texts]
             ids = np.stack([np.pad(part, (0, PROMPT_CHUNK - len(part))) for part in parts])
             states = self._absorb(tf.constant(ids), tf.constant(list(map(len, parts))), states)
-        return tf.constant([text[-1] for text in texts]), states, told
+        return tf.constant([text[-1] for text in texts]), states, own
 
 
 def before_end(ids: np.ndarray, end: int | None) -> np.ndarray:

@@ -13,8 +13,9 @@ from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.ngrams import kneser_ney
 from char_lstm_tf.models.ngrams.windows import Windows
 
-# The weight of a label's own counts. Eight authors' texts are likeliest with 0.3 to 0.4, by 0.002 nats a character, but
-# the authors are told better with 0.5: by 1.5 points on passages of 250 characters (means of three held-out sets).
+# The weight of a label's own counts. The texts of eight authors are likeliest with 0.3 to 0.4, by 0.002 nats per
+# character, but the authors are recognized better with 0.5: by 1.5 points on passages of 250 characters (means of three
+# held-out sets).
 SHARE = 0.5
 
 
@@ -71,7 +72,7 @@ class CountedNGrams(keras.Layer):
         """
         return tf.math.log(self._probabilities(windows, labels, self._shares)[:, 0])
 
-    def of_all(self, windows: tf.Tensor) -> tf.Tensor:
+    def under_each_label(self, windows: tf.Tensor) -> tf.Tensor:
         """Returns what `call` does under each label, `[B, L, V]`."""
         return tf.math.log(self._probabilities(windows, None, self._shares))
 

@@ -25,7 +25,7 @@
         element("text", { class: style, x: 560 + 200 * which, y: 348 }, `${which ? "╌ " : "─ "}${title}`),
       );
     });
-    $("curves").append(element("line", { id: "now", class: "rule", y1: 20, y2: 320 }), element("text", { x: 90, y: 348 }, "nats a character"));
+    $("curves").append(element("line", { id: "now", class: "rule", y1: 20, y2: 320 }), element("text", { x: 90, y: 348 }, "nats per character"));
     const last = epochs.at(-1);
     $("curves").setAttribute("aria-label", `Losses by epoch, at the end ${names.map((name) => `${name} ${last[name]}`).join(", ")}`);
     return x;

@@ -100,14 +100,14 @@
     const parts = [
       `${number(characters)} characters scored`,
       `${number(sum, 2)} nats`,
-      `${mean.toFixed(4)} nats a character`,
-      `${(mean / Math.LN2).toFixed(4)} bits a character`,
+      `${mean.toFixed(4)} nats per character`,
+      `${(mean / Math.LN2).toFixed(4)} bits per character`,
       `perplexity ${Math.exp(mean).toFixed(2)}`,
     ];
     const kept = found.cells.length / perToken;
     if (kept < found.pieces.length) parts.push(`cells of the first ${number(kept)}`);
     if (unknown) parts.push(`${number(unknown)} of them unknown to the model`);
-    $("read-status").textContent = `${parts.join(" · ")} · read at ${number(found.speed)} characters a second`;
+    $("read-status").textContent = `${parts.join(" · ")} · read at ${number(found.speed)} characters per second`;
   }
 
   function showTraits() {
