@@ -197,7 +197,8 @@ class LanguageModel:
         chars, width = (
             whole_number(name, value, at_least=1, below=2**31) for name, value in (("chars", chars), ("width", width))
         )
-        (prompt,), label_id = map(self.reader.prompt, list_of_texts("prompt", [prompt])), sum(self.label_ids(label))
+        (prompt,) = map(self.reader.prompt, list_of_texts("prompt", [prompt]))
+        label_id = sum(self.label_ids(label))
         return self._writer.likeliest(prompt, chars=chars, width=width, label=label_id)
 
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
@@ -237,7 +238,8 @@ class LanguageModel:
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
         lengths, documents = self.vocabulary.lengths, int(self.knows_documents)
-        losses = self._scorer.nats_of_each(ids, self.label_ids(label) * len(ids), window=window)
+        labels = self.label_ids(label) * len(ids)
+        losses = self._scorer.nats_of_each(ids, labels, window=window)
         return [
             (Score.of(text, own, nats, lengths=lengths, documents=documents), nats)
             for text, own, nats in zip(texts, ids, losses, strict=True)

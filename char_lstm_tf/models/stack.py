@@ -43,6 +43,12 @@ class Stack:
             yield layer
             yield from self.dropouts[number : number + 1]
 
+    def token_vectors(self) -> np.ndarray:
+        """Returns the embedding, or the rows of the first kernel, which reads one-hot vectors: float32 `[V, D]`."""
+        if self.embedding is not None:
+            return embedded_tokens(self.embedding, self.interface.vocabulary_size)
+        return self.recurrent[0].cell.kernel.numpy()
+
 
 class Recurrent(Network):
     """A stack that is read token by token. Its state is that of its cells, h and c of an LSTM for each layer.
@@ -108,10 +114,8 @@ class Recurrent(Network):
         return outputs.logits_of(self.stack.logits, hidden, labels, known=self.labels)
 
     def token_vectors(self) -> np.ndarray:
-        """Returns the embedding, or the rows of the first kernel, which reads one-hot vectors."""
-        if self.stack.embedding is not None:
-            return embedded_tokens(self.stack.embedding, self.vocabulary_size)
-        return self.cells[0].kernel.numpy()
+        """Returns those of the stack."""
+        return self.stack.token_vectors()
 
 
 def carried_states(model: keras.Model) -> list[keras.Variable]:

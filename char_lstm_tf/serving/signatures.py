@@ -16,7 +16,7 @@ from char_lstm_tf.inference.writing.loop import Limits, absorb, generate
 from char_lstm_tf.models import classifier
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network, State
-from char_lstm_tf.serving.strings import Strings, require
+from char_lstm_tf.serving.strings import Strings, named, require, require_rows
 from pipelines.vocabulary import Vocabulary
 
 Signature: TypeAlias = tf.types.experimental.PolymorphicFunction
@@ -25,18 +25,6 @@ SERVING_CHARS = 200  # characters that serving_default writes
 SERVING_TEMPERATURE = 0.8
 BLOCK = 8  # tokens that an iteration of a loop reads
 MAX_CHARS = 100_000  # of one `generate`; with 2×128 units that takes 40 seconds for one row, two minutes for 64
-
-
-def require_rows(prompt: tf.Tensor, **inputs: tf.Tensor) -> list[tf.Operation]:
-    """Returns operations that fail unless each input has as many rows as `prompt`."""
-    return [
-        require(tf.shape(values) == tf.shape(prompt), f"{name} must have as many rows as prompt", tf.shape(values))
-        for name, values in inputs.items()
-    ]
-
-
-def _named(label: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
-    return {"label": label[0]} if label else {}
 
 
 class Signatures:
@@ -153,7 +141,7 @@ class Signatures:
         ) -> dict[str, tf.Tensor]:
             """Returns what follows each prompt: the same text for the same seed, whatever the other rows are."""
             draws = Draws(seed, temperature, top_k, top_p)
-            checks = require_rows(prompt, num_chars=num_chars, **_named(label), **draws._asdict())
+            checks = require_rows(prompt, num_chars=num_chars, **named(label), **draws._asdict())
             checks += self._require_ranges(num_chars, draws)
             draws = draws._replace(top_k=tf.where(top_k < self._size, top_k, 0))
             with tf.control_dependencies(checks):
@@ -192,7 +180,7 @@ class Signatures:
             K is the largest k of the batch. A row that asked for fewer is filled up with "" and 0. The unknown
             character is never among them, so a row has at most V - 1. The end of a document is "", with a probability.
             """
-            checks = [*require_rows(prompt, k=k, **_named(label)), self._require_candidates("k", k)]
+            checks = [*require_rows(prompt, k=k, **named(label)), self._require_candidates("k", k)]
             with tf.control_dependencies(checks):
                 logits, _ = self._network.step(self._label_ids(label))(*self._read(tf.identity(prompt)))
                 columns = tf.reduce_max(tf.concat([k, [0]], axis=0))
@@ -214,7 +202,7 @@ class Signatures:
 
             They are all characters of a running text but the first, and all of a document and its end.
             """
-            with tf.control_dependencies(require_rows(text, **_named(label))):
+            with tf.control_dependencies(require_rows(text, **named(label))):
                 total, characters = self._losses(tf.identity(text), self._label_ids(label))
             nats = total / tf.cast(tf.maximum(characters, 1), tf.float64)
             return {"nats_per_char": tf.cast(nats, tf.float32), "characters": characters}

@@ -72,6 +72,19 @@ def require(holds: tf.Tensor, sentence: str, values: tf.Tensor) -> tf.Operation:
     return tf.debugging.Assert(tf.reduce_all(holds), [f"{sentence}; given:", values], summarize=8)
 
 
+def require_rows(prompt: tf.Tensor, **inputs: tf.Tensor) -> list[tf.Operation]:
+    """Returns operations that fail unless each input has as many rows as `prompt`."""
+    return [
+        require(tf.shape(values) == tf.shape(prompt), f"{name} must have as many rows as prompt", tf.shape(values))
+        for name, values in inputs.items()
+    ]
+
+
+def named(label: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
+    """Returns the label that a signature was given, if it was, by its name."""
+    return {"label": label[0]} if label else {}
+
+
 class Strings:
     """Encodes texts with the tables that stand among the assets.
 

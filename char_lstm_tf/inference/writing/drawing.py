@@ -19,13 +19,13 @@ class Draws(NamedTuple):
     """How the tokens of each row are drawn: a `Sampling` for each, as tensors.
 
     Attributes:
-        seeds: int64 `[B]`.
+        seed: int64 `[B]`.
         temperature: float32 `[B]`, divides the logits; 0: the likeliest token.
         top_k: int32 `[B]`, keeps this many of the likeliest candidates, fewer than V; 0: all.
         top_p: float32 `[B]`, keeps the smallest set of candidates with at least this probability; 1: all.
     """
 
-    seeds: tf.Tensor
+    seed: tf.Tensor
     temperature: tf.Tensor
     top_k: tf.Tensor
     top_p: tf.Tensor

@@ -81,7 +81,7 @@ def generate(
         The ids written, int32 `[B, size]`, and the state before the last of them is read.
     """
 
-    noise_at, choose = uniform_noise(draws.seeds), chooser(draws)
+    noise_at, choose = uniform_noise(draws.seed), chooser(draws)
     count, end, lengths, wanted = limits
 
     def ended(position: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:

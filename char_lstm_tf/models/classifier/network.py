@@ -9,6 +9,7 @@ words and pairs of tokens help, see `ngrams`.
 Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L labels.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -45,7 +46,6 @@ class Classifier:
     Attributes:
         keras_model: from ids, int32 `[B, T]`, filled up with end symbols, to logits of the labels, float32 `[B, L]`.
         end: id of the end symbol.
-        vocabulary_size: V.
 
     Raises:
         ValueError: the vocabulary has no end symbol.
@@ -55,13 +55,14 @@ class Classifier:
         if vocabulary.end is None:
             raise ValueError("documents end with an end symbol, and this vocabulary has none")
         self.end, labels = vocabulary.end, len(vocabulary.labels)
-        self.vocabulary_size = len(vocabulary)
-        interface = encodings.Interface(vocabulary_size=self.vocabulary_size, encoding=encoding, trains=trains)
-        _, self.stack = networks.build_stack(config, interface)
-        self._embedding, self._one_hot = self.stack.embedding, OneHot(self.vocabulary_size, name="one_hot")
-        if config.ngrams and self._embedding is not None and vocabulary.words:
-            options = {"embeddings_initializer": self._embedding.embeddings_initializer, "name": self._embedding.name}
-            self._embedding = SpelledEmbedding(vocabulary.tokens, config.embedding_size, **options)
+        interface = encodings.Interface(vocabulary_size=len(vocabulary), encoding=encoding, trains=trains)
+        _, self._stack = networks.build_stack(config, interface)
+        if config.ngrams and self._stack.embedding is not None and vocabulary.words:
+            first = self._stack.embedding
+            options = {"embeddings_initializer": first.embeddings_initializer, "name": first.name}
+            spelled = SpelledEmbedding(vocabulary.tokens, config.embedding_size, **options)
+            self._stack = dataclasses.replace(self._stack, embedding=spelled)
+        self._embedding, self._one_hot = self._stack.embedding, OneHot(len(vocabulary), name="one_hot")
         self._largest = LargestInDocument(self.end, name="largest")
         self._skips = keras.layers.Concatenate(name="skips") if config.architecture == "functional" else None
         ids = keras.Input((None,), dtype="int32", name="ids")
@@ -85,9 +86,7 @@ class Classifier:
 
     def token_vectors(self) -> np.ndarray:
         """Returns the vector of each token, float32 `[V, D]`, as `Network.token_vectors`."""
-        if self._embedding is not None:
-            return encodings.embedded_tokens(self._embedding, self.vocabulary_size)
-        return self.stack.recurrent[0].cell.kernel.numpy()
+        return self._stack.token_vectors()
 
     def _read(self, ids: tf.Tensor, *, run: Callable[..., tf.Tensor], drop: Callable[..., tf.Tensor]) -> tf.Tensor:
         """Returns the largest value of each unit over the places of a document, float32 `[B, H]`.
@@ -103,7 +102,7 @@ class Classifier:
         else:
             read = [drop("dropout_of_tokens", self._embedding(ids))]
             hidden = drop("dropout_of_embedding", read[0])
-        *below, last = self.stack.recurrent
+        *below, last = self._stack.recurrent
         for layer in below:
             read.append(run(layer, hidden))
             hidden = drop(f"dropout_of_{layer.name}", read[-1])
