@@ -4,9 +4,8 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference.writing import Sampling, Writer
-from char_lstm_tf.inference.writing.drawing import Draws, chooser
+from char_lstm_tf.inference.writing.drawing import Draws, chooser, uniform_noise
 from char_lstm_tf.inference.writing.loop import Limits, generate
-from char_lstm_tf.inference.writing.noise import uniform_noise
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from pipelines.vocabulary import Vocabulary

@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.inference.writing.drawing import Draws, chooser, without_unknown
-from char_lstm_tf.inference.writing.noise import uniform_noise
+from char_lstm_tf.inference.writing.drawing import Draws, chooser, uniform_noise, without_unknown
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.build import build
 from char_lstm_tf.page import packing, page

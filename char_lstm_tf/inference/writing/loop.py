@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from char_lstm_tf.inference.writing.drawing import Draws, chooser, without_unknown
-from char_lstm_tf.inference.writing.noise import uniform_noise
+from char_lstm_tf.inference.writing.drawing import Draws, chooser, uniform_noise, without_unknown
 from char_lstm_tf.models.network import Network, State, Step
 
 
