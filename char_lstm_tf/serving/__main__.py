@@ -46,12 +46,12 @@ def main(config: ExportConfig) -> None:
     from char_lstm_tf.models.network import Network
     from char_lstm_tf.serving import export
 
-    network, vocabulary = load(folder)
+    network, _ = load(folder)
     if not isinstance(network, Network):
         raise UserError(f"--model={config.model}: it answers labels and has no step; its SavedModel is in its folder 1")
     write = export.export_litert if config.form == "litert" else export.export_step
     with written_aside(path_of(config.output)) as path:
-        write(network, vocabulary, path)
+        write(network, path)
     print(config.output)
 
 

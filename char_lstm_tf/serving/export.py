@@ -15,7 +15,7 @@ from char_lstm_tf.inference.classifying import Calibration
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.serving import warmup
-from char_lstm_tf.serving.signatures import Signature, Signatures, classifier_signatures
+from char_lstm_tf.serving.signatures import Signatures, classifier_signatures, step_signature
 from char_lstm_tf.serving.strings import Strings, code_points
 from pipelines.vocabulary import Vocabulary
 
@@ -38,8 +38,7 @@ def export(
         OSError: the disk is full, for instance.
     """
     with _os_errors(path), tempfile.TemporaryDirectory() as folder:
-        module = tf.Module()
-        module.weights = [weight.value for weight in network.keras_model.weights]
+        module = _weights(network)
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
         words = None
@@ -70,28 +69,27 @@ def _os_errors(path: Path) -> Iterator[None]:
         raise OSError(errno.EIO, str(error).splitlines()[0], str(path)) from error
 
 
-def export_step(network: Network, vocabulary: Vocabulary, path: Path) -> None:
+def export_step(network: Network, path: Path) -> None:
     """Writes a SavedModel whose only signature, `serving_default`, is `step`: numbers alone, no strings or tables.
 
     OpenVINO and TensorFlow.js' converter read it. Arguments as for `export`.
     """
-    module, step = _step(network, vocabulary)
     with _os_errors(path):
-        tf.saved_model.save(module, str(path), {"serving_default": step})
+        tf.saved_model.save(_weights(network), str(path), {"serving_default": step_signature(network)})
 
 
-def export_litert(network: Network, vocabulary: Vocabulary, path: Path) -> None:
+def export_litert(network: Network, path: Path) -> None:
     """Writes a LiteRT (TensorFlow Lite) file with the signature of `export_step`. Arguments as for `export`."""
-    module, step = _step(network, vocabulary)
+    module, step = _weights(network), step_signature(network)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([step.get_concrete_function()], module)
     path.write_bytes(converter.convert())
 
 
-def _step(network: Network, vocabulary: Vocabulary) -> tuple[tf.Module, Signature]:
-    """Returns `step`, and what keeps the weights alive while it is written."""
+def _weights(network: Network | Classifier) -> tf.Module:
+    """Returns what keeps the weights of a network alive while it is written."""
     module = tf.Module()
     module.weights = [weight.value for weight in network.keras_model.weights]
-    return module, Signatures(network, vocabulary).step()
+    return module
 
 
 def _vocabulary_file(vocabulary: Vocabulary, folder: Path) -> Path:

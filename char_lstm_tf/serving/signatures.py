@@ -33,7 +33,7 @@ class Signatures:
     Args:
         network: the model.
         vocabulary: its vocabulary.
-        strings: how texts are read; None: only `step` will be asked for, which has no strings.
+        strings: how texts are read.
         calibration: for `classify`, of a model that knows labels.
     """
 
@@ -41,14 +41,12 @@ class Signatures:
         self,
         network: Network,
         vocabulary: Vocabulary,
-        strings: Strings | None = None,
+        strings: Strings,
         calibration: Calibration | None = None,
     ) -> None:
-        self._network, self._vocabulary, self._size = network, vocabulary, len(vocabulary)
+        self._network, self._vocabulary, self._strings, self._size = network, vocabulary, strings, len(vocabulary)
         self._end, self._labels = vocabulary.end, vocabulary.labels
         self._calibration = calibration or Calibration((1.0,) * len(vocabulary.labels))
-        if strings is not None:
-            self._strings = strings
 
     def all(self) -> dict[str, Signature]:
         """Returns every signature by its name."""
@@ -57,7 +55,7 @@ class Signatures:
             "generate": self.generate(),
             "next_char": self.next_char(),
             "score": self.score(),
-            "step": self.step(),
+            "step": step_signature(self._network),
             **({"classify": self.classify()} if self._labels else {}),
         }
 
@@ -228,35 +226,6 @@ class Signatures:
         """Returns `text string[B]` → `label string[B], probabilities float32[B,L]`."""
         return classify(lambda text: self._losses(text, None), self._labels, self._calibration)
 
-    def step(self) -> Signature:
-        """Returns `ids int32[B], state_0 float32[B,H] …` → `logits float32[B,V], new_state_0 …`.
-
-        Only numbers, for runtimes without strings. The states have different names as inputs and outputs, because in
-        ONNX a name means one value.
-        """
-        states = [
-            tf.TensorSpec([None, size], tf.float32, f"state_{number}")
-            for number, size in enumerate(self._network.state_sizes)
-        ]
-
-        inputs = ["ids", "label"] if self._labels else ["ids"]
-        ids = [tf.TensorSpec([None], tf.int32, name) for name in inputs]
-
-        @tf.function(input_signature=[*ids, *states], autograph=False)
-        def step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
-            """Reads one id in each row: ids and states → logits and new states.
-
-            Of a model that knows labels, `label` is the id of each row's, its place in labels.txt.
-
-            Ids aren't checked, since a check has a message, and the runtimes that this is for have no strings. An id
-            below 0 or from V on is an error of the runtime, or gives logits of no meaning.
-            """
-            (read, *labels), states = values[: len(ids)], values[len(ids) :]
-            logits, new_states = self._network.step(*labels)(read, states)
-            return {"logits": logits} | {f"new_state_{number}": state for number, state in enumerate(new_states)}
-
-        return step
-
 
 def classifier_signatures(
     network: Classifier, vocabulary: Vocabulary, strings: Strings, calibration: Calibration | None = None
@@ -300,3 +269,32 @@ def classify(
         return {"label": likeliest, "probabilities": tf.cast(probabilities, tf.float32)}
 
     return classify
+
+
+def step_signature(network: Network) -> Signature:
+    """Returns `ids int32[B], state_0 float32[B,H] …` → `logits float32[B,V], new_state_0 …`.
+
+    Only numbers, for runtimes without strings. The states have different names as inputs and outputs, because in
+    ONNX a name means one value.
+    """
+    states = [
+        tf.TensorSpec([None, size], tf.float32, f"state_{number}") for number, size in enumerate(network.state_sizes)
+    ]
+
+    inputs = ["ids", "label"] if network.labels else ["ids"]
+    ids = [tf.TensorSpec([None], tf.int32, name) for name in inputs]
+
+    @tf.function(input_signature=[*ids, *states], autograph=False)
+    def step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Reads one id in each row: ids and states → logits and new states.
+
+        Of a model that knows labels, `label` is the id of each row's, its place in labels.txt.
+
+        Ids aren't checked, since a check has a message, and the runtimes that this is for have no strings. An id
+        below 0 or from V on is an error of the runtime, or gives logits of no meaning.
+        """
+        (read, *labels), states = values[: len(ids)], values[len(ids) :]
+        logits, new_states = network.step(*labels)(read, states)
+        return {"logits": logits} | {f"new_state_{number}": state for number, state in enumerate(new_states)}
+
+    return step
