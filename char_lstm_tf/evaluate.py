@@ -40,7 +40,7 @@ from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from char_lstm_tf.inference.language_model import LanguageModel
-    from char_lstm_tf.inference.scoring import Score
+    from char_lstm_tf.inference.scoring import Score, TextScorer
 
 COLUMNS = "{:>10} {:>11} {:>10}  {}"
 SHOWN = 80  # characters of a file that its row shows
@@ -162,7 +162,7 @@ class Evaluation:
         self._config = config
         self._running, self._of_files = documents == "text", documents == "files"
         self._mixture = judges.Mixture(models) if len(models) > 1 else None
-        self._model: LanguageModel | judges.Mixture = self._mixture or models[0]
+        self._model: TextScorer = self._mixture or models[0]
         self._steps = config.dynamic and any(model.is_recurrent for model in models)  # whether one takes steps
         self._scored: list[ScoredText] = []
         self._total: Score | None = None  # of nothing so far

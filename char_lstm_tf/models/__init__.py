@@ -1,4 +1,4 @@
-"""Networks and counted n-grams, and one step of any of them.
+"""Models of every kind: `Network` is what those that predict text have in common, and `build` makes the right one.
 
 Importing this registers the layers that Keras lacks, so that `keras.models.load_model` reads every run's model.keras.
 """

@@ -2,8 +2,18 @@
 
 from char_lstm_tf.inference.scoring.loop import losses
 from char_lstm_tf.inference.scoring.packing import packed
+from char_lstm_tf.inference.scoring.protocol import TextScorer, TokenScorer, progress_bar
 from char_lstm_tf.inference.scoring.score import Score, perplexity
 from char_lstm_tf.inference.scoring.scorer import READ_AT_ONCE, Scorer
-from char_lstm_tf.inference.scoring.token_scorer import TokenScorer, progress_bar
 
-__all__ = ["READ_AT_ONCE", "Score", "Scorer", "TokenScorer", "losses", "packed", "perplexity", "progress_bar"]
+__all__ = [
+    "READ_AT_ONCE",
+    "Score",
+    "Scorer",
+    "TextScorer",
+    "TokenScorer",
+    "losses",
+    "packed",
+    "perplexity",
+    "progress_bar",
+]

@@ -8,8 +8,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
+from char_lstm_tf.inference.scoring.protocol import TokenScorer, progress_bar
 from char_lstm_tf.inference.scoring.score import Score, Words
-from char_lstm_tf.inference.scoring.token_scorer import TokenScorer, progress_bar
 from char_lstm_tf.inference.writing.writer import filled_up
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.network import Network, State

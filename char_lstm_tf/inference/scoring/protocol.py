@@ -1,12 +1,28 @@
-"""What every scorer gives: the loss of each token of a text."""
+"""What every scorer gives: the losses of texts, and below that, of the ids of tokens."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
+from char_lstm_tf.inference.scoring.score import Score
 from pipelines.vocabulary import Vocabulary
+
+
+class TextScorer(Protocol):
+    """Scores texts: a language model, whether it learns from them or not, or a mixture of several."""
+
+    @property
+    def knows_documents(self) -> bool:
+        """Whether texts have a beginning and an end."""
+
+    def pieces(self, text: str) -> list[str]:
+        """Returns the parts of a text that are a token each: its characters, or words and characters."""
+
+    def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
+        """Returns the score of each text and the losses of its tokens, in nats, as `LanguageModel.losses` does."""
 
 
 class TokenScorer(ABC):
