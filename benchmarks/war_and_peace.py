@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.metrics import Metrics
 from pipelines import UserError, command_line
 from pipelines.files import path_of
 from pipelines.options import Options, option
@@ -105,11 +106,11 @@ def main(config: WarAndPeaceConfig) -> None:
         run = train(config, row, text, split)
         command = [sys.executable, "-m", "char_lstm_tf.evaluate", f"--model={run.path}", "--part=test"]
         done = subprocess.run([*command, "--crlf", "--json"], check=True, capture_output=True, text=True)
-        metrics, score = run.load_metrics(), json.loads(done.stdout)
+        training, score = Metrics.load(run.metrics).training, json.loads(done.stdout)
         size, layers = map(int, row.split("x"))
         print(
-            f"| {row} | {UNITS[size][layers - 1]} | {metrics['parameters']:,} | {metrics['characters_seen']:,} "
-            f"| {metrics['seconds']:,.0f} | {score['nats_per_char']:.4f} | {score['nats_per_char_with_crlf']:.4f} "
+            f"| {row} | {UNITS[size][layers - 1]} | {training.parameters:,} | {training.characters_seen:,} "
+            f"| {training.seconds:,.0f} | {score['nats_per_char']:.4f} | {score['nats_per_char_with_crlf']:.4f} "
             f"| {PUBLISHED[size][layers - 1]} |",
             flush=True,
         )

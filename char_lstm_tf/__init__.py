@@ -41,7 +41,8 @@ def train(config: Config) -> dict:
     from char_lstm_tf.runs.plan import plan_run
     from char_lstm_tf.training.train import train
 
-    return train(plan_run(**config.given()))
+    metrics = train(plan_run(**config.given()))
+    return metrics.facts() if metrics else {}
 
 
 def load(path: str | Path) -> "LanguageModel":

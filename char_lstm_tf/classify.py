@@ -29,7 +29,7 @@ import numpy as np
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference import classifying
 from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, passages, read_documents, reader_for
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.pictures import draw_confusion
 from pipelines import UserError, command_line, sources
 from pipelines.files import path_of
@@ -118,7 +118,7 @@ class ClassifyConfig(Options):
 
 def main(config: ClassifyConfig) -> None:
     """Loads the runs and the texts, classifies, and prints."""
-    runs = [RunFolder.find(folder, flag="models" if config.models else "model").config for folder in config.runs]
+    runs = [TrainedRun.open(folder, flag="models" if config.models else "model").config for folder in config.runs]
     if config.picture and not path_of(config.picture).absolute().parent.is_dir():
         raise UserError(f"--picture={config.picture}: No such file or directory; name a file that can be written")
     groups = _groups(config, runs[0])

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING
 
 from char_lstm_tf.inference.texts import TextOptions, documents_of_part, in_groups, read_texts
 from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
-from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.listing import format_number, unknown_warning
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import command_line
 from pipelines.flag_files import file_of, require_writable
 from pipelines.options import format_flag, option
@@ -115,8 +115,8 @@ class EvaluateConfig(TextOptions):
 
 def main(config: EvaluateConfig) -> None:
     """Loads the run and the texts, scores, and prints."""
-    folder = RunFolder.find(config.model)
-    run, held_out = folder.config, folder.load_corpus() if config.part else None
+    trained = TrainedRun.open(config.model)
+    run, held_out = trained.config, trained.load_corpus() if config.part else None
     found = [] if held_out else config.find_sources(run)
     require_writable(config, *OUTPUTS, texts=[source.name for source in found])
     running: list[Document] | None = None  # read before TensorFlow loads, so that a mistake in it shows first

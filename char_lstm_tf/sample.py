@@ -21,7 +21,8 @@ import secrets
 import sys
 from collections.abc import Sequence
 
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.config.settings import Documents
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import command_line
 from pipelines.flag_files import file_of
 from pipelines.options import Options, format_flag, option, unescaped
@@ -115,7 +116,7 @@ class SampleConfig(Options):
 
 def main(config: SampleConfig) -> None:
     """Loads the run and writes."""
-    run = RunFolder.find(config.model)
+    run = TrainedRun.open(config.model)
     prompt = config.read_prompt()
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
@@ -126,7 +127,8 @@ def main(config: SampleConfig) -> None:
     prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)
     chars = model.default_chars if config.chars is None else config.chars
-    by_line = run.config.documents in ("lines", "rows")
+    text = run.config.settings.text
+    by_line = isinstance(text, Documents) and text.documents != "files"
     if config.beam:
         chars = min(chars, config.chars or BEAM_CHARS)
         found = model.likeliest(prompt, chars=chars, width=config.beam, label=config.label)
@@ -169,7 +171,7 @@ def report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
         )
 
 
-def report_texts(config: SampleConfig, run: RunFolder, texts: Sequence[str]) -> None:
+def report_texts(config: SampleConfig, run: TrainedRun, texts: Sequence[str]) -> None:
     """Prints how much of the texts is the model's own, as a table or as a JSON object.
 
     Raises:

@@ -30,6 +30,7 @@ from char_lstm_tf.config import BatchConfig, Config, ModelConfig, OutputConfig, 
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.flags_file import flag_lines
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.trials import Rung, config_of, rungs, settings_of, shown
 from char_lstm_tf.training.pictures import draw_trials
 from pipelines import UserError, command_line
@@ -161,10 +162,10 @@ def train(config: Config, trial: Trial) -> Trial:
             raise UserError(f"{run.path.name} ended with status {status}: {reason}")
     if run.diverged.is_file():
         return trial
-    metrics = run.load_metrics()
-    measured = metrics["validation"]
-    nats = measured.get("nats_per_char", measured.get("nats_per_document"))
-    return dataclasses.replace(trial, nats=nats, seconds=metrics["seconds"])
+    metrics = Metrics.load(run.metrics)
+    measured = metrics.held_out["validation"]
+    nats = measured["nats_per_char"] if "nats_per_char" in measured else measured["nats_per_document"]
+    return dataclasses.replace(trial, nats=nats, seconds=metrics.training.seconds)
 
 
 def write_files(folder: Path, trials: list[Trial]) -> None:

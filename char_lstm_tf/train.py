@@ -24,10 +24,12 @@ Exit status: 0 it worked, 1 something is wrong with the flags or the text, 3 the
 import os
 import shlex
 import sys
+from typing import Any
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.config.settings import Classifier, Documents
 from char_lstm_tf.runs.listing import format_number
+from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, plan_run
 from char_lstm_tf.training.train import train
 from pipelines import command_line
@@ -37,43 +39,45 @@ def main(plan: Plan) -> None:
     """Trains, and prints the table of results. A run continues when nobody reads what it prints."""
     with command_line.tolerant_output():
         if metrics := train(plan):  # a worker that isn't the chief has none
-            print_results(plan.folder, metrics)
+            print_results(plan, metrics)
 
 
-def print_results(folder: RunFolder, metrics: dict) -> None:
+def print_results(plan: Plan, metrics: Metrics) -> None:
     """Prints the table of a finished run, and what to do with it."""
-    answers = folder.config.target == "label"
-    (_print_answers if answers else _print_losses)(metrics)
-    exported = folder.versions()
-    length = "--chars=500" if folder.config.documents == "text" else "--num_samples=5"
-    verb, *words = ["classify", "--text=FILE"] if answers else ["sample", length, "--temperature=0.8"]
-    use = [python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={folder.path}", *words]
+    settings, exported = plan.config.settings, plan.folder.versions()
+    if isinstance(settings.model, Classifier):
+        _print_answers(metrics.held_out)
+        verb, *words = ["classify", "--text=FILE"]
+    else:
+        _print_losses(metrics.held_out)
+        length = "--num_samples=5" if isinstance(settings.text, Documents) else "--chars=500"
+        verb, *words = ["sample", length, "--temperature=0.8"]
+    use = [python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={plan.folder.path}", *words]
+    training = metrics.training
     print(
-        f"\n{metrics['parameters']:,} parameters, {metrics['characters_seen']:,} characters seen in "
-        f"{metrics['seconds']:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"
+        f"\n{training.parameters:,} parameters, {training.characters_seen:,} characters seen in "
+        f"{training.seconds:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"
         f"{verb} it: {' ' * (len('sample') - len(verb))} {shlex.join(use)}"
     )
 
 
-def _print_answers(metrics: dict) -> None:
+def _print_answers(held_out: dict[str, dict[str, Any]]) -> None:
     print(f"{'held out':<12}{'documents':>11}{'accuracy':>11}{'nats/document':>15}")
-    for split in ("validation", "test"):
-        if row := metrics.get(split):
-            print(f"{split:<12}{row['documents']:>11,}{row['accuracy']:>11.1%}{row['nats_per_document']:>15.4f}")
+    for split, row in held_out.items():
+        print(f"{split:<12}{row['documents']:>11,}{row['accuracy']:>11.1%}{row['nats_per_document']:>15.4f}")
 
 
-def _print_losses(metrics: dict) -> None:
+def _print_losses(held_out: dict[str, dict[str, Any]]) -> None:
     print(
         f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"
         f"{'perplexity/word':>17}"
     )
-    for split in ("validation", "test"):
-        if row := metrics.get(split):
-            shown = [format_number(row[f"perplexity_per_{unit}"], 2) for unit in ("char", "word")]
-            print(
-                f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
-                f" {shown[0]:>16} {shown[1]:>16}"
-            )
+    for split, row in held_out.items():
+        shown = [format_number(row[f"perplexity_per_{unit}"], 2) for unit in ("char", "word")]
+        print(
+            f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
+            f" {shown[0]:>16} {shown[1]:>16}"
+        )
 
 
 def python_command() -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.pictures import draw_map
 from pipelines import UserError, command_line
 from pipelines.flag_files import file_of, require_writable
@@ -47,13 +47,13 @@ class VectorsConfig(Options):
 
 def main(config: VectorsConfig) -> None:
     """Loads the run, and does what was asked for."""
-    folder = RunFolder.find(config.model)
-    vocabulary = Vocabulary.load(folder.vocabulary)
+    run = TrainedRun.open(config.model)
+    vocabulary = run.vocabulary
     chosen = [find(token, vocabulary) for token in config.nearest]  # a mistake shows before TensorFlow loads
     import_tensorflow()
     from char_lstm_tf.models.build import load
 
-    network, _ = load(folder)
+    network = load(run)
     values = network.token_vectors()
     if values is None:
         raise UserError(f"--model={config.model}: it has no vector for each token (--architecture or --bidirectional)")

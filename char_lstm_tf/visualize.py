@@ -19,8 +19,9 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
+from char_lstm_tf.config.settings import Classifier, Counts, Recurrent
 from char_lstm_tf.inference.texts import TextOptions, read_texts
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
 from pipelines.files import written_aside
 from pipelines.flag_files import file_of, require_writable
@@ -66,8 +67,8 @@ class VisualizeConfig(Options):
 
 def main(config: VisualizeConfig) -> None:
     """Loads the run and writes its page."""
-    folder = RunFolder.find(config.model)
-    run = folder.config
+    trained = TrainedRun.open(config.model)
+    run, folder = trained.config, trained.folder
     require_recurrent(config.model, run)
     given = read_text(config, run) if config.text else ""
     import_tensorflow()  # not before the flags are checked, since it takes seconds
@@ -76,7 +77,7 @@ def main(config: VisualizeConfig) -> None:
     from char_lstm_tf.models.stack import Recurrent
     from char_lstm_tf.page import packing, page
 
-    network, vocabulary = load(folder)
+    network, vocabulary = load(trained), trained.vocabulary
     assert isinstance(network, Recurrent)  # see require_recurrent
     language_model = LanguageModel(network, vocabulary, run.prompt_reader)
     text = given or own_text(language_model, seed=run.seed)
@@ -99,15 +100,16 @@ def main(config: VisualizeConfig) -> None:
 
 def require_recurrent(model: str, run: Config) -> None:
     """Raises UserError for a model that the page can't run."""
-    reasons = {
-        "it is a table of counts (--architecture=counts)": run.architecture == "counts",
-        "it reads windows (--architecture=ngram)": run.architecture == "ngram",
-        "it reads windows (--bidirectional)": run.bidirectional,
-        "it answers labels (--target=label) and writes nothing": run.target == "label",
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise UserError(f"--model={model}: {reason}; a page is of a recurrent model of text")
+    match run.settings.model:
+        case Recurrent():
+            return
+        case Counts():
+            reason = "it is a table of counts (--architecture=counts)"
+        case Classifier():
+            reason = "it answers labels (--target=label) and writes nothing"
+        case windows:
+            reason = f"it reads windows ({windows.chosen_by})"
+    raise UserError(f"--model={model}: {reason}; a page is of a recurrent model of text")
 
 
 def read_text(config: VisualizeConfig, run: Config) -> str:

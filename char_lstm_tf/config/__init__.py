@@ -15,7 +15,7 @@ from char_lstm_tf.config.text import TextConfig
 from char_lstm_tf.config.training import OutputConfig, TrainingConfig
 from char_lstm_tf.config.variants import NoEffectError, require_effect, resolve
 
-__all__ = ["BatchConfig", "Config", "ModelConfig", "OutputConfig", "TextConfig", "TrainingConfig"]
+__all__ = ["OUTCOME", "BatchConfig", "Config", "ModelConfig", "OutputConfig", "TextConfig", "TrainingConfig"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,3 +91,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
         """Returns the value of each flag by name, in the order of `--help`. Defaults that depend on others are set."""
         values = {field.name: getattr(self, field.name) for fields in self.groups().values() for field in fields}
         return values | {"batching": self.batch_order, "stride": self.window_stride, "encoding": self.input_encoding}
+
+
+OUTCOME = frozenset(field.name for field in dataclasses.fields(Config) if field.metadata["outcome"])
+"""The flags that the result of a run depends on."""

@@ -4,7 +4,7 @@ import dataclasses
 
 from pipelines.options import Options, option
 
-PARTS = 16  # windows in the longest part of a document that --target=label trains on
+WINDOWS_IN_A_PART = 16  # windows in the longest part of a document that --target=label trains on
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class BatchConfig(Options):
     @property
     def longest_part(self) -> int:
         """Tokens of the longest part of a document that --target=label trains on."""
-        return PARTS * self.window
+        return WINDOWS_IN_A_PART * self.window
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from char_lstm_tf.models.build import load
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.stack import Recurrent
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.sources import Reader
 from pipelines.vocabulary import Vocabulary
@@ -64,16 +64,15 @@ class LanguageModel:
         Raises:
             UserError: there is no trained run, or its files don't fit each other.
         """
-        folder = RunFolder.find(path)
-        network, vocabulary = load(folder)
-        calibration, facts = None, folder.load_metrics().get("calibration")
-        if facts:
+        run = TrainedRun.open(path)
+        network, vocabulary, calibration = load(run), run.vocabulary, None
+        if run.metrics and (facts := run.metrics.calibration):
             try:
                 calibration = Calibration.from_facts(facts)
                 calibration.prior("training") + np.zeros(len(vocabulary.labels))
             except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{folder.metrics}: damaged (calibration: {error})") from error
-        return cls(network, vocabulary, folder.config.prompt_reader, calibration)
+                raise UserError(f"{run.folder.metrics}: damaged (calibration: {error})") from error
+        return cls(network, vocabulary, run.config.prompt_reader, calibration)
 
     @property
     def is_recurrent(self) -> bool:

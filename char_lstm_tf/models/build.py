@@ -4,13 +4,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from char_lstm_tf.config import Config
+from char_lstm_tf.config import Config, settings
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams import counted
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
 
@@ -28,9 +28,9 @@ def build(
         packed: whether it is to be trained on packed documents, if it knows documents. Models that read windows need no
             reset: their batches have nothing of earlier documents.
     """
-    if config.target == "label":
+    if isinstance(config.settings.model, settings.Classifier):
         return Classifier(config, vocabulary, encoding=config.input_encoding, trains=trains)
-    recurrent = config.architecture != "ngram" and not config.bidirectional
+    recurrent = isinstance(config.settings.model, settings.Recurrent)
     interface = Interface(
         vocabulary_size=len(vocabulary),
         encoding=config.input_encoding,
@@ -44,48 +44,47 @@ def build(
     return networks.BUILD[config.architecture](config, interface)
 
 
-def load(folder: RunFolder) -> tuple[Network | Classifier, Vocabulary]:
-    """Returns the best model of a run, rebuilt from its flags, and its vocabulary.
+def load(run: TrainedRun) -> Network | Classifier:
+    """Returns the best model of a run, rebuilt from its flags.
 
     Only weights are read from `model.keras`, so nothing that the file holds is run.
 
     Raises:
         UserError: files of the folder don't fit each other, or a weight is NaN or infinite.
     """
-    vocabulary = Vocabulary.load(folder.vocabulary)
-    config = folder.config
-    _require_enough(folder, config, vocabulary)
+    _require_enough(run)
+    file = run.folder.model
     try:
-        counts = config.architecture == "counts"  # whose sizes the file knows
-        network = counted.empty_like(folder.model) if counts else build(config, vocabulary)
-        network.keras_model.load_weights(folder.model)
+        counts = isinstance(run.config.settings.model, settings.Counts)  # whose sizes the file knows
+        network = counted.empty_like(file) if counts else build(run.config, run.vocabulary)
+        network.keras_model.load_weights(file)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
         reason = " ".join(str(error).split())  # Keras says in the last of several lines which shapes differ
-        raise UserError(f"{folder.model}: not the weights of this run ({reason})") from error
+        raise UserError(f"{file}: not the weights of this run ({reason})") from error
     if not all(np.isfinite(weight).all() for weight in network.keras_model.get_weights()):
-        raise UserError(f"{folder.model}: a weight is NaN or infinite, so the model is of no use; train it again")
-    return network, vocabulary
+        raise UserError(f"{file}: a weight is NaN or infinite, so the model is of no use; train it again")
+    return network
 
 
-def _require_enough(folder: RunFolder, config: Config, vocabulary: Vocabulary) -> None:
+def _require_enough(run: TrainedRun) -> None:
     """Raises UserError if `model.keras` is smaller than the largest matrices of the sizes in the flags.
 
     A folder of somebody else's may name any size, so this is checked before memory is asked for.
     """
-    if config.architecture == "counts":
+    config, model, vocabulary = run.config, run.config.settings.model, run.vocabulary
+    if isinstance(model, settings.Counts):
         return
-    units = config.units
-    recurrent = config.architecture != "ngram"
-    weights = sum(a * b for a, b in zip(units, units if recurrent else units[1:], strict=False))
-    answers = len(vocabulary.labels) if config.target == "label" else len(vocabulary) * (1 + len(vocabulary.labels))
-    weights += (config.embedding_size if config.tie else answers) * units[-1]
-    if config.input_encoding == "embedding":
-        weights += len(vocabulary) * config.embedding_size
-    if not recurrent and config.ngram_inputs == "concat":
+    units, labels, reads_windows = model.units, len(vocabulary.labels), isinstance(model, settings.NeuralNgram)
+    weights = sum(a * b for a, b in zip(units, units[1:] if reads_windows else units, strict=False))
+    outputs = labels if isinstance(model, settings.Classifier) else len(vocabulary) * (1 + labels)
+    weights += (config.embedding_size if config.tie else outputs) * units[-1]
+    if isinstance(model.inputs, settings.Embedding):
+        weights += len(vocabulary) * model.inputs.embedding_size
+    if reads_windows and config.ngram_inputs == "concat":
         weights += config.window * units[0]
-    there, needed = folder.model.stat().st_size, 4 * weights
+    there, needed = run.folder.model.stat().st_size, 4 * weights
     if there < needed:
         raise UserError(
-            f"{folder.model}: not the weights of this run: it has {there:,} bytes, and the sizes in flags.txt need "
+            f"{run.folder.model}: not the weights of this run: it has {there:,} bytes, and the sizes in flags.txt need "
             f"{needed:,}"
         )

@@ -37,11 +37,11 @@ def read_facts(folder: RunFolder, network: Recurrent, vocabulary: Vocabulary, re
         reader: of texts for the model.
     """
     config, metrics = folder.config, folder.load_metrics()
-    measured = metrics.get("validation") or metrics.get("test") or {}
+    measured = next(iter(metrics.held_out.values()), {}) if metrics else {}
     parts = [
         f"{config.cell.upper()} with {_sizes(config.units)} units",
         f"{network.keras_model.count_params():,} weights",
-        f"{metrics['characters_seen']:,} characters seen in training" if "characters_seen" in metrics else "",
+        f"{metrics.training.characters_seen:,} characters seen in training" if metrics else "",
         f"{measured['nats_per_char']:.4f} nats per character on text held out" if "nats_per_char" in measured else "",
     ]
     return {

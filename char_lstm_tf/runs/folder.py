@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +10,8 @@ from pathlib import Path
 
 from char_lstm_tf.config import Config, OutputConfig
 from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
+from char_lstm_tf.runs.metrics import Metrics
 from pipelines import UserError
-from pipelines.corpus import Corpus
 from pipelines.files import ASIDE, path_of, remove, written_aside
 from pipelines.vocabulary import Vocabulary
 
@@ -54,27 +53,6 @@ class RunFolder:
         if folder.path.is_dir():
             with folder._locked():
                 folder._check_free(config)
-        return folder
-
-    @classmethod
-    def find(cls, path: str | Path, *, flag: str = "model") -> "RunFolder":
-        """Returns the trained run in a folder.
-
-        Args:
-            path: the folder.
-            flag: the flag that named it, for the error.
-
-        Raises:
-            UserError: there is none.
-        """
-        folder = cls(path_of(path))
-        if not folder.path.is_dir():
-            raise UserError(f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart")
-        if (folder.path / "saved_model.pb").is_file():
-            raise UserError(f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}")
-        for file in (folder.flags, folder.vocabulary, folder.model):
-            if not file.is_file():
-                raise UserError(f"--{flag}={path}: not a trained run, it has no {file.name}")
         return folder
 
     def _check_free(self, config: OutputConfig) -> None:
@@ -193,37 +171,13 @@ class RunFolder:
         written = [path / "progress.json" for path in self.checkpoint_folders()]
         return next((path for path in reversed(written) if path.is_file()), None)
 
-    def save_metrics(self, metrics: dict) -> None:
-        """Writes `metrics.json`."""
-        with written_aside(self.metrics) as path:
-            path.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-
-    def load_metrics(self) -> dict:
-        """Returns what `metrics.json` holds; {} of a run that isn't finished.
+    def load_metrics(self) -> Metrics | None:
+        """Returns what `metrics.json` holds; None of a run that isn't finished.
 
         Raises:
             UserError: the file is damaged.
         """
-        try:
-            return dict(json.loads(self.metrics.read_text(encoding="utf-8"))) if self.metrics.is_file() else {}
-        except (ValueError, TypeError, RecursionError) as error:
-            raise UserError(f"{self.metrics}: damaged ({error})") from error
-
-    def load_corpus(self) -> Corpus:
-        """Returns the text that the run was trained on, as it was encoded then.
-
-        Raises:
-            UserError: the run isn't finished, or the text isn't in its --data_dir any more.
-        """
-        name, folder = Path(str(self.load_metrics().get("corpus", ""))).name, path_of(self.config.data_dir) / "corpora"
-        if not name:
-            raise UserError(f"{self.path}: not a finished run, so its text isn't known")
-        if not (folder / name).is_dir():
-            raise UserError(
-                f"{self.path}: the text that it was trained on isn't in {folder} any more (--data_dir); training on it "
-                "again, under another --name, puts it there"
-            )
-        return Corpus.load(folder / name)
+        return Metrics.load(self.metrics) if self.metrics.is_file() else None
 
     def publish(self, export: Callable[[Path], None]) -> Path:
         """Returns the folder of a new SavedModel version, one above the highest so far, written by `export`."""

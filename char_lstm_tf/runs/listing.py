@@ -1,11 +1,11 @@
 """Runs and numbers as lines of a table."""
 
-import dataclasses
 import math
 import time
 
-from char_lstm_tf.config import Config
+from char_lstm_tf.config import OUTCOME
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.metrics import HELD_OUT, Metrics
 from char_lstm_tf.runs.progress import Progress
 from pipelines.options import format_flag
 
@@ -38,7 +38,7 @@ def row(run: RunFolder) -> str:
         f"{done:.0%}",
         validation,
         _nats(metrics, "test"),
-        f"{metrics['parameters']:,}" if metrics else "-",
+        f"{metrics.training.parameters:,}" if metrics else "-",
         _age(time.time() - changed.stat().st_mtime),
     )
 
@@ -47,15 +47,15 @@ def comparison(one: RunFolder, other: RunFolder) -> str:
     """Returns the flags and measures in which two runs differ, a line each."""
     lines = [f"{'':<28}{one.path.name:>24}{other.path.name:>24}"]
     first, second = one.config.resolved(), other.config.resolved()
-    outcome = {field.name for field in dataclasses.fields(Config) if field.metadata["outcome"]}
     for name in first:
-        if name in outcome and first[name] != second[name]:
+        if name in OUTCOME and first[name] != second[name]:
             lines.append(f"{'--' + name:<28}{format_flag(first[name]):>24}{format_flag(second[name]):>24}")
     metrics = one.load_metrics(), other.load_metrics()
-    for split in ("validation", "test"):
+    for split in HELD_OUT:
         lines.append(f"{split + ' nats/char':<28}{_nats(metrics[0], split):>24}{_nats(metrics[1], split):>24}")
     for name in MEASURES:
-        values = [f"{measured[name]:,}" if name in measured else "-" for measured in metrics]
+        found = [getattr(each.training, name) if each else None for each in metrics]
+        values = ["-" if value is None else f"{value:,}" for value in found]
         lines.append(f"{name.replace('_', ' '):<28}{values[0]:>24}{values[1]:>24}")
     return "\n".join(lines)
 
@@ -73,14 +73,14 @@ def unknown_warning(unknown: int, characters: int, *, where: str) -> str:
     )
 
 
-def _nats(metrics: dict, split: str) -> str:
+def _nats(metrics: Metrics | None, split: str) -> str:
     """Returns a loss, and the share of unknown characters if it is more than 1 in 1,000: "2.9600 (82% unknown)".
 
     Of a run that answers labels: "81.2% right".
     """
-    if split not in metrics:
+    measured = metrics.held_out.get(split) if metrics else None
+    if not measured:
         return "-"
-    measured = metrics[split]
     if "nats_per_char" not in measured:
         return f"{measured['accuracy']:.1%} right"
     share = measured.get("unknown_characters", 0) / max(measured.get("characters", 1), 1)

@@ -1,37 +1,20 @@
 """The run that `--init_from` names, and what a run that starts from it takes over."""
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 from char_lstm_tf.config import Config, ModelConfig
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.options import format_flag
-from pipelines.vocabulary import Vocabulary
 
 _TRAINED = ("dropout", "sampled_softmax")  # flags of the model that change how it is trained, and not its weights
 SIZES = [*(each.name for each in dataclasses.fields(ModelConfig) if each.name not in _TRAINED), "encoding", "tokens"]
 ABOVE = ("ngrams", "tie")  # sizes of what is above the recurrent layers
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(TrainedRun):
     """The run that another one starts from."""
-
-    folder: RunFolder
-    config: Config
-    vocabulary: Vocabulary
-
-    @classmethod
-    def find(cls, path: str) -> "Origin":
-        """Returns the run in a folder.
-
-        Raises:
-            UserError: there is none.
-        """
-        folder = RunFolder.find(path, flag="init_from")
-        return cls(folder, folder.config, Vocabulary.load(folder.vocabulary))
 
     def defaults(self) -> dict[str, Any]:
         """Returns the flags that a new run takes over unless they are given.

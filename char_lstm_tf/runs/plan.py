@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from char_lstm_tf.config import Config, OutputConfig
+from char_lstm_tf.config import OUTCOME, Config, OutputConfig
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.origin import Origin
@@ -51,9 +51,11 @@ def plan_run(**given: Any) -> Plan:
     if output.resume and folder.started:
         config = _resumed(folder.config, given)
         return Plan(config, folder, _origin_of_resumed(config, folder), cluster)
+    if output.resume and not OUTCOME & set(given):
+        raise UserError(f"--name={output.name}: no run of this name to resume; {_known(folder)}")
     if not given.get("init_from"):
         return Plan(Config(**given), folder, None, cluster)
-    origin = Origin.find(given["init_from"])
+    origin = Origin.open(given["init_from"], flag="init_from")
     if origin.folder.path.resolve() == folder.path.resolve():
         raise UserError(f"--init_from={given['init_from']}: the new run would replace it; choose another --name")
     config = Config.with_defaults(origin.defaults(), **given)
@@ -61,11 +63,16 @@ def plan_run(**given: Any) -> Plan:
     return Plan(config, folder, origin, cluster)
 
 
+def _known(folder: RunFolder) -> str:
+    """Returns which runs there are beside a folder, and what to do."""
+    there = sorted(path.name for path in folder.path.parent.glob("*") if RunFolder(path).started)
+    listed = f"{folder.path.parent} has {', '.join(there)}" if there else f"{folder.path.parent} has none"
+    return f"{listed}; to start one, give its flags, such as --text=book.txt"
+
+
 def outcome_of(config: Config) -> dict[str, str]:
     """Returns the flags that change the outcome of a run. The text is left out: files may lie elsewhere."""
-    fields = [field.name for field in dataclasses.fields(Config) if field.metadata["outcome"] and field.name != "text"]
-    values = config.resolved()
-    return {name: format_flag(values[name]) for name in fields}
+    return {name: format_flag(value) for name, value in config.resolved().items() if name in OUTCOME - {"text"}}
 
 
 def _origin_of_resumed(config: Config, folder: RunFolder) -> Origin | None:
@@ -73,7 +80,7 @@ def _origin_of_resumed(config: Config, folder: RunFolder) -> Origin | None:
     if not config.init_from:
         return None
     try:
-        return Origin.find(config.init_from)
+        return Origin.open(config.init_from, flag="init_from")
     except UserError:
         if not folder.newest_progress():
             raise
@@ -88,7 +95,7 @@ def _resumed(saved: Config, given: dict[str, Any]) -> Config:
             continue
         value, before = format_flag(given[field.name]), format_flag(getattr(saved, field.name))
         # Files may have moved. That they are the same is checked by their hashes.
-        if value != before and field.metadata["outcome"] and field.name != "text":
+        if value != before and field.name in OUTCOME - {"text"}:
             raise UserError(
                 f"--{field.name}={value}: the run to --resume started with {before}; leave the flag out, or start "
                 "another run with it"

@@ -10,7 +10,7 @@ TensorFlow.js read only a SavedModel without strings, such as this one; LiteRT, 
 
 import dataclasses
 
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
 from pipelines.files import path_of, written_aside
 from pipelines.options import Options, option
@@ -40,13 +40,13 @@ class ExportConfig(Options):
 
 def main(config: ExportConfig) -> None:
     """Loads the run and writes its step."""
-    folder = RunFolder.find(config.model)
+    run = TrainedRun.open(config.model)
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.models.build import load
     from char_lstm_tf.models.network import Network
     from char_lstm_tf.serving import export
 
-    network, _ = load(folder)
+    network = load(run)
     if not isinstance(network, Network):
         raise UserError(f"--model={config.model}: it answers labels and has no step; its SavedModel is in its folder 1")
     write = export.export_litert if config.form == "litert" else export.export_step

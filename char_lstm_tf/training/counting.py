@@ -9,6 +9,7 @@ import numpy as np
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
 from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.ngrams import counted, kneser_ney
+from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.epochs import write_samples
 from pipelines.corpus import Corpus, IdRange
@@ -63,14 +64,14 @@ class CountingRun:
             write_samples(writer, self._config, 0, losses, path=self._folder.samples)
         return scores
 
-    def facts(self) -> dict:
-        """Returns what metrics.json says of the counting."""
-        return {
-            "parameters": self.best.keras_model.count_params(),
-            "characters_seen": len(self._ids),
-            "seconds": round(time.monotonic() - self._started, 1),
-            "chars_per_second": round(len(self._ids) / self._counted_in),
-        }
+    def stats(self) -> TrainingStats:
+        """Returns what the counting took."""
+        return TrainingStats(
+            parameters=self.best.keras_model.count_params(),
+            characters_seen=len(self._ids),
+            seconds=round(time.monotonic() - self._started, 1),
+            chars_per_second=round(len(self._ids) / self._counted_in),
+        )
 
 
 def _tree(ids: IdRange | np.ndarray, end: int | None, **sizes: int) -> kneser_ney.Tables:

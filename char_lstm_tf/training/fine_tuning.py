@@ -27,7 +27,7 @@ def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> 
     Raises:
         UserError: shapes differ by more than the tokens and labels, or only the other run answers labels.
     """
-    loaded, known = build.load(origin.folder)
+    loaded, known = build.load(origin), origin.vocabulary
     trained = loaded.keras_model
     own, given = model.weights, trained.weights
     answers = [each.layers[-1].name == classifier.ANSWER for each in (trained, model)]

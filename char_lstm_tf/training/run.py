@@ -11,6 +11,7 @@ from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.stack import carried_states
+from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training import fine_tuning
@@ -158,17 +159,17 @@ class Run:
         self.measured.set_weights(self.best.keras_model.get_weights())  # its scorer is compiled already
         return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}
 
-    def facts(self) -> dict:
-        """Returns what metrics.json says of the training."""
+    def stats(self) -> TrainingStats:
+        """Returns what the training took."""
         seen = self.batches.characters(self.progress.step)
-        return {
-            "parameters": self.best.keras_model.count_params(),
-            "replicas": self._workers.replicas,
-            "characters_seen": seen,
-            "epoch": self.progress.best_epoch,
-            "seconds": round(self._spent_before + time.monotonic() - self._started, 1),
-            "chars_per_second": round(seen / self.progress.seconds),
-        }
+        return TrainingStats(
+            parameters=self.best.keras_model.count_params(),
+            replicas=self._workers.replicas,
+            characters_seen=seen,
+            epoch=self.progress.best_epoch,
+            seconds=round(self._spent_before + time.monotonic() - self._started, 1),
+            chars_per_second=round(seen / self.progress.seconds),
+        )
 
     def _say(self, line: str) -> None:
         """Tells the user, unless --quiet."""

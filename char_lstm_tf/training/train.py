@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from char_lstm_tf.config import Config
 from char_lstm_tf.runs import text_lines
 from char_lstm_tf.runs.cluster import Cluster
+from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, outcome_of
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 MOST_ONE_HOT = 10_000  # numbers in a one-hot vector; 41 MB for a batch of 16 × 64
 
 
-def train(plan: Plan) -> dict:
+def train(plan: Plan) -> Metrics | None:
     """Trains, measures and exports a model, and leaves everything in the run's folder.
 
     Samples go to stdout, everything else to stderr. A resumed run continues from its newest checkpoint, and the result
     is bit-for-bit that of an uninterrupted run. A run that has finished is left as it is.
 
     Returns:
-        What metrics.json holds.
+        What is known of the run; None of a worker that isn't the chief.
 
     Raises:
         UserError: the text can't be read or is too short, or the folder can't be written.
@@ -59,8 +60,8 @@ def train(plan: Plan) -> dict:
     return _finish(plan, text, Run(plan, text, workers.of_this_machine()))
 
 
-def _train_together(plan: Plan, cluster: Cluster) -> dict:
-    """Trains as one of several workers. Returns and raises as `train`; {} of one that isn't the chief.
+def _train_together(plan: Plan, cluster: Cluster) -> Metrics | None:
+    """Trains as one of several workers. Returns and raises as `train`.
 
     Raises:
         LostWorkerError: another worker has ended.
@@ -77,7 +78,7 @@ def _train_together(plan: Plan, cluster: Cluster) -> dict:
     everyone = workers.join(cluster, config)
     with everyone.watched(), tempfile.TemporaryDirectory() as temporary:
         if everyone.of_chief(_is_finished(plan)):
-            return plan.folder.load_metrics() if everyone.chief else {}
+            return plan.folder.load_metrics() if everyone.chief else None
         if everyone.chief:
             text = prepare_text(plan)
             _show(text, config)
@@ -92,7 +93,7 @@ def _train_together(plan: Plan, cluster: Cluster) -> dict:
         if not everyone.chief:
             run.fit()
             everyone.wait()
-            return {}
+            return None
         metrics = _finish(plan, text, run)
         with suppress(workers.LostWorkerError), everyone.watched():
             everyone.wait()  # until now, because TensorFlow takes a worker that has ended for a lost one
@@ -118,7 +119,7 @@ def _show(text: corpus.Corpus, config: Config) -> None:
         print(warning, file=sys.stderr)
 
 
-def _finish(plan: Plan, text: corpus.Corpus, run: "Run | CountingRun") -> dict:
+def _finish(plan: Plan, text: corpus.Corpus, run: "Run | CountingRun") -> Metrics:
     """Trains, measures and exports, and returns what metrics.json holds."""
     from char_lstm_tf.serving.export import export
     from char_lstm_tf.training.labels import measure_labels
@@ -126,13 +127,19 @@ def _finish(plan: Plan, text: corpus.Corpus, run: "Run | CountingRun") -> dict:
     folder, calibration = plan.folder, None
     with folder.opened(plan.config, text.vocabulary):
         run.fit()
-        metrics = run.measure() | run.facts()
+        held_out = run.measure()
         if text.vocabulary.labels:
-            calibration = measure_labels(run.best, text, metrics)
-            metrics["calibration"] = calibration.facts()
-        metrics |= {"peak_memory_bytes": peak_memory_bytes(), "corpus": text.folder.name} | provenance()
+            calibration = measure_labels(run.best, text, held_out)
+        metrics = Metrics(
+            held_out=held_out,
+            training=run.stats(),
+            calibration=calibration.facts() if calibration else None,
+            peak_memory_bytes=peak_memory_bytes(),
+            corpus=text.folder.name,
+            provenance=provenance(),
+        )
         folder.publish(lambda path: export(run.best, text.vocabulary, path, calibration))
-        folder.save_metrics(metrics)
+        metrics.save(folder.metrics)
         remove(folder.checkpoints)
     return metrics
 

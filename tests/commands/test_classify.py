@@ -11,7 +11,7 @@ from conftest import ROOT, command
 import char_lstm_tf
 from char_lstm_tf.inference.classifying import Calibration
 from char_lstm_tf.inference.texts import documents_of_part
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 
 pytestmark = pytest.mark.slow  # they train three runs, in processes of their own
 
@@ -155,7 +155,7 @@ def test_samples_and_losses_are_those_of_a_label(folder):
 @pytest.mark.slow
 def test_of_a_held_out_part_the_documents_of_a_label_can_be_scored_alone(folder):
     for name in ("places", "counted"):
-        run = RunFolder(folder / "runs" / name)
+        run = TrainedRun.open(folder / "runs" / name)
         for label in WORDS:
             documents = list(documents_of_part(run.load_corpus(), "validation", label))
             known = (folder / "train" / f"{label}.txt").read_text().splitlines()

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, command
 
 from char_lstm_tf.inference.texts import documents_of_part
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 
 NAMES = [first + middle + last for first in ("an", "be", "ca") for middle in ("", "ri", "lo") for last in "aeo"] * 4
 FLAGS = ["--units=16", "--batch_size=4", "--window=16", "--sample_chars=20", "--seed=3", "--epochs=2"]
@@ -86,8 +86,8 @@ def test_evaluate_prints_a_row_a_document_and_the_oddest_first_if_asked(names):
 
 
 def test_a_held_out_part_is_its_documents(names):
-    folder = RunFolder(names / "runs" / "names")
-    corpus, expected = folder.load_corpus(), folder.load_metrics()["validation"]
+    run = TrainedRun.open(names / "runs" / "names")
+    corpus, expected = run.load_corpus(), run.metrics.held_out["validation"]
     found = list(documents_of_part(corpus, "validation"))
     assert [document.name for document in found] == [f"validation:{number + 1}" for number in range(len(found))]
     assert len(found) == expected["documents"]

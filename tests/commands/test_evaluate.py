@@ -12,6 +12,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.evaluate import EvaluateConfig, main
 from char_lstm_tf.inference.texts import TextOptions
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.flag_files import require_writable
 from pipelines.sources import TextFile
@@ -89,8 +90,8 @@ def test_a_held_out_part_has_the_loss_that_training_reported_and_its_line_ends_m
     done = command("char_lstm_tf.evaluate", f"--model={trained}", "--part=test", "--crlf", "--json")
     assert done.returncode == 0, done.stderr
     report, expected = json.loads(done.stdout), json.loads((trained / "metrics.json").read_text())["test"]
-    test = RunFolder(trained).load_corpus().split("test")
-    lines = RunFolder(trained).load_corpus().vocabulary.decode(test[1:]).count("\n")
+    test = TrainedRun.open(trained).load_corpus().split("test")
+    lines = TrainedRun.open(trained).load_corpus().vocabulary.decode(test[1:]).count("\n")
     nats = expected["nats_per_char"] * expected["characters"]
     more = {"line_ends": lines, "nats_per_char_with_crlf": nats / (expected["characters"] + lines)}
     assert report == pytest.approx(expected | more)
@@ -102,14 +103,14 @@ def test_a_text_that_is_gone_is_said(trained, tmp_path):
     flags = folder.flags.read_text()
     folder.flags.write_text(re.sub("--data_dir=.*", f"--data_dir={tmp_path}/elsewhere", flags))
     with pytest.raises(UserError, match=r"isn't in .*/elsewhere/corpora any more \(--data_dir\)"):
-        folder.load_corpus()
+        TrainedRun.open(folder.path).load_corpus()
     metrics = json.loads(folder.metrics.read_text())
     folder.metrics.write_text(json.dumps(metrics | {"corpus": "../../secret"}))
     with pytest.raises(UserError, match="isn't in"):
-        folder.load_corpus()
+        TrainedRun.open(folder.path).load_corpus()
     folder.metrics.unlink()
     with pytest.raises(UserError, match="not a finished run"):
-        folder.load_corpus()
+        TrainedRun.open(folder.path).load_corpus()
 
 
 @pytest.mark.parametrize(

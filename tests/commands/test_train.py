@@ -7,7 +7,7 @@ from conftest import ROOT, TINY, command, verse
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.plan import Plan, plan_run
 from char_lstm_tf.train import print_results
 from char_lstm_tf.training.train import prepare_text
 from pipelines import UserError
@@ -114,5 +114,5 @@ def test_a_mistake_ends_the_command_in_one_line_with_status_1(desk, words, messa
 def test_the_table_of_a_run_whose_savedmodel_was_moved_says_so(trained, tmp_path, capsys):
     folder = RunFolder(shutil.copytree(trained, tmp_path / "run"))
     (folder.path / "1").rename(tmp_path / "elsewhere")
-    print_results(folder, folder.load_metrics())
+    print_results(Plan(folder.config, folder, None), folder.load_metrics())
     assert "SavedModel: moved to another place\n" in capsys.readouterr().out

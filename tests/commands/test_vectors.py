@@ -5,8 +5,8 @@ import pytest
 from conftest import command, verse
 
 from char_lstm_tf.models.build import load
-from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.train import train
 from char_lstm_tf.vectors import find
 from pipelines import UserError
@@ -38,7 +38,8 @@ def test_the_command_writes_lists_and_draws(trained, tmp_path):
         "--count=3",
     )
     assert done.returncode == 0, done.stderr
-    model, vocabulary = load(RunFolder.find(trained))
+    opened = TrainedRun.open(trained)
+    model, vocabulary = load(opened), opened.vocabulary
     own = model.token_vectors()
     np.testing.assert_array_equal(own, model.keras_model.layers[0].cell.kernel.numpy())  # it reads one-hot vectors
     names = list(map(vectors.written, vocabulary.tokens))
@@ -82,8 +83,9 @@ def written(path, words, size=6):
 @pytest.mark.slow
 def test_a_run_starts_from_the_vectors_of_a_file_and_may_keep_them(tmp_path, capsys):
     values = written(tmp_path / "v.txt", ["river", "boat", "The", "zebra", "q"])
-    metrics = train(plan(tmp_path, "frozen", vectors=f"{tmp_path}/v.txt", freeze_vectors=True))
-    model, vocabulary = load(plan(tmp_path, "x", init_from=f"{tmp_path}/frozen").origin.folder)
+    metrics = train(plan(tmp_path, "frozen", vectors=f"{tmp_path}/v.txt", freeze_vectors=True)).facts()
+    origin = plan(tmp_path, "x", init_from=f"{tmp_path}/frozen").origin
+    model, vocabulary = load(origin), origin.vocabulary
     known = [token for token in vocabulary.tokens if token and set(vectors.names_of(token)) & set(values)]
     line = f"vectors of {len(known)} of the {len(vocabulary)} tokens (5 lines of 6 numbers)"
     assert line in capsys.readouterr().err
@@ -91,9 +93,9 @@ def test_a_run_starts_from_the_vectors_of_a_file_and_may_keep_them(tmp_path, cap
     for token in (" river", " boat", "The"):
         np.testing.assert_allclose(found[vocabulary.tokens.index(token)], values[token.strip()], rtol=1e-6)
     assert 0.5 < np.std(found) < 2
-    assert metrics["parameters"] == model.count_params()
+    assert metrics["parameters"] == model.keras_model.count_params()
     train(plan(tmp_path, "trained", vectors=f"{tmp_path}/v.txt", learning_rate=0.1))
-    model, _ = load(plan(tmp_path, "y", init_from=f"{tmp_path}/trained").origin.folder)
+    model = load(plan(tmp_path, "y", init_from=f"{tmp_path}/trained").origin)
     moved = model.token_vectors()
     assert not np.allclose(moved[vocabulary.tokens.index(" river")], values["river"], atol=1e-3)
 
@@ -117,7 +119,8 @@ def test_gensim_reads_what_is_written_and_writes_what_is_read(run, tmp_path):
     done = command("char_lstm_tf.vectors", f"--model={run.path}", f"--output={tmp_path}/v.txt")
     assert done.returncode == 0, done.stderr
     theirs = keyedvectors.KeyedVectors.load_word2vec_format(f"{tmp_path}/v.txt")
-    model, vocabulary = load(run)
+    opened = TrainedRun.open(run.path)
+    model, vocabulary = load(opened), opened.vocabulary
     own = model.token_vectors()
     river = vocabulary.tokens.index(" river")
     np.testing.assert_allclose(theirs["␣river"], own[river], rtol=1e-4, atol=1e-6)

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, TINY, command, verse
 
 from char_lstm_tf.models import build
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 
 
 def output(trained, name):
@@ -71,7 +71,7 @@ def test_metrics_are_those_of_evaluate(trained):
     steps = round(characters * 0.9) - 1
     steps = steps // 4 // 16 * 2
     assert metrics["characters_seen"] == steps * 4 * 16
-    assert metrics["parameters"] == build.load(RunFolder(trained))[0].count_params()
+    assert metrics["parameters"] == build.load(TrainedRun.open(trained)).keras_model.count_params()
 
 
 def test_a_seed_repeats_a_sample_and_unknown_characters_are_reported(trained):

@@ -20,6 +20,7 @@ from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.serving import export
 from char_lstm_tf.training.callbacks import epochs, stopping
 from char_lstm_tf.training.train import train
@@ -311,7 +312,7 @@ def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkey
     spoil(monkeypatch, epoch=1, times=2)
     flags = {"on_divergence": "rollback", "max_rollbacks": 2, "checkpoint_steps": 7, "learning_rate": 0.01}
     plan = plan_run(**tiny, **flags)
-    metrics, folder = train(plan), plan.folder
+    metrics, folder = train(plan).facts(), plan.folder
     assert metrics["validation"]["nats_per_char"] < np.log(30)
     assert "learning rate times 0.5" in (stderr := capsys.readouterr().err)
     assert "learning rate times 0.25" in stderr
@@ -361,6 +362,6 @@ def test_a_signal_at_the_end_of_an_epoch_ends_the_run_before_that_and_changes_no
     train(plan_run(name="y", output_dir=tiny["output_dir"], resume=True))
     for file in ("training_log", "samples"):
         assert getattr(plan.folder, file).read_text() == getattr(alone.folder, file).read_text()
-    ours, theirs = (load(folder)[0].keras_model.get_weights() for folder in (plan.folder, alone.folder))
+    ours, theirs = (load(TrainedRun.open(each.folder.path)).keras_model.get_weights() for each in (plan, alone))
     assert all(map(np.array_equal, ours, theirs))
     assert len(set(rates)) > 2, rates

@@ -13,7 +13,7 @@ from char_lstm_tf.inference.language_model import ROWS, LanguageModel
 from char_lstm_tf.inference.writing import Sampling
 from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 
 
@@ -153,7 +153,7 @@ def test_every_row_has_a_seed_of_its_own_and_all_fit_in_64_bits():
 
 def test_a_model_with_a_weight_that_is_not_finite_is_refused(trained, tmp_path):
     shutil.copytree(trained, tmp_path / "run")
-    loaded = load(RunFolder(tmp_path / "run"))[0].keras_model
+    loaded = load(TrainedRun.open(tmp_path / "run")).keras_model
     loaded.layers[-1].bias.assign(np.full(loaded.layers[-1].bias.shape, np.nan))
     loaded.save(tmp_path / "run" / "model.keras")
     with pytest.raises(UserError, match="a weight is NaN or infinite"):

@@ -7,6 +7,7 @@ from conftest import ROOT
 
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 
 
@@ -39,14 +40,14 @@ def test_sizes_that_the_file_cannot_hold_are_refused_before_memory_is_asked_for(
     folder = stranger(kind)
     change_flags(folder, **flags)
     with pytest.raises(UserError, match=r"not the weights of this run: it has [\d,]+ bytes, and the sizes in flags"):
-        load(folder)
+        load(TrainedRun.open(folder.path))
 
 
 def test_a_vocabulary_that_the_file_cannot_hold_is_refused_before_memory_is_asked_for(stranger):
     folder = stranger("sequential")
     folder.vocabulary.write_text(json.dumps({"characters": ["\ufffd", *map(chr, range(0x20000, 0x30000))]}))
     with pytest.raises(UserError, match="the sizes in flags"):
-        load(folder)
+        load(TrainedRun.open(folder.path))
 
 
 def test_tables_that_the_file_cannot_hold_are_refused_before_memory_is_asked_for(stranger):
@@ -59,7 +60,7 @@ def test_tables_that_the_file_cannot_hold_are_refused_before_memory_is_asked_for
         for name, data in (files | {"config.json": json.dumps(config)}).items():
             archive.writestr(name, data)
     with pytest.raises(UserError, match="larger than the file"):
-        load(folder)
+        load(TrainedRun.open(folder.path))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_a_vocabulary_that_json_allows_and_text_does_not_is_refused(stranger, vo
     folder = stranger("sequential")
     folder.vocabulary.write_text(vocabulary)
     with pytest.raises(UserError, match="not a vocabulary"):
-        load(folder)
+        load(TrainedRun.open(folder.path))
 
 
 def test_weights_of_other_shapes_are_refused_with_the_shapes(stranger):
@@ -79,4 +80,4 @@ def test_weights_of_other_shapes_are_refused_with_the_shapes(stranger):
     units = folder.config.units
     change_flags(folder, units=",".join(str(size - 1) for size in units))
     with pytest.raises(UserError, match=rf"not the weights of this run .*{units[0]}.*{units[0] - 1}"):
-        load(folder)
+        load(TrainedRun.open(folder.path))

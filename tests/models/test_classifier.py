@@ -19,8 +19,8 @@ from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models import classifier
 from char_lstm_tf.models.build import build, load
 from char_lstm_tf.models.classifier import ngrams
-from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.serving import export
 from char_lstm_tf.training.train import train
 from pipelines import UserError
@@ -97,7 +97,7 @@ def run(tmp_path_factory):
     sizes = {"units": (12,), "embedding_size": 12, "batch_size": 8, "epochs": 4, "learning_rate": 0.02, "dropout": 0.1}
     folders = {"output_dir": str(folder), "data_dir": str(folder), "text": (f"{folder}/lines.tsv",), "quiet": True}
     plan = plan_run(name="run", target="label", tokens="words", **options, **sizes, **folders)
-    return plan, train(plan)
+    return plan, train(plan).facts()
 
 
 def test_a_run_learns_is_measured_and_is_used_like_any_other(run):
@@ -134,7 +134,7 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
     options |= {"tokens": "words", "output_dir": str(tmp_path), "quiet": True, "sample_chars": 0}
     options |= {"batch_size": 4, "window": 8}
     train(plan_run(name="text", max_steps=3, **options))
-    given = load(RunFolder.find(tmp_path / "text"))[0].keras_model
+    given = load(TrainedRun.open(tmp_path / "text")).keras_model
     started = plan_run(
         name="answers",
         init_from=f"{tmp_path}/text",
@@ -145,7 +145,7 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
         **options,
     )
     train(started)
-    model = load(started.folder)[0].keras_model
+    model = load(TrainedRun.open(started.folder.path)).keras_model
     for name in ("embedding", "lstm_1"):
         taken = [weight for weight in model.get_layer(name).weights if weight.name != classifier.PIECES]
         for weight, own in zip(given.get_layer(name).weights, taken, strict=True):

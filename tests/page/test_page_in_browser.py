@@ -15,8 +15,8 @@ from char_lstm_tf import visualize
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import load
 from char_lstm_tf.page import packing, page
-from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.train import train
 
 LACKING = [*browser.MISSING, *(name for name in ("selenium", "axe_core_python") if util.find_spec(name) is None)]
@@ -37,9 +37,10 @@ def written_page(run, path, **options):
 
 def rounded(run):
     """Returns the model of a run with weights as the page has them."""
-    model, vocabulary = load(RunFolder(run))
+    opened = TrainedRun.open(run)
+    model, vocabulary = load(opened), opened.vocabulary
     packed = packing.pack(model, form="float16")
-    return LanguageModel(model, vocabulary, RunFolder(run).config.prompt_reader), model, packed
+    return LanguageModel(model, vocabulary, opened.config.prompt_reader), model, packed
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,8 @@ def show(driver, view):
 
 def test_logits_of_500_characters_are_those_of_tensorflow(driver, trained):
     _, as_stored, packed = rounded(trained)
-    model, vocabulary = load(RunFolder(trained))
+    opened = TrainedRun.open(trained)
+    model, vocabulary = load(opened), opened.vocabulary
     ids = vocabulary.encode(verse(20)[:500]).tolist()
     scripts = "\n".join((page.WEB / name).read_text(encoding="utf-8") for name in page.WORKER[:-1])
     facts = packed.facts | {"tokens": vocabulary.tokens, "labels": [], "end": None}

@@ -55,6 +55,12 @@ def test_resuming_what_has_not_started_starts_it(tmp_path):
     assert plan.config.window == 9
 
 
+def test_a_name_without_a_run_is_not_resumed_and_the_runs_there_are_are_named(started):
+    where, _ = started
+    with pytest.raises(UserError, match=r"--name=y: no run of this name to resume; .* has x; to start one, give its"):
+        plan_run(**where | {"name": "y"}, resume=True, keep=3)
+
+
 def test_a_run_from_another_one_takes_its_sizes_and_the_rest_from_the_flags(trained, tmp_path):
     plan = plan_run(
         name="x", output_dir=str(tmp_path), init_from=str(trained), dropout=0.5, batch_size=7, units=(16, 16)
@@ -132,7 +138,7 @@ def test_a_folder_that_a_run_has_only_begun_is_taken_over(tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "vocabulary.json").touch()
     (tmp_path / "x" / ".aside-1234-flags.txt").touch()
-    assert plan_run(name="x", output_dir=str(tmp_path), resume=True).config.name == "x"
+    assert plan_run(name="x", output_dir=str(tmp_path), resume=True, window=9).config.name == "x"
     assert plan_run(name="x", output_dir=str(tmp_path), overwrite=True).config.name == "x"
     (tmp_path / "x" / "thesis.txt").touch()
     with pytest.raises(UserError, match="isn't a run"):

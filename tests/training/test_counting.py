@@ -6,6 +6,7 @@ from conftest import verse
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.train import prepare_text, train
 
 
@@ -22,11 +23,12 @@ def test_a_run_of_counts_is_measured_saved_and_exported_like_any_other(tmp_path)
         data_dir=str(tmp_path),
         sample_chars=20,
     )
-    metrics, text = train(plan), prepare_text(plan)
+    metrics, text = train(plan).facts(), prepare_text(plan)
     assert metrics["characters_seen"] == len(text.split("train"))
     assert metrics["test"]["nats_per_char"] < 2.2 < np.log(len(text.vocabulary))
     assert "prompt" in plan.folder.samples.read_text()
-    model, vocabulary = load(plan.folder)
+    run = TrainedRun.open(plan.folder.path)
+    model, vocabulary = load(run), run.vocabulary
     assert model.count_params() == metrics["parameters"]
     again = Scorer(model, vocabulary).score(text.split("test")).report()
     assert again == pytest.approx(metrics["test"])

@@ -9,8 +9,8 @@ from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import build, networks
 from char_lstm_tf.models.encodings import Interface
-from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.origin import Origin
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training import compiling, fine_tuning
 from char_lstm_tf.training.fine_tuning import extend_weights
 from pipelines import UserError, corpus
@@ -56,8 +56,8 @@ def test_frozen_layers_are_the_first_ones(encoding):
 
 def test_a_run_that_starts_from_another_has_its_loss(trained, tmp_path):
     """Also when the vocabulary has grown: what the new characters add to each softmax is taken out again."""
-    origin = Origin.find(str(trained))
-    old, vocabulary = build.load(RunFolder(trained))
+    origin = Origin.open(str(trained))
+    old, vocabulary = build.load(origin), origin.vocabulary
     ids = vocabulary.encode(verse(20))
     loss = Scorer(old, vocabulary).score(ids).nats
     same = build.build(origin.config, vocabulary, stream=True)
@@ -96,7 +96,7 @@ def test_freeze_alone_is_an_error():
 
 
 def test_a_frozen_layer_stays_and_the_others_learn(trained):
-    origin = Origin.find(str(trained))
+    origin = Origin.open(str(trained))
     vocabulary = origin.vocabulary.extended("☃")
     model = build.build(origin.config, vocabulary).keras_model
     fine_tuning.give_weights(origin, model, vocabulary)
@@ -133,7 +133,8 @@ def test_a_fine_tuned_run_keeps_sizes_and_frozen_layers_and_its_flags_repeat_it(
     assert done.returncode == 0, done.stderr
     resolved = (tmp_path / "tuned" / "flags.txt").read_text().splitlines()
     assert {"--units=16,16", "--window=16", f"--init_from={trained}", "--freeze=1"} <= set(resolved)
-    (old, before), (new, after) = (build.load(RunFolder(path)) for path in (trained, tmp_path / "tuned"))
+    runs = [TrainedRun.open(path) for path in (trained, tmp_path / "tuned")]
+    (old, before), (new, after) = ((build.load(run), run.vocabulary) for run in runs)
     assert after.characters == before.characters + "è"
     old, new = old.keras_model, new.keras_model
     first = [model.layers[0].get_weights() for model in (old, new)]

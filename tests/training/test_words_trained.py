@@ -27,7 +27,7 @@ def plan(tmp_path, **options):
 
 def test_its_losses_are_nats_a_character(tmp_path, capsys):
     planned = plan(tmp_path, max_words=9, epochs=1, learning_rate=1e-6, schedule="constant")
-    metrics, text = train(planned), prepare_text(planned)
+    metrics, text = train(planned).facts(), prepare_text(planned)
     with planned.folder.training_log.open() as file:
         row = next(csv.DictReader(file))
     # Nothing is learnt, so training and validation have about the loss of equally likely tokens.
@@ -62,7 +62,7 @@ def test_a_run_of_characters_cant_be_continued_with_words(trained):
 @pytest.mark.slow
 def test_a_tied_run_trains_and_is_exported_with_its_weights_once(tmp_path):
     planned = plan(tmp_path, tie=True, epochs=1, embedding_size=6)
-    metrics, size = train(planned), len(prepare_text(planned).vocabulary)
+    metrics, size = train(planned).facts(), len(prepare_text(planned).vocabulary)
     assert metrics["parameters"] == size * 6 + 4 * 12 * (6 + 12 + 1) + 12 * 6 + size
     model = char_lstm_tf.load(planned.folder.path)
     text = "The old river runs."
@@ -109,7 +109,7 @@ def test_averaged_weights_are_measured_and_kept(tmp_path):
 )
 def test_every_kind_of_run_writes_and_scores_words(tmp_path, options):
     planned = plan(tmp_path, **({} if options.get("architecture") == "counts" else {"epochs": 1}) | options)
-    metrics = train(planned)
+    metrics = train(planned).facts()
     assert 0 < metrics["test"]["nats_per_char"] < 4
     assert planned.folder.samples.exists()
     score = char_lstm_tf.load(planned.folder.path).score(["The old river runs."])[0]

@@ -1,0 +1,80 @@
+"""A trained run, opened once: its flags, vocabulary and metrics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.metrics import Metrics
+from pipelines import UserError
+from pipelines.corpus import Corpus
+from pipelines.files import path_of
+from pipelines.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run with a model in it.
+
+    Attributes:
+        folder: where it is.
+        config: the flags that it started with.
+        vocabulary: of its model.
+        metrics: None as long as it isn't finished.
+    """
+
+    folder: RunFolder
+    config: Config
+    vocabulary: Vocabulary
+    metrics: Metrics | None
+
+    @classmethod
+    def open(cls, path: str | Path, *, flag: str = "model") -> Self:
+        """Returns the run in a folder.
+
+        Args:
+            path: the folder.
+            flag: the flag that named it, for the error.
+
+        Raises:
+            UserError: there is none, no epoch is finished, or a file is damaged.
+        """
+        if not str(path):
+            raise UserError(f"--{flag}=: names no run; give the folder of one, such as saved_models/quickstart")
+        folder = RunFolder(path_of(path))
+        if not folder.path.is_dir():
+            raise UserError(f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart")
+        if (folder.path / "saved_model.pb").is_file():
+            raise UserError(f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}")
+        for file in (folder.flags, folder.vocabulary):
+            if not file.is_file():
+                raise UserError(f"--{flag}={path}: not a trained run, it has no {file.name}")
+        if not folder.model.is_file():
+            raise UserError(f"--{flag}={path}: no epoch is finished, so there is no model yet; {_remedy(folder)}")
+        return cls(folder, folder.config, Vocabulary.load(folder.vocabulary), folder.load_metrics())
+
+    def load_corpus(self) -> Corpus:
+        """Returns the text that the run was trained on, as it was encoded then.
+
+        Raises:
+            UserError: the run isn't finished, or the text isn't in its --data_dir any more.
+        """
+        name = Path(self.metrics.corpus).name if self.metrics else ""
+        folder = path_of(self.config.data_dir) / "corpora"
+        if not name:
+            raise UserError(f"{self.folder.path}: not a finished run, so its text isn't known")
+        if not (folder / name).is_dir():
+            raise UserError(
+                f"{self.folder.path}: the text that it was trained on isn't in {folder} any more (--data_dir); "
+                "training on it again, under another --name, puts it there"
+            )
+        return Corpus.load(folder / name)
+
+
+def _remedy(folder: RunFolder) -> str:
+    """Returns what to do about a run without a model."""
+    if folder.state == "running":
+        return "wait for it"
+    place = f"--name={folder.path.name} --output_dir={folder.path.parent}"
+    return f"resume it with python -m char_lstm_tf.train --resume {place}"
