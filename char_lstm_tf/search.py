@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from char_lstm_tf.config import BatchConfig, Config, ModelConfig, OutputConfig, TextConfig, TrainingConfig
+from char_lstm_tf.config import RECIPES, BatchConfig, Config, ModelConfig, OutputConfig, TextConfig, TrainingConfig
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.flags_file import flag_lines
 from char_lstm_tf.runs.folder import RunFolder
@@ -58,6 +58,8 @@ class SearchOptions(Options):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchFlags(SearchOptions, TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig):
     """All flags of the command."""
+
+    recipes = RECIPES
 
 
 @dataclasses.dataclass(frozen=True)

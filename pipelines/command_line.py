@@ -19,8 +19,7 @@ from typing import Any, TextIO
 
 from absl import flags
 
-from pipelines import UserError
-from pipelines.files import path_of
+from pipelines import UserError, flagfiles
 from pipelines.options import Options, field_types, format_flag
 
 
@@ -65,7 +64,7 @@ def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     flag_values = flags.FlagValues()
     define_flags(options, flag_values)
     try:
-        rest = flag_values(["", *_with_flagfiles(words)])[1:]
+        rest = flag_values(["", *flagfiles.expand(words, recipes=options.recipes)])[1:]
     except flags.Error as error:
         raise UserError(f"{error} (--help explains every flag)") from None
     _replace_repeated_flags(words, flag_values)
@@ -79,39 +78,6 @@ def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     if rest:
         raise UserError(f"{rest[0]!r} is no flag; flags are written --name=value")
     return given
-
-
-def _with_flagfiles(words: Sequence[str], *, within: tuple[Path, ...] = ()) -> Iterator[str]:
-    """Yields the words of a command line, with the lines of each flagfile in its place.
-
-    absl reads flagfiles too, but in the encoding of the terminal, and ends in a traceback where that doesn't fit.
-
-    Args:
-        words: the command line. Of `--flagfile FILE` without `=`, the file is the next word.
-        within: the flagfiles that these words stand in.
-
-    Raises:
-        UserError: a flagfile can't be read, isn't text, or reads itself.
-    """
-    left = iter(words)
-    for word in left:
-        name, equals, value = word.partition("=")
-        if name not in ("--flagfile", "-flagfile"):
-            yield word
-            continue
-        path = path_of(value if equals else next(left, "")).absolute()
-        if path in within:
-            raise UserError(f"--flagfile={path}: reads itself; remove that line")
-        try:
-            # A byte that isn't UTF-8 may belong to a path, and is given back to the system as it is.
-            text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-        except OSError as error:
-            raise UserError(f"--flagfile={path}: {error.strerror}; name a file with a flag a line") from error
-        if "\0" in text:
-            raise UserError(f"--flagfile={path}: not text in UTF-8; convert it")
-        lines = map(str.strip, text.split("\n"))  # not at U+2028, which a prompt may hold
-        flags_of_file = [line for line in lines if line and not line.startswith(("#", "//"))]
-        yield from _with_flagfiles(flags_of_file, within=(*within, path))
 
 
 def _as_tuple(name: str, value: Any, kind: Any) -> Any:
@@ -197,7 +163,12 @@ def help_text(options: type[Options]) -> str:
             if not field.metadata["positional"]:
                 lines += _help_lines(field, field_types(options)[field.name], width)
         lines.append("")
-    return "\n".join([*lines, "--flagfile=FILE reads flags from a file, a flag a line. Later flags override it."])
+    lines.append("--flagfile=FILE reads flags from a file, one per line. Later flags override it.")
+    if options.recipes:
+        lines.append("--flagfile=NAME reads a recipe:")
+        for path in flagfiles.recipes_in(options.recipes):
+            lines.append(f"  {path.stem:<22}{textwrap.shorten(flagfiles.purpose(path), width - 24, placeholder=' …')}")
+    return "\n".join(lines)
 
 
 def _help_lines(field: dataclasses.Field, kind: Any, width: int) -> list[str]:

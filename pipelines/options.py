@@ -5,7 +5,8 @@ import operator
 import types
 import typing
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from pipelines import UserError
 
@@ -74,9 +75,14 @@ class Options:
     The first line of a subclass's docstring is its heading in `--help`. A class that inherits from several of them
     has the fields of all.
 
+    Attributes:
+        recipes: the folder of flagfiles that are reached by their name, if there is one.
+
     Raises:
         UserError: a value has the wrong type, is out of its limits, or contradicts another one.
     """
+
+    recipes: ClassVar[Path | None] = None
 
     def __post_init__(self) -> None:
         kinds = field_types(type(self))
@@ -112,7 +118,8 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """Returns the fields that have another value than their default."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if self.is_given(name)}
+        names = [field.name for field in dataclasses.fields(self)]
+        return {name: getattr(self, name) for name in names if self.is_given(name)}
 
     @classmethod
     def groups(cls) -> dict[str, list[dataclasses.Field]]:

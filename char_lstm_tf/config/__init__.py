@@ -7,6 +7,7 @@ Flags come in groups, a dataclass each. `Config` is all of them together: `Confi
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 from char_lstm_tf.config.network import BatchConfig, ModelConfig
@@ -15,12 +16,16 @@ from char_lstm_tf.config.text import TextConfig
 from char_lstm_tf.config.training import OutputConfig, TrainingConfig
 from char_lstm_tf.config.variants import NoEffectError, require_effect, resolve
 
-__all__ = ["OUTCOME", "BatchConfig", "Config", "ModelConfig", "OutputConfig", "TextConfig", "TrainingConfig"]
+__all__ = ["OUTCOME", "RECIPES", "BatchConfig", "Config", "ModelConfig", "OutputConfig", "TextConfig", "TrainingConfig"]
+
+RECIPES = Path(__file__).parents[1] / "flagfiles"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig):
     """Everything about a run."""
+
+    recipes = RECIPES
 
     @classmethod
     def with_defaults(cls, defaults: Mapping[str, Any], **given: Any) -> Self:

@@ -5,7 +5,7 @@ import sys
 import pytest
 from conftest import ROOT, TINY, command, verse
 
-from char_lstm_tf.config import Config
+from char_lstm_tf.config import RECIPES, Config
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import Plan, plan_run
 from char_lstm_tf.train import print_results
@@ -48,6 +48,22 @@ def test_help_of_train_has_a_heading_for_each_group():
     ]
     assert headings == ["Text", "Batches", "Model", "Training", "Output"]
     assert sum(line.startswith("  --") for line in lines) == len(Config(name="x").resolved())
+
+
+def test_help_of_train_names_every_recipe_with_its_purpose():
+    lines = command("char_lstm_tf.train", "--help").stdout.splitlines()
+    listed = lines[lines.index("--flagfile=NAME reads a recipe:") + 1 :]
+    assert [line.split()[0] for line in listed] == sorted(path.stem for path in RECIPES.glob("*.flags"))
+    assert "  names                 short documents, one" in "\n".join(listed)
+
+
+def test_the_commands_are_listed_and_each_of_them_has_a_help():
+    lines = command("char_lstm_tf").stdout.splitlines()
+    names = [line.split()[0] for line in lines if line.startswith("  ")]
+    commands = {path.stem for path in (ROOT / "char_lstm_tf").glob("*.py") if "command_line.run(" in path.read_text()}
+    assert set(names) == commands | {"runs", "serving"}
+    refused = command("char_lstm_tf", "train")
+    assert (refused.returncode, "write python -m char_lstm_tf.train" in refused.stderr) == (1, True)
 
 
 TEXT_MISTAKES = {

@@ -56,11 +56,13 @@ def test_an_installed_copy_has_the_flagfiles_the_page_and_the_commands(tmp_path)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)  # somebody else's repository
     program = (
         "import sys; sys.path[0] = sys.argv[1]; import char_lstm_tf.train; from char_lstm_tf.runs import provenance;"
-        "print(char_lstm_tf.__file__, provenance.git_commit())"
+        "from pipelines.command_line import given_flags;"
+        "recipe = given_flags(char_lstm_tf.Config, ['--flagfile=names'])['name'];"
+        "print(char_lstm_tf.__file__, provenance.git_commit(), recipe)"
     )
-    file, commit = python("-c", program, str(target), cwd=tmp_path).stdout.split()
+    file, commit, recipe = python("-c", program, str(target), cwd=tmp_path).stdout.split()
     assert file.startswith(str(target))
-    assert commit == "None"
+    assert (commit, recipe) == ("None", "names")
 
 
 def run_example(folder, steps):

@@ -1,7 +1,6 @@
 import pytest
-from conftest import ROOT
 
-from char_lstm_tf.config import Config
+from char_lstm_tf.config import RECIPES, Config
 from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
 from pipelines import UserError
 from pipelines.command_line import given_flags
@@ -50,6 +49,15 @@ def test_words_that_are_no_flags_are_refused():
         config_from_lines("--name=x\nBut\n--seed=9\n")
 
 
+def test_the_name_of_a_recipe_means_the_recipe_and_a_path_means_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "names").write_text("--name=own\n")
+    assert given_flags(Config, ["--flagfile=names"])["name"] == "names"
+    assert given_flags(Config, ["--flagfile", "./names"]) == {"name": "own"}
+    with pytest.raises(UserError, match=r"nmes: No such file or directory; name .*, or a recipe: authors, "):
+        given_flags(Config, ["--flagfile=nmes"])
+
+
 @pytest.mark.parametrize("flag", ["--flagfile=/etc/passwd", "-flagfile=x", "--flagfile"])
 def test_a_run_reads_no_other_file(flag):
     with pytest.raises(UserError, match="must not read another file"):
@@ -60,11 +68,10 @@ def test_repeating_a_run_does_not_replace_it():
     assert not config_from_lines(flag_lines(Config(name="x", overwrite=True))).overwrite
 
 
-@pytest.mark.parametrize("name", [path.name for path in (ROOT / "char_lstm_tf" / "flagfiles").glob("*.flags")])
+@pytest.mark.parametrize("name", [path.stem for path in RECIPES.glob("*.flags")])
 def test_every_recipe_is_a_valid_configuration_with_its_story_in_its_head(name):
-    path = ROOT / "char_lstm_tf" / "flagfiles" / name
-    Config(**given_flags(Config, [f"--flagfile={path}", "--name=x", "--text=own.tsv"]))
-    head = path.read_text().split("\n--")[0]
+    Config(**given_flags(Config, [f"--flagfile={name}", "--name=x", "--text=own.tsv"]))
+    head = (RECIPES / f"{name}.flags").read_text().split("\n--")[0]
     for word in ("Purpose:", "Command:", "Result:", "Time:"):
         assert word in head
     assert "not measured" not in head
