@@ -10,7 +10,7 @@ They are run with `python -m`, and nothing imports them.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from char_lstm_tf.config import Config
 from pipelines import UserError
@@ -22,7 +22,7 @@ __all__ = ["Config", "UserError", "__version__", "load", "train"]
 __version__ = "1.0.0"
 
 
-def train(config: Config) -> dict:
+def train(config: Config) -> dict[str, Any]:
     """Trains, measures and exports a model, as `python -m char_lstm_tf.train` does.
 
     Samples and progress are printed unless `config.quiet`.

@@ -28,27 +28,28 @@ def define_flags(options: type[Options], flag_values: flags.FlagValues) -> None:
     kinds = field_types(options)
     for field in dataclasses.fields(options):
         if not field.metadata["positional"]:
-            define = _definition(kinds[field.name], field.metadata["choices"])
-            define(field.name, field.default, field.metadata["help"], flag_values=flag_values)
+            _define(field, kinds[field.name], flag_values)
 
 
-def _definition(kind: Any, choices: Sequence[str]) -> Callable[..., Any]:
-    """Returns the absl function that defines a flag of type `kind`."""
-    if choices:
-        return lambda name, default, help, **rest: flags.DEFINE_enum(name, default, choices, help, **rest)
-    if kind == tuple[str, ...]:
-        return flags.DEFINE_multi_string
-    if typing.get_origin(kind) is tuple:
-        return lambda name, default, help, **rest: flags.DEFINE_list(
-            name, [str(value) for value in default], help, **rest
-        )
-    kind = next(iter(typing.get_args(kind)), kind)  # of `int | None`
-    return {
-        bool: flags.DEFINE_bool,
-        int: flags.DEFINE_integer,
-        float: flags.DEFINE_float,
-        str: flags.DEFINE_string,
-    }[kind]
+def _define(field: dataclasses.Field[Any], kind: Any, flag_values: flags.FlagValues) -> None:
+    """Defines the flag of a field of type `kind`."""
+    name, help_text = field.name, field.metadata["help"]
+    default: Any = field.default
+    kind = next(iter(typing.get_args(kind)), kind) if typing.get_origin(kind) is not tuple else kind  # of `int | None`
+    if choices := field.metadata["choices"]:
+        flags.DEFINE_enum(name, default, choices, help_text, flag_values=flag_values)
+    elif kind == tuple[str, ...]:
+        flags.DEFINE_multi_string(name, default, help_text, flag_values=flag_values)
+    elif typing.get_origin(kind) is tuple:
+        flags.DEFINE_list(name, [str(value) for value in default], help_text, flag_values=flag_values)
+    else:
+        define = {
+            bool: flags.DEFINE_bool,
+            int: flags.DEFINE_integer,
+            float: flags.DEFINE_float,
+            str: flags.DEFINE_string,
+        }[kind]
+        define(name, default, help_text, flag_values=flag_values)
 
 
 def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def help_text(options: type[Options]) -> str:
     return "\n".join(lines)
 
 
-def _help_lines(field: dataclasses.Field, kind: Any, width: int) -> list[str]:
+def _help_lines(field: dataclasses.Field[Any], kind: Any, width: int) -> list[str]:
     """Returns a flag with its choices and its default, and its help below."""
     name = f"--[no]{field.name}" if kind is bool else f"--{field.name}"
     facts = []

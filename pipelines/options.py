@@ -98,7 +98,7 @@ class Options:
         if not condition:
             raise UserError(f"--{name}={format_flag(getattr(self, name))}: {remedy}")
 
-    def _check_field(self, field: dataclasses.Field, kind: Any) -> None:
+    def _check_field(self, field: dataclasses.Field[Any], kind: Any) -> None:
         value = getattr(self, field.name)
         if not _has_type(value, kind):
             wanted = kind.__name__ if type(kind) is type else kind
@@ -114,7 +114,7 @@ class Options:
 
     def is_given(self, name: str) -> bool:
         """Returns whether a field has another value than its default."""
-        return getattr(self, name) != self.__dataclass_fields__[name].default
+        return bool(getattr(self, name) != self.__dataclass_fields__[name].default)
 
     def given(self) -> dict[str, Any]:
         """Returns the fields that have another value than their default."""
@@ -122,7 +122,7 @@ class Options:
         return {name: getattr(self, name) for name in names if self.is_given(name)}
 
     @classmethod
-    def groups(cls) -> dict[str, list[dataclasses.Field]]:
+    def groups(cls) -> dict[str, list[dataclasses.Field[Any]]]:
         """Returns its fields by the heading of the class that defines them, those of the class itself first."""
         fields = {field.name: field for field in dataclasses.fields(cls)}
         found = {}

@@ -7,11 +7,12 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("tensorflow", "keras", "numpy")
 
 
-def provenance() -> dict:
+def provenance() -> dict[str, Any]:
     """Returns what somebody needs to know to get the same numbers, for metrics.json."""
     return {
         "packages": {"python": platform.python_version()}
