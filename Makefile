@@ -13,7 +13,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: train test test-all lint clean
 
 train: .venv/installed  ## Train a recipe: make train [RECIPE=tinyshakespeare] [ARGS="--text=…"] (replaces the run of the same name)
-	$(BIN)/python -m char_lstm_tf.train --flagfile=char_lstm_tf/flagfiles/$(RECIPE).flags --overwrite $(ARGS)
+	$(BIN)/python -m char_lstm_tf.train --flagfile=$(RECIPE) --overwrite $(ARGS)
 
 test: .venv/installed-dev lint  ## Lint and test; no network beyond the package index
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)

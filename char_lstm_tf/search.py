@@ -1,6 +1,6 @@
 r"""Searches for good flags: trains with values drawn by chance, and compares the losses on the validation part.
 
-    python -m char_lstm_tf.search --flagfile=char_lstm_tf/flagfiles/quickstart.flags --text=book.txt --name=book \
+    python -m char_lstm_tf.search --flagfile=quickstart --text=book.txt --name=book \
         --vary="dropout=0..0.5 learning_rate=log:2e-3..2e-2 units=96,96|128,128" --trials=30
 
 --vary has a word for each flag that varies: a range, flag=LOW..HIGH; a range of which each factor of ten is as likely

@@ -1,6 +1,6 @@
 """Trains a character-level language model on plain text and exports it.
 
-    python -m char_lstm_tf.train --flagfile=char_lstm_tf/flagfiles/quickstart.flags
+    python -m char_lstm_tf.train --flagfile=quickstart
     python -m char_lstm_tf.train --text=book.txt --name=book
     python -m char_lstm_tf.train --text='books/*.txt' --units=256,256 --dropout=0.3 --epochs=20 --name=books
     python -m char_lstm_tf.train --text=names.txt --documents=lines --name=names
@@ -9,7 +9,8 @@
 It reads text (by default the reference that comes with Python), trains on the first part, measures on the rest, prints
 a sample after each epoch, and leaves everything in saved_models/NAME: the SavedModel (1/), model.keras,
 vocabulary.json, flags.txt (a flagfile that repeats the run), training.csv, speed.csv, curves.png, samples.txt,
-metrics.json, and logs/ for TensorBoard. Recipes are in char_lstm_tf/flagfiles. A flag after --flagfile overrides it.
+metrics.json, and logs/ for TensorBoard. A recipe is a file of flags; they are listed at the end. A flag after it
+overrides it.
 
 A killed run continues with --resume, even in the middle of an epoch, and gives the same result as an uninterrupted one.
 Ctrl-C, SIGTERM and SIGHUP (a closed terminal) save a checkpoint first.
