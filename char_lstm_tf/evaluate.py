@@ -33,7 +33,7 @@ from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.listing import format_number, unknown_warning
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import command_line
-from pipelines.flag_files import file_of, require_writable
+from pipelines.files import file_of, require_writable
 from pipelines.options import format_flag, option
 from pipelines.sources import Document
 from pipelines.tensorflow_import import import_tensorflow

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from char_lstm_tf.training import pictures
 from pipelines import UserError, command_line
-from pipelines.flag_files import file_of
+from pipelines.files import file_of
 from pipelines.options import Options, option
 
 

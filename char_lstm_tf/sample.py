@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from char_lstm_tf.config.settings import Documents
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import command_line
-from pipelines.flag_files import file_of
+from pipelines.files import file_of
 from pipelines.options import Options, format_flag, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import UNKNOWN, Vocabulary

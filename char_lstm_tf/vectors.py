@@ -19,7 +19,7 @@ import numpy as np
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.pictures import draw_map
 from pipelines import UserError, command_line
-from pipelines.flag_files import file_of, require_writable
+from pipelines.files import file_of, require_writable
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import Vocabulary, vectors

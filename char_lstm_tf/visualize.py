@@ -23,8 +23,7 @@ from char_lstm_tf.config.settings import Classifier, Counts, Recurrent
 from char_lstm_tf.inference.texts import TextOptions, read_texts
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
-from pipelines.files import written_aside
-from pipelines.flag_files import file_of, require_writable
+from pipelines.files import file_of, require_writable, written_aside
 from pipelines.options import Options, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 

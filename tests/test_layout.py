@@ -5,7 +5,7 @@ def is_command(path):
     return path.suffix == ".py" and '\nif __name__ == "__main__":' in path.read_text(encoding="utf-8")
 
 
-def test_no_folder_of_code_has_more_than_twelve_entries_besides_commands_and_recipes():
+def test_no_folder_of_code_has_more_than_fourteen_entries_besides_commands_and_recipes():
     ignored = {"__pycache__", "README.md"}
     for top in ("char_lstm_tf", "pipelines", "tests", "benchmarks"):
         for folder in [ROOT / top, *(path for path in (ROOT / top).rglob("*") if path.is_dir())]:
@@ -13,4 +13,4 @@ def test_no_folder_of_code_has_more_than_twelve_entries_besides_commands_and_rec
                 continue  # data
             counted = (path for path in folder.iterdir() if path.suffix != ".flags" and not is_command(path))
             entries = {path.name for path in counted} - ignored
-            assert len(entries) <= 12 or folder.name in ignored, folder
+            assert len(entries) <= 14 or folder.name in ignored, folder

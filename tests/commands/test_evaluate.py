@@ -14,7 +14,7 @@ from char_lstm_tf.inference.texts import TextOptions
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
-from pipelines.flag_files import require_writable
+from pipelines.files import require_writable
 from pipelines.sources import TextFile
 
 
