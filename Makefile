@@ -40,16 +40,16 @@ clean:  ## Remove the virtual environment and caches, not the runs in saved_mode
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
-	$(PIP) -r requirements-dev.txt
+.venv/installed-dev: requirements/dev.txt .venv/installed
+	$(PIP) -r requirements/dev.txt
 	@touch $@
 
-.venv/installed-all: requirements-serving.txt requirements-benchmarks.txt .venv/installed-dev
-	$(PIP) -r requirements-serving.txt -r requirements-benchmarks.txt
+.venv/installed-all: requirements/serving.txt requirements/benchmarks.txt .venv/installed-dev
+	$(PIP) -r requirements/serving.txt -r requirements/benchmarks.txt
 	@touch $@
 
 # TensorFlow is that of .venv, so both must be Python 3.11.
-.venv-triton/installed: requirements-triton.txt .venv/installed
+.venv-triton/installed: requirements/triton.txt .venv/installed
 	rm -rf .venv-triton
 	$(TRITON_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
 	$(TRITON_PYTHON) -m venv .venv-triton
@@ -58,7 +58,7 @@ clean:  ## Remove the virtual environment and caches, not the runs in saved_mode
 	.venv-triton/bin/python -c 'import tensorflow, pytriton' 2>/dev/null
 	@touch $@
 
-.venv-ray/installed: requirements-ray.txt .venv/installed
+.venv-ray/installed: requirements/ray.txt .venv/installed
 	rm -rf .venv-ray
 	$(BIN)/python -m venv .venv-ray
 	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -r $<

@@ -6,7 +6,7 @@ Training: a process trains on the lines of --text as documents, another on the s
 the whole pipeline from the file to the step. Scoring: --scored lines, drawn from --text with repetition, scored by the
 command `evaluate`, from its start to its end, and by its scorer and PyTorch in turns, from lines to losses.
 Memory: the peak resident size of a training process on --lines lines, and on those of --text. PyTorch comes with
-requirements-benchmarks.txt; without it, its row is left out.
+requirements/benchmarks.txt; without it, its row is left out.
 """
 
 import dataclasses

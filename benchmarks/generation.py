@@ -5,7 +5,7 @@
 All ways are measured in turns in each round, so a slow minute of the machine affects all of them. The table gives the
 median of the rounds and, in brackets, the slowest and the fastest. The model has two LSTM layers, 80 characters and
 random weights, and is sampled at temperature 1. The floor is the time to read the weights that a character needs,
-once, at the speed at which arrays of that size are read here. That and PyTorch (requirements-benchmarks.txt) run with
+once, at the speed at which arrays of that size are read here. That and PyTorch (requirements/benchmarks.txt) run with
 each number of threads, and the faster one counts. Without PyTorch, its rows are left out.
 """
 

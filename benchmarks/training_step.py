@@ -7,7 +7,7 @@ while it takes its steps. The table gives the median of the rounds and, in brack
 GFLOP/s count 6 × weights × characters, the products of the forward and backward pass, with nothing deducted for
 one-hot input. The peak is the highest speed at which any library at hand multiplied two square matrices in any round:
 numpy's OpenBLAS, free to choose its kernel, TensorFlow's oneDNN, XLA and PyTorch. PyTorch comes with
-requirements-benchmarks.txt; without it, its rows are left out.
+requirements/benchmarks.txt; without it, its rows are left out.
 """
 
 import dataclasses

@@ -137,7 +137,7 @@ def loss(model: "torch.nn.Module", ids: "torch.Tensor", stride: int) -> float:
 def main(config: TransformerConfig) -> None:
     """Trains, and prints a table, in Markdown."""
     if not importlib.util.find_spec("torch"):
-        raise UserError("needs PyTorch: pip install -r requirements-benchmarks.txt")
+        raise UserError("needs PyTorch: pip install -r requirements/benchmarks.txt")
     found = sources.text_files(config.text)
     with tempfile.TemporaryDirectory() as folder:
         text = corpus.prepare(found, split=(0.9, 0.1, 0.0), max_vocabulary=0, folder=Path(folder))

@@ -6,7 +6,7 @@
     python -m pipelines.gutenberg.prepare --books=everything --beam_options=runner=DirectRunner
 
 Prints where the records are. Books that are there already aren't downloaded or cleaned again. A book that can't be
-downloaded is an error; with Apache Beam it is left out and logged instead. With Beam (requirements-beam.txt), each
+downloaded is an error; with Apache Beam it is left out and logged instead. With Beam (requirements/beam.txt), each
 worker pauses by itself, so give --pause_seconds two seconds for each worker. Or copy the books from a mirror first, by
 rsync, to downloads/gutenberg in --data_dir, named pg84.txt and so on. --output also writes each book as a text file,
 such as books/austen/1342.txt.
@@ -93,7 +93,7 @@ def beam_options(words: tuple[str, ...]) -> Any:
     try:
         from apache_beam.options.pipeline_options import PipelineOptions  # an optional requirement
     except ImportError:
-        raise UserError("--beam_options: needs Apache Beam; pip install -r requirements-beam.txt") from None
+        raise UserError("--beam_options: needs Apache Beam; pip install -r requirements/beam.txt") from None
     return PipelineOptions([f"--{word.strip()}" for row in csv.reader(words) for word in row])
 
 

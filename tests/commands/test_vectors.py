@@ -115,7 +115,7 @@ def test_a_file_that_doesnt_fit_is_refused(tmp_path, words, size, message):
 
 @pytest.mark.slow
 def test_gensim_reads_what_is_written_and_writes_what_is_read(run, tmp_path):
-    keyedvectors = pytest.importorskip("gensim.models.keyedvectors", reason="gensim is in requirements-serving.txt")
+    keyedvectors = pytest.importorskip("gensim.models.keyedvectors", reason="gensim is in requirements/serving.txt")
     done = command("char_lstm_tf.vectors", f"--model={run.path}", f"--output={tmp_path}/v.txt")
     assert done.returncode == 0, done.stderr
     theirs = keyedvectors.KeyedVectors.load_word2vec_format(f"{tmp_path}/v.txt")

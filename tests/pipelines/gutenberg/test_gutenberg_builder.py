@@ -173,7 +173,7 @@ def test_each_list_of_books_has_its_own_name():
 
 
 def test_beam_makes_the_same_records_and_leaves_out_what_is_missing(server, tmp_path):
-    options = pytest.importorskip("apache_beam.options.pipeline_options", reason="needs requirements-beam.txt")
+    options = pytest.importorskip("apache_beam.options.pipeline_options", reason="needs requirements/beam.txt")
     beam = gutenberg.prepare(
         [5, 2, 6, 1], data_dir=tmp_path, mirror=server.mirror(), beam_options=options.PipelineOptions()
     )
