@@ -81,9 +81,10 @@ def main(config: VisualizeConfig) -> None:
     language_model = LanguageModel(network, vocabulary, run.prompt_reader)
     text = given or own_text(language_model, seed=run.seed)
     facts = page.read_facts(folder, network, vocabulary, run.prompt_reader)
-    before = loss(language_model, text, by_line=run.documents == "lines")
+    by_line = facts["eachLine"]  # as the page reads it
+    before = loss(language_model, text, by_line=by_line)
     packed = packing.pack(network, form=config.weights)
-    after = loss(language_model, text, by_line=run.documents == "lines")
+    after = loss(language_model, text, by_line=by_line)
     prompt = unescaped(config.prompt) or run.prompt
     with file_of("output", config.output) as output, written_aside(output) as path:
         page.write_page(path, title=folder.path.name, facts=facts, packed=packed, prompt=prompt, text=text)

@@ -90,8 +90,8 @@ class LabelName(Variant, chosen_by="--labels=folder|file"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running(Variant):
-    """One running text, without a beginning and an end."""
+class Text(Variant):
+    """What all texts have."""
 
     source: Source
     tokens: Words | Characters
@@ -102,7 +102,12 @@ class Running(Variant):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Documents(Running, chosen_by="--documents=files|lines|rows"):
+class Running(Text):
+    """One running text, without a beginning and an end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documents(Text, chosen_by="--documents=files|lines|rows"):
     """Texts with a beginning and an end."""
 
     documents: str

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from char_lstm_tf.config import Config, ModelConfig
+from char_lstm_tf.config.settings import Classifier, Documents, NeuralNgram
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.options import format_flag
@@ -33,14 +34,15 @@ class Origin(TrainedRun):
         """
         asked, there = config.resolved(), self.config.resolved()
         # A model of text may give its weights to one that answers labels, which has another output.
-        above = () if config.target == self.config.target else ABOVE
-        window = ["window"] if self.config.architecture == "ngram" and self.config.ngram_inputs == "concat" else []
+        new, old = config.settings, self.config.settings
+        above = () if isinstance(new.model, Classifier) == isinstance(old.model, Classifier) else ABOVE
+        window = ["window"] if isinstance(old.model, NeuralNgram) and old.model.ngram_inputs == "concat" else []
         sizes = [name for name in (*SIZES, *window) if name not in above]
         for name in sizes:
             given, own = format_flag(asked[name]), format_flag(there[name])
             if given != own:
                 raise UserError(f"--{name}={given}: {self.folder.path} has {own}; leave the flag out")
-        if config.documents == "text" != self.config.documents:
+        if isinstance(old.text, Documents) and not isinstance(new.text, Documents):
             raise UserError(
                 f"--documents=text: {self.folder.path} was trained on documents (--documents={self.config.documents}) "
                 "and writes their ends; leave the flag out, or give files, lines or rows"
