@@ -90,7 +90,7 @@ class EvaluateConfig(TextOptions):
         False,
         "Also report the loss with each line end counted as two characters, CR LF, as in some published figures.",
     )
-    json: bool = option(False, "Print JSON instead of a table: an object a line, the totals on the last line.")
+    json: bool = option(False, "Print JSON instead of a table: one object per line, the totals on the last line.")
     tsv: str = option("", "File to write, with a line for each character: file, position, character, nats.")
     html: str = option("", "Page to write: the texts, coloured by surprise.")
 
@@ -264,7 +264,8 @@ class Evaluation:
                 shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
                 print(f"{name.replace('_', ' '):<23} {shown:>17}")
         print(
-            f"{self._total.characters / self._seconds:,.0f} characters a second, compilation included", file=sys.stderr
+            f"{self._total.characters / self._seconds:,.0f} characters per second, compilation included",
+            file=sys.stderr,
         )
 
 

@@ -82,7 +82,7 @@ class SampleConfig(Options):
         "Instead of the texts, print how much of them is the model's own: how many are distinct, how many are not in "
         "the training text, the longest run copied from it, and their lengths.",
     )
-    json: bool = option(False, "Print a JSON object a line for each text: prompt, text, and seed or (--beam) nats.")
+    json: bool = option(False, "Print one JSON object per line for each text: prompt, text, and seed or (--beam) nats.")
 
     def check(self) -> None:
         """Checks what goes together."""

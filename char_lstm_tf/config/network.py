@@ -14,7 +14,7 @@ class BatchConfig(Options):
     batching: str = option(
         "",
         "stream: each row of a batch continues where the same row of the previous batch ended, and the LSTM state is "
-        "carried over (truncated backpropagation through time). shuffled: every window once an epoch, in a new order, "
+        "carried over (truncated backpropagation through time). shuffled: every window once per epoch, in a new order, "
         "from a zero state. Default: stream for --target=sequence, shuffled for the others.",
         choices=("", "stream", "shuffled"),
     )

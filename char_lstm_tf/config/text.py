@@ -74,7 +74,7 @@ class TextConfig(Options):
     tokens: str = option(
         "chars",
         "What the model reads and writes. chars: characters. words: the --max_words most frequent words, and "
-        "characters: a rarer word is spelled, so that none is unknown. Losses are nats a character for both.",
+        "characters: a rarer word is spelled, so that none is unknown. Losses are nats per character for both.",
         choices=("chars", "words"),
     )
     max_words: int = option(

@@ -20,7 +20,7 @@ class TrainingConfig(Options):
     vectors: str = option(
         "",
         "Start the embedding from vectors of words: a file in the text format of word2vec or GloVe, gzip or not, with "
-        "--embedding_size numbers a word. A token that isn't in it starts from random numbers of the same spread.",
+        "--embedding_size numbers per word. A token that isn't in it starts from random numbers of the same spread.",
     )
     freeze_vectors: bool = option(False, "Keep the embedding as --vectors gives it, and train the rest.")
     freeze: int = option(
@@ -51,7 +51,7 @@ class TrainingConfig(Options):
     l1: float = option(
         0.0,
         "L1 penalty on the elements of kernels and recurrent kernels in training. The loss that is shown leaves it "
-        "out: it stays nats a character.",
+        "out: it stays nats per character.",
         at_least=0,
     )
     l2: float = option(0.0, "L2 penalty on the same elements. adamw's --weight_decay usually does better.", at_least=0)

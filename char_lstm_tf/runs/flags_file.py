@@ -7,7 +7,7 @@ from pipelines.options import field_types, format_flag
 
 
 def flag_lines(config: Config) -> str:
-    """Returns the text of a flagfile that repeats a run: a flag a line, defaults included.
+    """Returns the text of a flagfile that repeats a run: one flag per line, defaults included.
 
     Before: `Config(name="x", split=(0.9, 0.1, 0.0), …)`; after: `…\\n--split=0.9,0.1,0.0\\n--clean=true\\n…`.
     """
