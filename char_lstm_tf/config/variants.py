@@ -1,8 +1,8 @@
 """Sealed choices: which of several variants flags choose, and which flags have an effect then.
 
-A variant is a frozen dataclass. Its fields are the flags that it reads, or further choices: a union of variants, of
-which the first one that the flags choose is taken, or None where the union ends with it. A field whose type is
-`Literal[…]` allows these values of its flag alone.
+The fields of a variant are the flags that it reads, or further variants: of a union, the first one that the flags
+choose. `Annotated[int | None, "--text"]` is a flag that is read beside another one only, and else None.
+`Literal["shuffled"]` allows these values of its flag alone.
 """
 
 import dataclasses
@@ -10,14 +10,15 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pipelines import UserError
 from pipelines.options import format_flag
 
 
+@typing.dataclass_transform(kw_only_default=True, frozen_default=True)
 class Variant:
-    """What some flags mean together.
+    """What some flags mean together. A subclass is a frozen dataclass.
 
     Attributes:
         chosen_by: the flag that chooses it, with its values, such as "--documents=lines|rows"; "--books": with any
@@ -30,20 +31,7 @@ class Variant:
 
     def __init_subclass__(cls, *, chosen_by: str = "", reason: str = "") -> None:
         cls.chosen_by, cls.reason = chosen_by, reason
-
-    @classmethod
-    def switch(cls) -> tuple[str, str]:
-        """Returns the name of the flag that chooses it, and the values; "" for any."""
-        name, _, values = cls.chosen_by.removeprefix("--").partition("=")
-        return name, values
-
-    @classmethod
-    def is_chosen(cls, flags: Mapping[str, Any]) -> bool:
-        """Returns whether the flags choose it."""
-        name, values = cls.switch()
-        if not values:
-            return not name or bool(flags[name])
-        return any(fnmatchcase(format_flag(flags[name]), value) for value in values.split("|"))
+        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
 class NoEffectError(UserError):
@@ -58,28 +46,34 @@ class NoEffectError(UserError):
         self.flag = flag
 
 
-def resolve(kind: Any, flags: Mapping[str, Any], owner: type[Variant] = Variant) -> Any:
+def resolve(kind: Any, flags: Mapping[str, Any]) -> Any:
     """Returns the variant that the flags choose.
 
     Args:
         kind: a class of variants, or a union of them.
         flags: the value of every flag.
-        owner: the variant that has the field.
 
     Raises:
-        UserError: a flag has a value that the owner doesn't allow.
+        UserError: a flag has a value that the variant doesn't allow.
     """
-    for variant in (variants := _variants(kind)):
-        if variant is types.NoneType:
-            return None
-        if variant.is_chosen(flags):
-            kinds = _fields(variant)
-            return variant(**{name: _value(name, kinds[name], flags, variant) for name in kinds})
-    name, values = variants[0].switch()
-    raise _not_allowed(name, [values], flags, owner)
+    variant = next(each for each in _variants(kind) if not each.chosen_by or _holds(each.chosen_by, flags))
+    values = {}
+    for name, inner in _fields(variant).items():
+        if _variants(inner):
+            values[name] = resolve(inner, flags)
+            continue
+        allowed = typing.get_args(inner) if typing.get_origin(inner) is Literal else ()
+        if allowed and flags[name] not in allowed:
+            needed = " or ".join(f"--{name}={value}" for value in allowed)
+            given = f"--{name}={format_flag(flags[name])}"
+            raise UserError(f"{given}: {variant.chosen_by} needs {needed}, since {variant.reason}")
+        conditions = _conditions(inner)
+        read = not conditions or any(_holds(condition, flags) for condition in conditions)
+        values[name] = flags[name] if read else None
+    return variant(**values)
 
 
-def require_effect(kind: Any, chosen: Any, flags: Mapping[str, Any]) -> None:
+def require_effect(kind: Any, chosen: Variant, flags: Mapping[str, Any]) -> None:
     """Checks that a variant reads all flags that are given.
 
     Args:
@@ -96,73 +90,68 @@ def require_effect(kind: Any, chosen: Any, flags: Mapping[str, Any]) -> None:
             raise NoEffectError(name, f"--{name}={format_flag(value)}: {_why_unread(name, kind, chosen)}")
 
 
-def _variants(kind: Any) -> tuple[Any, ...]:
-    """Returns the variants of a union, or of one class; () of the type of a flag."""
+def _holds(condition: str, flags: Mapping[str, Any]) -> bool:
+    """Returns whether flags meet a condition such as "--documents=lines|rows", or "--books", which any value meets."""
+    name, equals, values = condition.removeprefix("--").partition("=")
+    if not equals:
+        return bool(flags[name])
+    return any(fnmatchcase(format_flag(flags[name]), value) for value in values.split("|"))
+
+
+def _flag_of(condition: str) -> str:
+    """Returns the name of the flag of a condition; "" of none."""
+    return condition.removeprefix("--").partition("=")[0]
+
+
+def _variants(kind: Any) -> list[type[Variant]]:
+    """Returns the variants of a union, or of one class; [] of the type of a flag."""
     union = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    return union if isinstance(union[0], type) and issubclass(union[0], Variant) else ()
+    return [each for each in union if isinstance(each, type) and issubclass(each, Variant)]
 
 
-def _fields(variant: type) -> dict[str, Any]:
+def _fields(variant: type[Variant]) -> dict[str, Any]:
     """Returns the type of each field of a variant."""
-    kinds = typing.get_type_hints(variant)
-    return {field.name: kinds[field.name] for field in dataclasses.fields(variant)}
+    kinds = typing.get_type_hints(variant, include_extras=True)
+    return {name: kind for name, kind in kinds.items() if typing.get_origin(kind) is not ClassVar}
 
 
-def _value(name: str, kind: Any, flags: Mapping[str, Any], owner: type[Variant]) -> Any:
-    """Returns the value of a field: that of its flag, or the variant that is chosen."""
-    if _variants(kind):
-        return resolve(kind, flags, owner)
-    if typing.get_origin(kind) is typing.Literal and flags[name] not in typing.get_args(kind):
-        raise _not_allowed(name, typing.get_args(kind), flags, owner)
-    return flags[name]
+def _conditions(kind: Any) -> tuple[str, ...]:
+    """Returns the conditions of which one must hold for a flag to be read; (): it always is."""
+    return typing.get_args(kind)[1:] if typing.get_origin(kind) is Annotated else ()
 
 
-def _not_allowed(name: str, values: Any, flags: Mapping[str, Any], owner: type[Variant]) -> UserError:
-    allowed = " or ".join(f"--{name}={value}" for value in values)
-    return UserError(f"--{name}={format_flag(flags[name])}: {owner.chosen_by} needs {allowed}, since {owner.reason}")
+def _flags_read(chosen: Variant) -> Iterator[str]:
+    """Yields the names of the flags that a variant reads, the one that chose it included."""
+    yield _flag_of(chosen.chosen_by)
+    for name, kind in _fields(type(chosen)).items():
+        value = getattr(chosen, name)
+        if _variants(kind):
+            yield from _flags_read(value)
+        elif value is not None or not _conditions(kind):
+            yield name
 
 
-def _flags_read(chosen: Any) -> Iterator[str]:
-    """Yields the names of the flags that a variant reads, those that chose it or its parts included."""
-    if chosen is not None:
-        yield chosen.switch()[0]
-        for name, kind in _fields(type(chosen)).items():
-            if _variants(kind):
-                yield from _flags_read(getattr(chosen, name))
-            else:
-                yield name
-
-
-def _flags_of(kind: Any) -> frozenset[str]:
-    """Returns the flags that a field, a variant or one of a union may read."""
-    names: set[str] = set()
+def _needs(name: str, kind: Any) -> dict[type[Variant], list[str]]:
+    """Returns the variants of a union that may read a flag, each with the conditions for that, if there are any."""
+    found = {}
     for variant in _variants(kind):
-        if variant is not types.NoneType:
-            names.add(variant.switch()[0])
-            for name, inner in _fields(variant).items():
-                names |= _flags_of(inner) or {name}
-    return frozenset(names)
+        fields = _fields(variant)
+        inner = [needs for each in fields.values() for needs in _needs(name, each).values()]
+        if name in fields or inner or name == _flag_of(variant.chosen_by):
+            deeper = [need for needs in inner for need in needs]
+            own = _conditions(fields.get(name)) or deeper or [variant.chosen_by]
+            found[variant] = [need for need in own if _flag_of(need) not in ("", name)]
+    return found
 
 
-def _why_unread(name: str, kind: Any, chosen: Any) -> str:
+def _why_unread(name: str, kind: Any, chosen: Variant) -> str:
     """Returns why a flag has no effect, and the remedy: which choice excludes it, or which one it would need."""
-    if name in _flags_of(type(chosen)):
-        inner = _fields(type(chosen)).items()
-        field, field_kind = next((field, each) for field, each in inner if name in _flags_of(each))
-        return _why_unread(name, field_kind, getattr(chosen, field))
-    others = [each for each in _variants(kind) if each is not type(chosen) and name in _flags_of(each)]
-    needed = [flag for each in others for flag in _needed(name, each)]
-    needed = [flag for flag in needed if flag.partition("=")[0] not in ("", f"--{name}")]
-    if needed and len(others) <= 2:
+    readers = _needs(name, kind)
+    may_read = type(chosen) in readers
+    for field, inner in _fields(type(chosen)).items() if may_read else ():
+        if _needs(name, inner):
+            return _why_unread(name, inner, getattr(chosen, field))
+    needed = readers[type(chosen)] if may_read else [need for needs in readers.values() for need in needs]
+    if needed and (may_read or len(readers) <= 2):
         return f"only has an effect with {' or '.join(needed)}; add that, or leave it out"
     return f"has no effect with {chosen.chosen_by}; leave one of them out"
-
-
-def _needed(name: str, variant: type[Variant]) -> Iterator[str]:
-    """Yields what chooses the innermost variants that read a flag, within one that may."""
-    inner = [each for kind in _fields(variant).values() for each in _variants(kind) if name in _flags_of(each)]
-    deeper = [each for each in inner if each.switch()[0] != name and each.chosen_by]
-    if not deeper:
-        yield variant.chosen_by
-    for each in deeper:
-        yield from _needed(name, each)

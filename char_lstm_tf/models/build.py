@@ -78,8 +78,8 @@ def _require_enough(run: TrainedRun) -> None:
     weights = sum(a * b for a, b in zip(units, units[1:] if reads_windows else units, strict=False))
     outputs = labels if isinstance(model, settings.Classifier) else len(vocabulary) * (1 + labels)
     weights += (config.embedding_size if config.tie else outputs) * units[-1]
-    if isinstance(model.inputs, settings.Embedding):
-        weights += len(vocabulary) * model.inputs.embedding_size
+    if model.embedding_size is not None:
+        weights += len(vocabulary) * model.embedding_size
     if reads_windows and config.ngram_inputs == "concat":
         weights += config.window * units[0]
     there, needed = run.folder.model.stat().st_size, 4 * weights

@@ -109,7 +109,10 @@ def test_flags_choose_one_kind_of_model(words, model):
         ("--tfds=lm1b --mirror=http://x", "--mirror=http://x: only has an effect with --books or --tfds=gutenberg*"),
         ("--text_field=2", "--text_field=2: only has an effect with --documents=rows; add that, or leave it out"),
         ("--architecture=counts --cell=gru", "--cell=gru: has no effect with --architecture=counts"),
-        ("--sample_chars=0 --sample_temperatures=1", "--sample_temperatures=1.0: has no effect with --sample_chars=0"),
+        (
+            "--sample_chars=0 --sample_temperatures=1",
+            "--sample_temperatures=1.0: only has an effect with --sample_ch",
+        ),
     ],
 )
 def test_a_flag_that_no_chosen_kind_reads_is_refused_in_a_sentence(words, message):
