@@ -33,25 +33,27 @@ class CheckpointConfig(Options):
 def main(asked: CheckpointConfig) -> None:
     """Measures, and prints a table."""
     import_tensorflow()
-    from char_lstm_tf.training import fitting
+    from char_lstm_tf.training.fitting.step import train_function
     from char_lstm_tf.training.run import Run
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a real disk, as runs are
         text = corpus.prepare(sources.text_files(asked.text), split=(0.9, 0.1, 0.0), folder=Path(folder, "data"))
         config = Config(name="x", output_dir=folder, units=asked.units, architecture="functional", epochs=1000)
         run = Run(Plan(config, RunFolder(Path(folder, "x")), None), text)
-        step = fitting.train_function(run.model, run.state)
-        iterator = iter(run.batches.dataset(0, run.progress.steps).prefetch(8))
+        progress = run.fitting.progress
+        step = train_function(run.model, run.state)
+        iterator = iter(run.objective.batches.dataset(0, progress.steps).prefetch(8))
         Path(folder, "x").mkdir()
 
         def turn(*, saves: bool) -> tuple[float, float]:
             """Returns wall and CPU seconds of a turn."""
             started = time.perf_counter(), time.process_time()
+            nonlocal progress
             for _ in range(asked.steps):
                 step(iterator)
-                run.progress.step += 1
+                progress = progress.after_step(0.0)
             if saves:
-                run.checkpoints.save()
+                run.checkpoints.save(progress)
             return time.perf_counter() - started[0], time.process_time() - started[1]
 
         turn(saves=True)  # compiles
@@ -61,9 +63,9 @@ def main(asked: CheckpointConfig) -> None:
             without.append(turn(saves=False))
         saving = []
         for _ in range(asked.rounds):
-            run.progress.step += 1
+            progress = progress.after_step(0.0)
             started = time.perf_counter()
-            run.checkpoints.save()
+            run.checkpoints.save(progress)
             saving.append(time.perf_counter() - started)
         size = sum(file.stat().st_size for file in RunFolder(Path(folder, "x")).checkpoint_folders()[-1].iterdir())
     print(f"| turns of {asked.steps} steps | seconds | CPU seconds |\n| --- | --- | --- |")

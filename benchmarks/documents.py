@@ -55,7 +55,7 @@ def work(pipe: Connection, documents: str, text: str, folder: str) -> None:
     import_tensorflow()
     from char_lstm_tf.models import recurrent
     from char_lstm_tf.runs.plan import plan_run
-    from char_lstm_tf.training.fitting import train_function
+    from char_lstm_tf.training.fitting.step import train_function
     from char_lstm_tf.training.run import Run
     from char_lstm_tf.training.train import prepare_text
 
@@ -65,7 +65,10 @@ def work(pipe: Connection, documents: str, text: str, folder: str) -> None:
     plan.folder.path.mkdir()
     recurrent.set_up_tensorflow(plan.config, plan.config.batch_size)
     run = Run(plan, prepare_text(plan))
-    step, batches = train_function(run.model, run.state), iter(run.batches.dataset(0, run.progress.steps))
+    step, batches = (
+        train_function(run.model, run.state),
+        iter(run.objective.batches.dataset(0, run.fitting.progress.steps)),
+    )
     step(batches)
     pipe.send(plan.config.batch_size * plan.config.window)
     while count := pipe.recv():

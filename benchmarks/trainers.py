@@ -46,7 +46,8 @@ class KerasTrainer:
         self, units: int, *, vocabulary_size: int, batch_size: int, window: int, steps: int, fast: bool
     ) -> None:
         from char_lstm_tf.models import recurrent
-        from char_lstm_tf.training import compiling, fitting
+        from char_lstm_tf.training import compiling
+        from char_lstm_tf.training.fitting.step import train_function
 
         if fast:
             recurrent.set_up_tensorflow(ModelConfig(units=(units, units)), batch_size)
@@ -55,7 +56,7 @@ class KerasTrainer:
         )
         state = compiling.compile_model(self._model, TrainingConfig(), steps=steps)
         if fast:
-            self._step = fitting.train_function(self._model, state)
+            self._step = train_function(self._model, state)
         else:
             self._model.compile(self._model.optimizer, self._model.loss, metrics=["accuracy"], jit_compile=False)
             self._model.make_train_function()

@@ -45,7 +45,8 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
 
     from char_lstm_tf.models import recurrent
     from char_lstm_tf.models.build import build
-    from char_lstm_tf.training import compiling, fitting
+    from char_lstm_tf.training import compiling
+    from char_lstm_tf.training.fitting.step import train_function
 
     options = {} if way == CHARACTERS else {"tokens": "words", "embedding_size": embedding_size, "tie": way == TIED}
     config = Config(name="x", batch_size=BATCH_SIZE, window=WINDOW, **options)
@@ -60,7 +61,7 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
     if way == KERAS:
         model.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=False)
         model.make_train_function()
-    step = model.train_function if way == KERAS else fitting.train_function(model, state)
+    step = model.train_function if way == KERAS else train_function(model, state)
     float(step(batches)["loss"])
     pipe.send(model.count_params())
     while pipe.recv():

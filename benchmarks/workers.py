@@ -55,7 +55,7 @@ def work(pipe: Connection, core: int | None, cluster: dict, flags: dict, folder:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     from char_lstm_tf.runs.plan import plan_run
     from char_lstm_tf.training import workers
-    from char_lstm_tf.training.fitting import train_function
+    from char_lstm_tf.training.fitting.step import train_function
     from char_lstm_tf.training.run import Run
     from char_lstm_tf.training.train import prepare_text
 
@@ -64,7 +64,7 @@ def work(pipe: Connection, core: int | None, cluster: dict, flags: dict, folder:
         everyone = workers.join(plan.cluster, plan.config) if plan.cluster else workers.ALONE
         run = Run(plan, prepare_text(plan), everyone)
     step = train_function(run.model, run.state, workers=everyone)
-    batches = iter(run.batches.dataset(0, run.progress.steps))
+    batches = iter(run.objective.batches.dataset(0, run.fitting.progress.steps))
     for _ in range(3):
         float(step(batches)["loss"])
     pipe.send(4 * run.model.count_params())

@@ -32,6 +32,7 @@ from char_lstm_tf.config.settings import Classifier, Documents
 from char_lstm_tf.runs.listing import format_number
 from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, plan_run
+from char_lstm_tf.training.fitting.signals import SIGNALS, Signals
 from char_lstm_tf.training.train import train
 from pipelines import command_line
 
@@ -39,7 +40,7 @@ from pipelines import command_line
 def main(plan: Plan) -> None:
     """Trains, and prints the table of results. A run continues when nobody reads what it prints."""
     with command_line.tolerant_output():
-        if metrics := train(plan):  # a worker that isn't the chief has none
+        if metrics := train(plan, Signals(*SIGNALS)):  # a worker that isn't the chief has none
             print_results(plan, metrics)
 
 

@@ -8,31 +8,31 @@ from pathlib import Path
 from pipelines import UserError
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a run stands. It changes while the run trains; a checkpoint holds it as JSON.
+    """Where a run stands. `training.fitting.Fitting` alone goes on from one to the next; a checkpoint holds it as JSON.
 
     Attributes:
         corpus: key of the prepared text, a hash of its bytes and settings.
         steps: batches of the whole run.
         steps_per_epoch: batches of an epoch.
         step: batches done.
-        ending: the logs of an epoch of which all batches are done, but not yet what happens at its end; else empty.
+        ended: epochs of which all is done, also what happens at their end.
         stopped: whether training has ended early, for lack of improvement.
-        best_loss: lowest validation loss so far, in nats a character.
+        best_loss: lowest validation loss so far, in nats per character.
         best_epoch: the epoch that had it, counted from 1; 0: none yet.
         epochs_since_best: epochs without a lower loss.
         epochs_since_drop: the same, counted from the last drop of the learning rate.
         rollbacks: how often the run has gone back to a checkpoint because it diverged.
         seconds: time spent training, in all processes that worked on the run.
-        lengths: bytes of each file that grows epoch by epoch, by its name in the run's folder.
+        lengths: of a checkpoint: bytes of each file that grows epoch by epoch, by its name in the run's folder.
     """
 
     corpus: str
     steps: int
     steps_per_epoch: int = 1
     step: int = 0
-    ending: dict[str, float] = dataclasses.field(default_factory=dict)
+    ended: int = 0
     stopped: bool = False
     best_loss: float = math.inf
     best_epoch: int = 0
@@ -43,24 +43,60 @@ class Progress:
     lengths: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
-    def finished(self) -> bool:
-        """Whether there is nothing left to train."""
-        return not self.ending and (self.stopped or self.step >= self.steps)
-
-    @property
     def epochs(self) -> int:
         """Epochs of the whole run; the last one may be short."""
         return math.ceil(self.steps / self.steps_per_epoch)
 
     @property
-    def between_epochs(self) -> bool:
-        """Whether the next batch is the first of an epoch."""
-        return not self.ending and self.step % self.steps_per_epoch == 0
+    def finished(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.stopped or self.ended >= self.epochs
 
     @property
-    def epoch(self) -> int:
-        """The epoch that the next batch belongs to, or the one that is ending, counted from 0."""
-        return (self.step - bool(self.ending)) // self.steps_per_epoch
+    def step_of_epoch(self) -> int:
+        """Batches done of the epoch that has begun."""
+        return self.step - self.ended * self.steps_per_epoch
+
+    @property
+    def batches_done(self) -> bool:
+        """Whether the epoch that has begun has only its end left."""
+        return self.step >= min((self.ended + 1) * self.steps_per_epoch, self.steps)
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last epoch was the best so far."""
+        return self.best_epoch == self.ended
+
+    @property
+    def on_plateau(self) -> bool:
+        """Whether the last epoch was the one after which the learning rate falls."""
+        return self.epochs_since_best > self.epochs_since_drop == 0
+
+    def after_step(self, seconds: float) -> "Progress":
+        """Returns where the run stands after a batch, and after so many seconds of training in all."""
+        return dataclasses.replace(self, step=self.step + 1, seconds=seconds)
+
+    def after_epoch(self, loss: float | None, *, patience: int, plateau_patience: int) -> "Progress":
+        """Returns where the run stands after the end of an epoch.
+
+        Args:
+            loss: on the validation split; None: there is none, and each epoch is the best so far.
+            patience: epochs without a lower loss after which training stops; 0: it never does.
+            plateau_patience: epochs without a lower loss after which the learning rate falls; 0: it never does.
+        """
+        ended = dataclasses.replace(self, ended=self.ended + 1)
+        if loss is None or loss < self.best_loss:
+            best_loss = math.inf if loss is None else loss
+            return dataclasses.replace(
+                ended, best_loss=best_loss, best_epoch=ended.ended, epochs_since_best=0, epochs_since_drop=0
+            )
+        since_best, since_drop = self.epochs_since_best + 1, self.epochs_since_drop + 1
+        return dataclasses.replace(
+            ended,
+            epochs_since_best=since_best,
+            epochs_since_drop=0 if plateau_patience and since_drop >= plateau_patience else since_drop,
+            stopped=bool(patience) and since_best >= patience,
+        )
 
     def save(self, path: Path) -> None:
         """Writes the JSON file."""
@@ -68,17 +104,19 @@ class Progress:
 
     @classmethod
     def load(cls, path: Path) -> "Progress":
-        """Reads what `save` wrote.
+        """Reads what `save` wrote, in this version or an earlier one.
 
         Raises:
-            UserError: the file is damaged.
+            UserError: the file is damaged, or of a newer version.
         """
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{path}: damaged ({error})") from error
-
-    def restore(self, path: Path) -> None:
-        """Takes over what `save` wrote, for everything that holds this object."""
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        vars(self).update({"ending": {}} | saved)  # older ones have no `ending`
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            ending = bool(saved.pop("ending", None))  # earlier versions had the logs of an epoch here until its end
+            progress = cls(**saved)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UserError(f"{path}: damaged, or of a newer version ({error})") from error
+        if "ended" in saved:
+            return progress
+        at_end = not ending and progress.step >= progress.steps
+        ended = progress.epochs if at_end else (progress.step - ending) // progress.steps_per_epoch
+        return dataclasses.replace(progress, ended=ended)

@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -24,13 +24,31 @@ from pipelines.files import written_aside
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads them
 
 
+@dataclasses.dataclass(frozen=True)
+class Changing:
+    """All variables that training changes, by what they are for.
+
+    Attributes:
+        model: weights of the model in training, and what it draws dropout from.
+        carried: states that it carries from batch to batch.
+        training: of the optimizer and the learning rate.
+        sums: behind the means in the logs.
+        best: the best weights so far.
+    """
+
+    model: Sequence[keras.Variable]
+    carried: Sequence[keras.Variable] = ()
+    training: Sequence[keras.Variable] = ()
+    sums: Sequence[keras.Variable] = ()
+    best: Sequence[keras.Variable] = ()
+
+
 class Checkpoints:
     """The checkpoints of a run.
 
     Args:
         folder: of the run.
-        variables: all tensors that change in training, by what they are for.
-        progress: saved with them, and changed by `restore`.
+        changing: what a checkpoint holds, besides where the run stands.
         keep: how many of the newest to keep.
         own: what each replica has for itself; None: there is one replica.
         workers: who trains together. The chief writes and reads; the others get everything from it.
@@ -39,23 +57,21 @@ class Checkpoints:
     def __init__(
         self,
         folder: RunFolder,
-        variables: Mapping[str, Sequence[keras.Variable]],
-        progress: Progress,
+        changing: Changing,
         *,
         keep: int,
         own: OwnVariables | None = None,
         workers: Workers = ALONE,
     ) -> None:
-        self._folder, self._progress, self._keep = folder, progress, keep
-        self._own, self._workers = own, workers
+        self._folder, self._keep, self._own, self._workers = folder, keep, own, workers
         saved = own.saved if own else (lambda part: [variable.value for variable in part])
-        tensors = {name: saved(part) for name, part in variables.items()}
+        tensors = {name: saved(part) for name, part in vars(changing).items()}
         # The mean gradient norm may overflow; training with clipped gradients survives that.
         self._finite = [variable for name in tensors.keys() - {"sums"} for variable in tensors[name]]
         self._all = [variable for part in tensors.values() for variable in part]
         self._tensors = tf.train.Checkpoint(**tensors)
 
-    def save(self) -> None:
+    def save(self, progress: Progress) -> None:
         """Writes a checkpoint, unless there is one of this step, and removes the oldest ones.
 
         All workers do it together, and all of them raise FloatingPointError.
@@ -68,19 +84,15 @@ class Checkpoints:
             self._own.collect()
         if not all(_is_finite(variable) for variable in self._finite):
             raise FloatingPointError("a weight is not a finite number")
-        if not self._workers.chief:
-            return
-        progress, folder = self._progress, self._folder
-        target = folder.checkpoints / f"step-{progress.step:09d}"
-        if target.exists():
+        target = self._folder.checkpoints / f"step-{progress.step:09d}"
+        if not self._workers.chief or target.exists():
             return
         try:
-            if not progress.ending:
-                self._note_lengths()
+            lengths = {file.name: _synced_size(file) for file in self._folder.appended if file.exists()}
             with written_aside(target) as path:
                 path.mkdir(parents=True)
                 self._tensors.write(str(path / "tensors"))
-                progress.save(path / "progress.json")
+                dataclasses.replace(progress, lengths=lengths).save(path / "progress.json")
                 sums = [f"{_sha256(file)}  {file.name}\n" for file in sorted(path.iterdir())]
                 (path / SUMS).write_text("".join(sums), encoding="utf-8")
         except (OSError, tf.errors.OpError) as error:
@@ -89,40 +101,28 @@ class Checkpoints:
             raise UserError(
                 f"{target}: {reason}; the previous checkpoint is kept; make room, then continue with --resume"
             ) from error
-        for old in folder.checkpoint_folders()[: -self._keep]:
+        for old in self._folder.checkpoint_folders()[: -self._keep]:
             shutil.rmtree(old)
 
-    def mark(self) -> None:
-        """Remembers where the run stands when an epoch's last batch is done, for `save_marked`."""
-        if self._workers.chief:
-            self._note_lengths()
-        self._marked = dataclasses.replace(self._progress)
-
-    def save_marked(self) -> None:
-        """Writes a checkpoint from which the end of an epoch happens again, as if it hadn't begun. Raises as `save`."""
-        vars(self._progress).update(vars(self._marked))
-        self.save()
-
-    def _note_lengths(self) -> None:
-        files = [file for file in self._folder.appended if file.exists()]
-        self._progress.lengths = {file.name: _synced_size(file) for file in files}
-
-    def restore(self) -> bool:
-        """Restores tensors, progress and files from the newest undamaged checkpoint. Damaged ones are removed.
+    def restore(self, corpus: str) -> Progress | None:
+        """Restores tensors and files from the newest undamaged checkpoint. Damaged ones are removed.
 
         All workers do it together, and get what the chief has found.
 
+        Args:
+            corpus: the key of the text.
+
         Returns:
-            Whether there was one.
+            Where the run stood; None if there is no checkpoint.
 
         Raises:
-            UserError: it belongs to another text, or a file that grows with the run has become shorter.
+            UserError: it belongs to another text or was written by another version, or a file that grows with the run
+                has become shorter.
         """
-        found = self._workers.of_chief(self._read() if self._workers.chief else None)
-        if found:
-            vars(self._progress).update(self._workers.of_chief(dataclasses.asdict(self._progress)))
+        found = self._read(corpus) if self._workers.chief else None
+        known = self._workers.of_chief(dataclasses.asdict(found) if found else None)
         self.share()
-        return found
+        return Progress(**known) if known else None
 
     def share(self) -> None:
         """Gives all workers the chief's tensors, and each replica its part of them."""
@@ -130,29 +130,34 @@ class Checkpoints:
         if self._own:
             self._own.take()
 
-    def _read(self) -> bool:
-        """Restores tensors, progress and files, and returns whether there was a checkpoint. Raises as `restore`."""
+    def _read(self, corpus: str) -> Progress | None:
+        """Restores tensors and files, and returns where the run stood. Raises as `restore`."""
         for path in reversed(self._folder.checkpoint_folders()):
             if _is_intact(path):
                 saved = Progress.load(path / "progress.json")
-                if saved.corpus != self._progress.corpus:
+                if saved.corpus != corpus:
                     raise UserError(
                         f"{self._folder.path}: the text has changed since the run started (it was {saved.corpus}, "
-                        f"it is {self._progress.corpus}); restore it, or start another run with it"
+                        f"it is {corpus}); restore it, or start another run with it"
                     )
-                self._tensors.read(str(path / "tensors")).assert_existing_objects_matched()
-                self._progress.restore(path / "progress.json")
-                self._cut_files()
-                return True
+                try:
+                    self._tensors.read(str(path / "tensors")).assert_existing_objects_matched()
+                except (AssertionError, ValueError, tf.errors.OpError) as error:
+                    raise UserError(
+                        f"{path}: has other variables than this version of char_lstm_tf; resume with the version that "
+                        "wrote it, or start again with --overwrite"
+                    ) from error
+                self._cut_files(saved)
+                return saved
             print(f"{path}: damaged and removed; trying the previous one", file=sys.stderr)
             shutil.rmtree(path)
-        self._cut_files()  # without a checkpoint, the run starts again from nothing
-        return False
+        self._cut_files(Progress(corpus, 0))  # without a checkpoint, the run starts again from nothing
+        return None
 
-    def _cut_files(self) -> None:
+    def _cut_files(self, saved: Progress) -> None:
         """Removes what was appended to files after the checkpoint."""
         for file in self._folder.appended:
-            length = self._progress.lengths.get(file.name, 0)
+            length = saved.lengths.get(file.name, 0)
             size = file.stat().st_size if file.exists() else 0
             if size < length:
                 raise UserError(
@@ -186,7 +191,7 @@ def _is_intact(path: Path) -> bool:
     """Returns whether every file of a checkpoint is there and unchanged."""
     try:
         lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
-        named = dict(reversed(line.split("  ", 1)) for line in lines)
+        named = {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
         written = {file.name: _sha256(file) for file in path.iterdir() if file.name != SUMS}
         return bool(named) and named == written
     except (OSError, ValueError):

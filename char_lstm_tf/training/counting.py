@@ -11,7 +11,7 @@ from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
-from char_lstm_tf.training.callbacks.epochs import write_samples
+from char_lstm_tf.training.callbacks.samples import sample_report, show_samples
 from pipelines.corpus import Corpus, IdRange
 from pipelines.files import written_aside
 
@@ -34,11 +34,12 @@ class CountingRun:
         self._started = time.monotonic()
         self._config, self._folder, self._text = plan.config, plan.folder, text
         self._held_out, self._ids = text.held_out(), text.split("train")
-        sizes = {"order": plan.config.order, "vocabulary_size": len(text.vocabulary)}
-        trees = [_tree(ids, text.vocabulary.end, **sizes) for ids in (self._ids, *_of_each_label(text))]
+        order, size, end = plan.config.order, len(text.vocabulary), text.vocabulary.end
+        parts: list[IdRange | np.ndarray] = [self._ids, *_of_each_label(text)]
+        trees = [_tree(ids, end, order=order, vocabulary_size=size) for ids in parts]
         self._tables, (_, *roots) = kneser_ney.forest(trees) if text.vocabulary.labels else (trees[0], [0])
         self._counted_in = time.monotonic() - self._started
-        self.best = counted.counted_model(self._tables, **sizes, roots=roots)
+        self.best = counted.counted_model(self._tables, order=order, vocabulary_size=size, roots=roots)
 
     def fit(self) -> None:
         """Saves the model."""
@@ -61,7 +62,8 @@ class CountingRun:
         if self._config.sample_chars:
             losses = {"val_loss": scores["validation"]["nats_per_char"]} if "validation" in scores else {}
             writer = Writer(self.best, self._text.vocabulary)
-            write_samples(writer, self._config, 0, losses, path=self._folder.samples)
+            report = sample_report(writer, self._config, 0, losses)
+            show_samples(report, self._folder.samples, quiet=self._config.quiet)
         return scores
 
     def stats(self) -> TrainingStats:
@@ -74,9 +76,10 @@ class CountingRun:
         )
 
 
-def _tree(ids: IdRange | np.ndarray, end: int | None, **sizes: int) -> kneser_ney.Tables:
+def _tree(ids: IdRange | np.ndarray, end: int | None, *, order: int, vocabulary_size: int) -> kneser_ney.Tables:
     """Returns the smoothed counts of a text. Arguments as for `kneser_ney.count`."""
-    return kneser_ney.smooth(*kneser_ney.count(ids, **sizes, end=end), **sizes)
+    counts = kneser_ney.count(ids, order=order, vocabulary_size=vocabulary_size, end=end)
+    return kneser_ney.smooth(*counts, order=order, vocabulary_size=vocabulary_size)
 
 
 def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:

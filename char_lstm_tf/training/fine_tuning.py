@@ -105,14 +105,14 @@ def give_vectors(config: Config, model: keras.Model, vocabulary: Vocabulary) -> 
             f"give --embedding_size={found.size}"
         )
     chosen = [next((name for name in each if name in found.vectors), None) for each in names]
-    known = [id for id, name in enumerate(chosen) if name is not None]
+    known = {id: found.vectors[name] for id, name in enumerate(chosen) if name is not None}
     if not known:
         raise UserError(f"--vectors={config.vectors}: has none of the {len(vocabulary):,} tokens of the text")
     layer = model.get_layer("embedding")
     value = layer.embeddings.numpy()
-    given = np.stack([found.vectors[chosen[id]] for id in known])
+    given = np.stack(list(known.values()))
     value *= given.std() / max(value.std(), 1e-12)
-    value[known] = given
+    value[list(known)] = given
     layer.embeddings.assign(value)
     skipped = {"duplicate": found.duplicates, "broken": found.broken}
     left_out = "".join(f", {count:,} {kind} lines left out" for kind, count in skipped.items() if count)

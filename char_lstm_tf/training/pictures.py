@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.files import written_aside
+
 # The panels of the curves: columns of training.csv, and their labels.
 PANELS = {
     "nats a character": {"loss": "training", "val_loss": "validation"},
@@ -40,7 +42,8 @@ def draw_curves(log: Path, picture: Path) -> None:
         axes.grid(alpha=0.3)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.savefig(picture, dpi=100)
+    with written_aside(picture) as path:
+        figure.savefig(path, dpi=100)
 
 
 def reach_by_epoch(log: Path) -> dict[int, list[float]]:

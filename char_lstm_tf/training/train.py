@@ -14,6 +14,7 @@ from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, outcome_of
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
+from char_lstm_tf.training.fitting.signals import Signals
 from pipelines import UserError, corpus, sources
 from pipelines.files import path_of, remove
 from pipelines.sources import datasets
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 MOST_ONE_HOT = 10_000  # numbers in a one-hot vector; 41 MB for a batch of 16 × 64
 
 
-def train(plan: Plan) -> Metrics | None:
+def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
     """Trains, measures and exports a model, and leaves everything in the run's folder.
 
     Samples go to stdout, everything else to stderr. A resumed run continues from its newest checkpoint, and the result
     is bit-for-bit that of an uninterrupted run. A run that has finished is left as it is.
+
+    Args:
+        plan: the run.
+        signals: after which it stops with a checkpoint; None: signals are left to the program that calls this, which
+            may do so from any thread.
 
     Returns:
         What is known of the run; None of a worker that isn't the chief.
@@ -41,7 +47,7 @@ def train(plan: Plan) -> Metrics | None:
         StoppedError: a signal asked the process to stop, and a checkpoint was saved.
     """
     if plan.cluster:
-        return _train_together(plan, plan.cluster)
+        return _train_together(plan, plan.cluster, signals)
     config = plan.config
     if _is_finished(plan):
         return plan.folder.load_metrics()
@@ -57,10 +63,10 @@ def train(plan: Plan) -> Metrics | None:
     recurrent.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
     if config.architecture == "counts":
         return _finish(plan, text, CountingRun(plan, text))
-    return _finish(plan, text, Run(plan, text, workers.of_this_machine()))
+    return _finish(plan, text, Run(plan, text, workers.of_this_machine(), signals))
 
 
-def _train_together(plan: Plan, cluster: Cluster) -> Metrics | None:
+def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Metrics | None:
     """Trains as one of several workers. Returns and raises as `train`.
 
     Raises:
@@ -89,7 +95,7 @@ def _train_together(plan: Plan, cluster: Cluster) -> Metrics | None:
             plan.folder.shuffled = Path(temporary)
         everyone.require_same("text", text.folder.name)
         everyone.require_same("flags", outcome_of(config))
-        run = Run(plan, text, everyone)
+        run = Run(plan, text, everyone, signals)
         if not everyone.chief:
             run.fit()
             everyone.wait()

@@ -22,7 +22,10 @@ from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.serving import export
-from char_lstm_tf.training.callbacks import epochs, stopping
+from char_lstm_tf.training import run as run_module
+from char_lstm_tf.training.callbacks.clock import Clock
+from char_lstm_tf.training.fitting.divergence import DivergedError
+from char_lstm_tf.training.fitting.signals import SIGNALS, Signals, StoppedError
 from char_lstm_tf.training.train import train
 
 FLAGS = ["--units=16", "--dropout=0.2", "--batch_size=4", "--window=16", "--sample_chars=40"]
@@ -279,7 +282,7 @@ def tiny(tmp_path, monkeypatch):
     """The flags of a short run in this process, whose weights can be spoiled."""
     (tmp_path / "verse.txt").write_text(verse(60))
     monkeypatch.setattr(export, "export", lambda model, vocabulary, path, calibration: path.mkdir())
-    monkeypatch.setattr(epochs.DrawCurves, "on_epoch_end", lambda self, epoch, logs=None: None)
+    monkeypatch.setattr(run_module, "draw_curves", lambda log, path: path.touch())
     return {
         "text": (f"{tmp_path}/verse.txt",),
         "name": "x",
@@ -298,14 +301,15 @@ def tiny(tmp_path, monkeypatch):
 
 def spoil(monkeypatch, *, epoch, times):
     """Makes a weight NaN at the beginning of an epoch, the first `times` times that it begins."""
-    left = [times]
+    left, begin = [times], Clock.on_epoch_begin
 
     def on_epoch_begin(self, number, logs=None):
+        begin(self, number, logs)
         if number == epoch and left[0]:
             left[0] -= 1
             self.model.layers[-1].bias.assign(np.full(self.model.layers[-1].bias.shape, np.nan))
 
-    monkeypatch.setattr(epochs.CheckLoss, "on_epoch_begin", on_epoch_begin, raising=False)
+    monkeypatch.setattr(Clock, "on_epoch_begin", on_epoch_begin)
 
 
 def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkeypatch, capsys):
@@ -327,7 +331,7 @@ def test_a_run_that_may_not_go_back_stops_with_its_last_good_checkpoint(tiny, mo
     spoil(monkeypatch, epoch=1, times=3)
     plan = plan_run(**tiny, on_divergence="rollback", max_rollbacks=2, checkpoint_steps=10)
     folder = plan.folder
-    with pytest.raises(epochs.DivergedError, match="is NaN or infinite"):
+    with pytest.raises(DivergedError, match="is NaN or infinite"):
         train(plan)
     assert folder.state == "diverged"
     assert folder.checkpoint_folders()
@@ -356,8 +360,8 @@ def test_a_signal_at_the_end_of_an_epoch_ends_the_run_before_that_and_changes_no
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     monkeypatch.setattr(owner, name, asked_to_stop)
     plan = plan_run(**tiny | {"name": "y"})
-    with pytest.raises(stopping.StoppedError, match="SIGTERM: stopped after step"):
-        train(plan)
+    with pytest.raises(StoppedError, match="SIGTERM: stopped after step"):
+        train(plan, Signals(*SIGNALS))
     signal.signal(signal.SIGTERM, before)
     train(plan_run(name="y", output_dir=tiny["output_dir"], resume=True))
     for file in ("training_log", "samples"):

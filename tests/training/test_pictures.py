@@ -3,7 +3,6 @@ import struct
 import pytest
 
 from char_lstm_tf.training import pictures
-from char_lstm_tf.training.callbacks import epochs
 
 LOG = """epoch,bits_per_char,gradient_norm,learning_rate,loss,val_loss
 0,4.3,0.5,0.006,3.0,2.5
@@ -17,7 +16,7 @@ LOG = """epoch,bits_per_char,gradient_norm,learning_rate,loss,val_loss
 def test_a_picture_of_every_epoch_so_far_appears_whole(tmp_path, log):
     (tmp_path / "training.csv").write_text(log)
     picture = tmp_path / "curves.png"
-    epochs.DrawCurves(tmp_path / "training.csv", picture).on_epoch_end(1)
+    pictures.draw_curves(tmp_path / "training.csv", picture)
     header = picture.read_bytes()[:24]
     assert header.startswith(b"\x89PNG")
     assert struct.unpack(">II", header[16:]) == (800, 900)  # pixels

@@ -88,7 +88,7 @@ def test_averaged_weights_are_measured_and_kept(tmp_path):
     with planned.folder.opened(planned.config, prepare_text(planned).vocabulary):
         run.fit()
     averages = [weight.numpy() for weight in averaged_weights(run.model)]
-    for kept, average, last in zip(run.best.get_weights(), averages, run.model.get_weights(), strict=True):
+    for kept, average, last in zip(run.best.keras_model.get_weights(), averages, run.model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, average)
         assert np.abs(kept - last).max() > 1e-3
     with planned.folder.training_log.open() as file:

@@ -8,12 +8,12 @@ import pytest
 from conftest import ROOT, verse
 
 PROGRAM = """
-import json, sys
+import dataclasses, json, sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from char_lstm_tf.runs.plan import plan_run
-from char_lstm_tf.training.fitting import fit
+from char_lstm_tf.training.fitting.step import train_function
 from char_lstm_tf.training.run import Run
 from char_lstm_tf.training.train import prepare_text
 from char_lstm_tf.training.workers import ALONE, Workers
@@ -29,15 +29,15 @@ for name in ("alone", "mirrored", "resumed"):
 
     def run_to(steps, restored=False):
         run = Run(plan, text, workers)
-        run.progress.steps = steps
         if restored:
-            run.checkpoints.restore()
-            run.progress.steps = steps
+            run.fitting.restore()
         else:
             run.checkpoints.share()
-        fit(run.model, run.batches.dataset(run.progress.step, steps), [], progress=run.progress,
-            state=run.state, workers=workers)
-        run.checkpoints.save()
+        step, first = train_function(run.model, run.state, workers=workers), run.fitting.progress.step
+        batches = iter(run.objective.batches.dataset(first, steps))
+        for _ in range(first, steps):
+            step(batches)
+        run.checkpoints.save(dataclasses.replace(run.fitting.progress, step=steps))
         return run
 
     if name == "resumed":

@@ -20,7 +20,7 @@ class Clock(keras.callbacks.Callback):
     compiles, and without validation, samples and checkpoints.
 
     Args:
-        progress: of the run.
+        progress: returns where the run stands.
         chars_per_step: characters of a batch, on average.
         log: CSV file with a row an epoch.
         out: where the line goes; None: nowhere.
@@ -29,7 +29,7 @@ class Clock(keras.callbacks.Callback):
 
     def __init__(
         self,
-        progress: Progress,
+        progress: Callable[[], Progress],
         *,
         chars_per_step: float,
         log: Path,
@@ -41,7 +41,7 @@ class Clock(keras.callbacks.Callback):
         self._progress, self._log, self._out = progress, log, out
         self._chars_per_step = chars_per_step
         self._terminal = out is not None and out.isatty()
-        self._first_step = progress.step + 1  # of this process
+        self._first_step = progress().step + 1  # of this process
         self._compiled = 0.0
         self._shown = self._step_started = time.monotonic()
         self._steps, self._seconds = 0, 0.0  # of this epoch
@@ -57,7 +57,7 @@ class Clock(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict) -> None:
         """Measures the step, and shows the line when it is time."""
-        now, progress = time.monotonic(), self._progress
+        now, progress = time.monotonic(), self._progress()
         if progress.step == self._first_step:
             self._compiled = now
         else:
@@ -86,7 +86,7 @@ class Clock(keras.callbacks.Callback):
             validation = f"  validation {self._describe(logs, 'val_')}" if "val_loss" in logs else ""
             self._write(
                 f"{self._where}  {self._describe(logs)}{validation}  "
-                f"{self._chars_per_second:,.0f} chars/s  {_duration(self._progress.seconds)}",
+                f"{self._chars_per_second:,.0f} chars/s  {_duration(self._progress().seconds)}",
                 end="\n",
             )
 
@@ -97,7 +97,7 @@ class Clock(keras.callbacks.Callback):
     @property
     def _width(self) -> int:
         """Columns of the terminal; more than any line has if there is none."""
-        if not self._terminal:
+        if self._out is None or not self._terminal:
             return 1000
         try:
             return os.get_terminal_size(self._out.fileno()).columns
@@ -106,7 +106,7 @@ class Clock(keras.callbacks.Callback):
 
     @property
     def _where(self) -> str:
-        return f"epoch {self._epoch + 1}/{self._progress.epochs}"
+        return f"epoch {self._epoch + 1}/{self._progress().epochs}"
 
     def _write(self, line: str, *, end: str) -> None:
         start = "\r\x1b[K" if self._terminal else ""  # back to the start of the line, and clear it

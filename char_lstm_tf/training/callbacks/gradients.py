@@ -60,7 +60,8 @@ class GradientProbe:
         finally:
             for variable, value in before:
                 variable.assign(value)
-        return GradientSnapshot(*whole.numpy(), clipped(self._model.optimizer, *whole.numpy()), reach.numpy())
+        norms, largest = whole.numpy()
+        return GradientSnapshot(norms, largest, clipped(self._model.optimizer, norms, largest), reach.numpy())
 
     def _gradients_of(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
         model, weights = self._model, [weight.value for weight in self._model.trainable_variables]

@@ -1,6 +1,7 @@
 """How the workers of a run find each other."""
 
 import signal
+import threading
 
 import tensorflow as tf
 
@@ -34,7 +35,9 @@ def join(cluster: Cluster, config: Config) -> Workers:
         reason = " ".join(str(error.message).split())[:200]
         raise UserError(f"TF_CONFIG: worker {cluster.index} can't join the others ({reason})") from error
     # TensorFlow has put a handler in place that only takes note of SIGTERM, so that it would end nothing.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)  # None: not Python's
+    if before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
     workers = Workers(cluster, strategy)
     workers.rows(config.batch_size)
     workers.wait()

@@ -13,7 +13,7 @@ from char_lstm_tf.runs.cluster import Cluster
 from pipelines import UserError
 
 SUM = tf.distribute.ReduceOp.SUM
-WISHES = 4  # numbers that each worker tells the others with a step, see `Workers.wish`
+POSTED = 4  # numbers that each worker tells the others with a step, see `Workers.post`
 # What TensorFlow raises in a collective operation if another worker is gone.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
 
@@ -44,8 +44,8 @@ class Workers:
         self._strategy: Any = strategy
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
         self._here = self.replicas // self.count
-        self._wishes: Any = tf.Variable(tf.zeros([WISHES])) if self.count > 1 else None
-        self._granted: Any = tf.Variable(tf.zeros([WISHES])) if self.count > 1 else None
+        self._posted: Any = tf.Variable(tf.zeros([POSTED])) if self.count > 1 else None
+        self._collected: Any = tf.Variable(tf.zeros([POSTED])) if self.count > 1 else None
         self._sum = tf.function(self._sum_of, input_signature=[tf.TensorSpec([None], tf.float64)], autograph=False)
 
     @property
@@ -94,15 +94,15 @@ class Workers:
             results = function(*cut, share * tf.cast(counts[0] / counts[1], tf.float32))
             shapes[:] = [result.shape for result in results]
             flat = [tf.reshape(result, [-1]) for result in results]
-            if self._wishes is not None:
-                flat.append(self._wishes * tf.cast(tf.equal(replica, 0), tf.float32))
+            if self._posted is not None:
+                flat.append(self._posted * tf.cast(tf.equal(replica, 0), tf.float32))
             return tf.concat(flat, axis=0)
 
         total = self._strategy.reduce(SUM, self._strategy.run(part), axis=None)
-        *parts, wishes = tf.split(total, [*(shape.num_elements() for shape in shapes), -1])
+        *parts, posted = tf.split(total, [*(shape.num_elements() for shape in shapes), -1])
         sums = [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
-        if self._wishes is not None:
-            self._granted.assign(wishes)
+        if self._posted is not None:
+            self._collected.assign(posted)
         return sums, counts[1]
 
     def _replica_here(self) -> tf.Tensor:
@@ -122,13 +122,13 @@ class Workers:
         cut = tf.nest.map_structure(lambda value: _slice(value, begin, size), values)
         return cut, tf.cast((end - start) / rows, tf.float32)
 
-    def wish(self, values: Sequence[float]) -> None:
+    def post(self, values: Sequence[float]) -> None:
         """Tells the others these numbers with the next step."""
-        self._wishes.assign(values)
+        self._posted.assign(values)
 
-    def wished(self) -> np.ndarray:
-        """Returns the sums of what all workers told with the last step, float32 `[WISHES]`."""
-        return self._granted.numpy()
+    def collected(self) -> np.ndarray:
+        """Returns the sums of what all workers told with the last step, float32 `[POSTED]`."""
+        return self._collected.numpy()
 
     def _sum_of(self, vector: tf.Tensor) -> tf.Tensor:
         result = self._strategy.run(lambda: vector * tf.cast(tf.equal(self._replica_here(), 0), vector.dtype))

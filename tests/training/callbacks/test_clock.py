@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import os
 
@@ -5,7 +6,7 @@ import pytest
 
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks.clock import Clock
-from char_lstm_tf.training.objective import PredictText
+from char_lstm_tf.training.fitting.objective import PredictText
 
 
 class Terminal(io.StringIO):
@@ -24,8 +25,7 @@ def now(monkeypatch):
 def take(clock, now, *, step, seconds):
     clock.on_train_batch_begin(step)
     now[0] += seconds
-    clock._progress.step += 1
-    clock._progress.seconds += seconds
+    clock.stands[0] = clock.stands[0].after_step(clock.stands[0].seconds + seconds)
     clock.on_train_batch_end(step, {"loss": 2.0})
 
 
@@ -39,8 +39,12 @@ def epoch(clock, now, *, number, steps, seconds):
 
 
 def clock(tmp_path, out, **state):
-    progress = Progress("c", steps=10, steps_per_epoch=5, **state)
-    return Clock(progress, chars_per_step=100, log=tmp_path / "speed.csv", out=out, describe=PredictText.describe)
+    stands = [Progress("c", steps=10, steps_per_epoch=5, **state)]
+    timer = Clock(
+        lambda: stands[0], chars_per_step=100, log=tmp_path / "speed.csv", out=out, describe=PredictText.describe
+    )
+    timer.stands = stands
+    return timer
 
 
 def test_speed_is_of_the_steps_after_the_one_that_compiles(tmp_path, now):
@@ -76,7 +80,7 @@ def test_the_line_fits_the_terminal(tmp_path, now, monkeypatch, columns, bits):
     out.fileno = lambda: 2
     monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((columns, 24)))
     timer = clock(tmp_path, out)
-    timer._progress.steps = 123_456
+    timer.stands[0] = dataclasses.replace(timer.stands[0], steps=123_456)
     timer.on_epoch_begin(0)
     take(timer, now, step=0, seconds=1)
     take(timer, now, step=1, seconds=1)

@@ -1,23 +1,19 @@
-"""The loop over batches. Keras' `fit` can't start in the middle of an epoch, so this replaces it.
+"""A training step. Keras' own clips the gradients of each machine before they are added up, so it isn't used."""
 
-Keras' `train_step` isn't used either: it clips the gradients of each machine before they are added up.
-"""
-
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from char_lstm_tf.models import outputs
-from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.compiling import TrainingState
 from char_lstm_tf.training.workers import ALONE, Workers
 
 
 def train_function(
     model: keras.Model, state: TrainingState, *, chars_per_loss: float = 1.0, workers: Workers = ALONE
-) -> Callable[[Iterator], dict[str, tf.Tensor]]:
+) -> Callable[[Any], dict[str, tf.Tensor]]:
     """Returns a function that takes a training step with the next batch of an iterator and returns the logs so far.
 
     The gradients of all replicas are added up, then clipped, then applied, by each worker to its own copy of the
@@ -52,7 +48,7 @@ def train_function(
         ]
         return [*gradients, *(value * share for value in (nats, *accuracy))]
 
-    def step(iterator: Iterator) -> dict[str, tf.Tensor]:
+    def step(iterator: Any) -> dict[str, tf.Tensor]:
         sums, rows = workers.sum_of_parts(gradients_of, iterator.get_next())
         gradients, (nats, *accuracy) = sums[: len(weights)], sums[len(weights) :]
         values = [nats, tf.linalg.global_norm(gradients), *accuracy]
@@ -82,59 +78,8 @@ def _accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == ids, tf.float32))
 
 
-def fit(
-    model: keras.Model,
-    batches: tf.data.Dataset,
-    callbacks: list[keras.callbacks.Callback],
-    *,
-    progress: Progress,
-    state: TrainingState,
-    chars_per_loss: float = 1.0,
-    workers: Workers = ALONE,
-) -> None:
-    """Trains a model from step `progress.step` on, and calls the callbacks as Keras' `fit` does.
-
-    `progress.step` and `progress.seconds` are counted up after each step, before the callbacks are called. A run that
-    was stopped at the end of an epoch begins with that end.
-
-    Args:
-        model: compiled by `compile_model`.
-        batches: (inputs, targets), from that step on, epoch after epoch.
-        callbacks: what else happens.
-        progress: of the run.
-        state: what `compile_model` returned. Its means start anew with each epoch.
-        chars_per_loss: as for `train_function`, like `workers`.
-        workers: who trains together.
-    """
-    step = train_function(model, state, chars_per_loss=chars_per_loss, workers=workers)
-    model.stop_training = False
-    chosen = keras.callbacks.CallbackList(
-        callbacks, model=model, epochs=progress.epochs, steps=progress.steps_per_epoch
-    )
-    logs: dict = {}
-    iterator = iter(batches)
-    started = time.monotonic() - progress.seconds
-    chosen.on_train_begin()
-    try:
-        while not (progress.finished or model.stop_training):
-            epoch = progress.epoch
-            first = progress.step - epoch * progress.steps_per_epoch
-            if not first:
-                for mean in state.means.values():
-                    mean.reset_state()
-            chosen.on_epoch_begin(epoch)
-            left = progress.steps - epoch * progress.steps_per_epoch
-            for batch in range(first, min(progress.steps_per_epoch, left)):
-                chosen.on_train_batch_begin(batch)
-                logs = step(iterator)
-                progress.step += 1
-                progress.seconds = time.monotonic() - started
-                chosen.on_train_batch_end(batch, logs)
-            if not progress.ending:
-                means = in_characters(state.logs(), chars_per_loss)
-                progress.ending = {name: float(value) for name, value in means.items()}
-            logs = dict(progress.ending)
-            chosen.on_epoch_end(epoch, logs)
-            progress.ending = {}
-    finally:
-        chosen.on_train_end(logs)  # closes files
+def reset_carried_state(model: keras.Model) -> None:
+    """Resets the carried state when an epoch of a stream starts, since its rows jump back to their beginnings."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.RNN) and layer.stateful:
+            layer.reset_state()

@@ -2,16 +2,24 @@
 
 import math
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.scoring import Scorer, perplexity
+from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from pipelines.batches import Batches, Form, Shuffled, Stream, WholeDocuments
 from pipelines.corpus import Corpus
 from pipelines.shuffling import ShuffledDocuments
+
+
+class HeldOutScorer(Protocol):
+    """What measures a model on a held-out part."""
+
+    def score(self, ids: Any, /) -> Any:
+        """Returns the score of a part."""
 
 
 class Objective(Protocol):
@@ -29,8 +37,11 @@ class Objective(Protocol):
     sparse: bool
     rows: str
 
-    def scorer(self, network: Network | Classifier) -> Scorer | LabelScorer:
+    def scorer(self, network: Any) -> HeldOutScorer:
         """Returns what measures a model on the held-out parts."""
+
+    def writer(self, network: Any) -> Writer | None:
+        """Returns what writes samples; None if there are none."""
 
     def measures(self, loss: float, prefix: str = "") -> dict[str, float]:
         """Returns what follows from a loss, for the logs, with a prefix before the names."""
@@ -54,32 +65,42 @@ class PredictText:
 
     def __init__(self, config: Config, text: Corpus, *, shuffled: Path, rows: range | None = None) -> None:
         vocabulary, self._vocabulary = text.vocabulary, text.vocabulary
+        self._writes = config.sample_chars > 0
         self.chars_per_loss, self.sparse = text.chars_per_id, bool(vocabulary.words)
         form = Form(config.input_encoding, config.target, len(vocabulary), sparse=self.sparse, end=vocabulary.end)
-        size, window, chars = config.batch_size, config.window, text.chars_per_id
+        ids, window = text.split("train"), config.window
         self.batches: Batches
         if config.batch_order == "shuffled":
-            stride, seed = max(config.window_stride, 1), config.seed
             self.batches = Shuffled(
-                text.split("train"),
+                ids,
                 form,
-                batch_size=size,
+                batch_size=config.batch_size,
                 window=window,
                 rows=rows,
-                chars_per_id=chars,
-                stride=stride,
-                seed=seed,
+                chars_per_id=text.chars_per_id,
+                stride=config.window_stride,
+                seed=config.seed,
             )
         else:
-            ids = text.split("train")
-            if vocabulary.end is not None:
-                ids = ShuffledDocuments(text.document_split("train"), seed=config.seed, folder=shuffled)
-            self.batches = Stream(ids, form, batch_size=size, window=window, rows=rows, chars_per_id=chars)
+            self.batches = Stream(
+                ids
+                if vocabulary.end is None
+                else ShuffledDocuments(text.document_split("train"), seed=config.seed, folder=shuffled),
+                form,
+                batch_size=config.batch_size,
+                window=window,
+                rows=rows,
+                chars_per_id=text.chars_per_id,
+            )
         self.rows = f"windows of {window} {'tokens' if config.tokens == 'words' else 'characters'}"
 
     def scorer(self, network: Network) -> Scorer:
         """Returns what measures a model on the held-out parts."""
         return Scorer(network, self._vocabulary)
+
+    def writer(self, network: Network) -> Writer | None:
+        """Returns what writes samples; None if --sample_chars is 0."""
+        return Writer(network, self._vocabulary) if self._writes else None
 
     @staticmethod
     def measures(loss: float, prefix: str = "") -> dict[str, float]:
@@ -102,10 +123,11 @@ class AnswerLabels:
     chars_per_loss, sparse, rows = 1.0, True, "documents"
 
     def __init__(self, config: Config, text: Corpus, *, shuffled: Path, rows: range | None = None) -> None:
-        self._vocabulary = text.vocabulary
+        self._vocabulary, end = text.vocabulary, text.vocabulary.end
+        assert end is not None  # documents have one
         self.batches: Batches = WholeDocuments(
             text.document_split("train"),
-            end=text.vocabulary.end,
+            end=end,
             batch_size=config.batch_size,
             longest=config.longest_part,
             seed=config.seed,
@@ -116,6 +138,9 @@ class AnswerLabels:
     def scorer(self, network: Classifier) -> LabelScorer:
         """Returns what measures a model on the held-out parts."""
         return LabelScorer(network, self._vocabulary)
+
+    def writer(self, network: Classifier) -> None:
+        """Returns None: it writes nothing."""
 
     @staticmethod
     def measures(loss: float, prefix: str = "") -> dict[str, float]:

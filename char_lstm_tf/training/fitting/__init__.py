@@ -1,0 +1,1 @@
+"""What a run learns, its training steps, and what happens at the end of an epoch."""

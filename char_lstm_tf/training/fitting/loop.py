@@ -1,0 +1,188 @@
+"""The loop over batches. Keras' `fit` can't start in the middle of an epoch, so this replaces it."""
+
+import dataclasses
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import keras
+import tensorflow as tf
+
+from char_lstm_tf.config.settings import Training
+from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training.checkpoints import Checkpoints
+from char_lstm_tf.training.compiling import TrainingState
+from char_lstm_tf.training.fitting.divergence import DivergedError, LossCheck
+from char_lstm_tf.training.fitting.evaluation import Evaluation
+from char_lstm_tf.training.fitting.objective import Objective
+from char_lstm_tf.training.fitting.saving import SaveRule
+from char_lstm_tf.training.fitting.signals import Signals, StopAtOnce, StoppedError
+from char_lstm_tf.training.fitting.step import in_characters, reset_carried_state, train_function
+from char_lstm_tf.training.workers import ALONE, Workers
+
+
+class Fitting:
+    """The training steps of a run, epoch by epoch. It alone changes where the run stands.
+
+    A checkpoint is saved after a step, if one is due. That of the last step of an epoch is saved before the end of the
+    epoch, and a run that is resumed from it begins with that end.
+
+    Args:
+        model: compiled by `compile_model`.
+        objective: what it learns, and from which batches.
+        state: what `compile_model` returned. Its means start anew with each epoch.
+        checkpoints: of the run.
+        progress: where a new run stands.
+        training: the patience of the run, and when it saves.
+        workers: who trains together.
+        signals: after which the run stops.
+
+    Attributes:
+        progress: where the run stands.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        state: TrainingState,
+        checkpoints: Checkpoints,
+        *,
+        progress: Progress,
+        training: Training,
+        workers: Workers = ALONE,
+        signals: Signals | None = None,
+    ) -> None:
+        self.progress = progress
+        self._model, self._objective, self._state, self._checkpoints = model, objective, state, checkpoints
+        self._training, self._workers, self._signals = training, workers, signals or Signals()
+        self._lower_scale: float | None = None  # of the learning rate, from the next step on
+
+    def restore(self) -> bool:
+        """Goes to the newest checkpoint, and returns whether there is one. Raises as `Checkpoints.restore`."""
+        found = self._checkpoints.restore(self.progress.corpus)
+        self.progress = found or self.progress
+        return found is not None
+
+    def save(self) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            DivergedError: a weight is NaN or infinite.
+            UserError: the disk is full, for instance.
+        """
+        try:
+            self._checkpoints.save(self.progress)
+        except FloatingPointError as error:
+            raise DivergedError(f"diverged after step {self.progress.step:,}: {error}") from None
+
+    def go_back(self) -> float:
+        """Goes back to the newest checkpoint, and returns the factor of the learning rate from there, half of before.
+
+        It is 0 if the run may not go back.
+        """
+        rollbacks, scale = self.progress.rollbacks + 1, float(self._state.scale) / 2
+        if self._training.max_rollbacks is None or rollbacks > self._training.max_rollbacks:
+            return 0.0
+        self.restore()
+        self.progress = dataclasses.replace(self.progress, rollbacks=rollbacks)
+        self._lower_scale = scale
+        return scale
+
+    def train(self, callbacks: Sequence[keras.callbacks.Callback], evaluation: Evaluation) -> None:
+        """Trains to the last step, and calls the callbacks as Keras' `fit` does.
+
+        Args:
+            callbacks: what else happens.
+            evaluation: of the model at the end of each epoch. The chief's counts.
+
+        Raises:
+            DivergedError: the loss or a weight became NaN or infinite. The newest checkpoint is older.
+            StoppedError: a signal came to a worker, and a checkpoint was saved.
+            UserError: the disk is full, for instance.
+        """
+        step = train_function(
+            self._model, self._state, chars_per_loss=self._objective.chars_per_loss, workers=self._workers
+        )
+        chosen = keras.callbacks.CallbackList(
+            callbacks, model=self._model, epochs=self.progress.epochs, steps=self.progress.steps_per_epoch
+        )
+        batches = iter(self._objective.batches.dataset(self.progress.step, self.progress.steps))
+        rule = SaveRule(
+            self.progress.step,
+            every_steps=self._training.checkpoint_steps,
+            every_seconds=self._training.checkpoint_seconds,
+            signals=self._signals,
+            workers=self._workers,
+        )
+        self._started = time.monotonic() - self.progress.seconds
+        chosen.on_train_begin()
+        try:
+            while not self.progress.finished:
+                chosen.on_epoch_begin(self.progress.ended)
+                self._take_steps(lambda: step(batches), chosen, rule)
+                self._end_epoch(chosen, evaluation)
+            if received := self._workers.of_chief(self._signals.received):  # since the last step
+                self._stop(signal.Signals(received))
+        finally:
+            chosen.on_train_end()  # closes files
+
+    def _take_steps(
+        self, step: Callable[[], dict[str, tf.Tensor]], chosen: keras.callbacks.CallbackList, rule: SaveRule
+    ) -> None:
+        """Takes the steps that are left of an epoch."""
+        if not self.progress.step_of_epoch:
+            for mean in self._state.means.values():
+                mean.reset_state()
+            reset_carried_state(self._model)
+        if self._lower_scale is not None and not self.progress.batches_done:
+            self._state.scale.assign(self._lower_scale)
+            self._lower_scale = None
+        check = LossCheck(self._model)
+        while not self.progress.batches_done:
+            batch = self.progress.step_of_epoch
+            rule.before_step()
+            chosen.on_train_batch_begin(batch)
+            logs = step()
+            self.progress = self.progress.after_step(time.monotonic() - self._started)
+            check.loss(logs, step=self.progress.step)
+            if self.progress.batches_done:
+                check.weights(step=self.progress.step)
+            chosen.on_train_batch_end(batch, logs)
+            due, received = rule.after_step(self.progress.step, last=self.progress.step >= self.progress.steps)
+            if received:
+                self._stop(received)
+            if due:
+                self.save()
+
+    def _end_epoch(self, chosen: keras.callbacks.CallbackList, evaluation: Evaluation) -> None:
+        """Measures the model, and does what follows from its loss. Until it is measured, nothing has changed."""
+        epoch, logs, received = self.progress.ended, {}, None
+        if self._workers.chief:
+            means = in_characters(self._state.logs(), self._objective.chars_per_loss)
+            try:
+                with self._signals.at_once():
+                    logs = evaluation.measure(epoch, {name: float(value) for name, value in means.items()})
+            except StopAtOnce as stop:
+                received = stop.number
+        if received := self._workers.of_chief(received):
+            self._stop(signal.Signals(received))
+        if self._workers.chief:
+            self.progress = self.progress.after_epoch(
+                logs.get("val_loss"),
+                patience=self._training.patience,
+                plateau_patience=self._training.plateau_patience,
+            )
+            if self.progress.improved:
+                evaluation.keep_weights()
+            chosen.on_epoch_end(epoch, logs)
+            if self.progress.on_plateau:
+                self._state.scale.assign(self._state.scale * self._training.plateau_factor)
+        self.progress = Progress(**self._workers.of_chief(dataclasses.asdict(self.progress)))
+        self._state.scale.assign(self._workers.of_chief(float(self._state.scale)))
+
+    def _stop(self, received: signal.Signals) -> NoReturn:
+        """Saves a checkpoint, and raises StoppedError."""
+        self.save()
+        raise StoppedError(received, self.progress.step)
