@@ -115,15 +115,15 @@ class EvaluateConfig(TextOptions):
 
 def main(config: EvaluateConfig) -> None:
     """Loads the run and the texts, scores, and prints."""
-    trained = TrainedRun.open(config.model)
-    run, held_out = trained.config, trained.load_corpus() if config.part else None
+    runs = [TrainedRun.open(config.model), *(TrainedRun.open(folder, flag="mix") for folder in config.mix)]
+    run, held_out = runs[0].config, runs[0].load_corpus() if config.part else None
     found = [] if held_out else config.find_sources(run)
     require_writable(config, *OUTPUTS, texts=[source.name for source in found])
     running: list[Document] | None = None  # read before TensorFlow loads, so that a mistake in it shows first
     if config.documents_for(run) == "text":
         running = list(documents_of_part(held_out, config.part)) if held_out else read_texts(found)
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
-    evaluation = Evaluation(config, load_models(config), documents=config.documents_for(run))
+    evaluation = Evaluation(config, load_models(config, runs), documents=config.documents_for(run))
     if running is not None:
         evaluation.score_files(running)
     elif held_out:
@@ -134,12 +134,12 @@ def main(config: EvaluateConfig) -> None:
     evaluation.print_total()
 
 
-def load_models(config: EvaluateConfig) -> "list[LanguageModel]":
+def load_models(config: EvaluateConfig, runs: Sequence[TrainedRun]) -> "list[LanguageModel]":
     """Returns the model, and those to mix it with; those that can learn do so with --dynamic."""
     from char_lstm_tf.inference.adaptive import Adaptation
     from char_lstm_tf.inference.language_model import LanguageModel
 
-    models = [LanguageModel.load(folder) for folder in (config.model, *config.mix)]
+    models = list(map(LanguageModel.of, runs))
     models[0].label_ids(config.label)  # a mistake in it shows before anything is printed
     if config.dynamic:
         for model in [models[0], *(model for model in models[1:] if model.can_learn)]:

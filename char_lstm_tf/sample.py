@@ -122,7 +122,7 @@ def main(config: SampleConfig) -> None:
     from char_lstm_tf.inference.language_model import LanguageModel
     from char_lstm_tf.inference.writing import Sampling
 
-    model = LanguageModel.load(config.model)
+    model = LanguageModel.of(run)
     model.label_ids(config.label)  # a mistake in it shows before anything is printed
     prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)

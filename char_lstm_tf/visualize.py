@@ -67,7 +67,7 @@ class VisualizeConfig(Options):
 def main(config: VisualizeConfig) -> None:
     """Loads the run and writes its page."""
     trained = TrainedRun.open(config.model)
-    run, folder = trained.config, trained.folder
+    run = trained.config
     require_recurrent(config.model, run)
     given = read_text(config, run) if config.text else ""
     import_tensorflow()  # not before the flags are checked, since it takes seconds
@@ -76,18 +76,18 @@ def main(config: VisualizeConfig) -> None:
     from char_lstm_tf.models.stack import Recurrent
     from char_lstm_tf.page import packing, page
 
-    network, vocabulary = load(trained), trained.vocabulary
+    network = load(trained)
     assert isinstance(network, Recurrent)  # see require_recurrent
-    language_model = LanguageModel(network, vocabulary, run.prompt_reader)
+    language_model = LanguageModel(network, trained.vocabulary, run.prompt_reader)
     text = given or own_text(language_model, seed=run.seed)
-    facts = page.read_facts(folder, network, vocabulary, run.prompt_reader)
+    facts = page.read_facts(trained, network)
     by_line = facts["eachLine"]  # as the page reads it
     before = loss(language_model, text, by_line=by_line)
     packed = packing.pack(network, form=config.weights)
     after = loss(language_model, text, by_line=by_line)
     prompt = unescaped(config.prompt) or run.prompt
     with file_of("output", config.output) as output, written_aside(output) as path:
-        page.write_page(path, title=folder.path.name, facts=facts, packed=packed, prompt=prompt, text=text)
+        page.write_page(path, title=trained.folder.path.name, facts=facts, packed=packed, prompt=prompt, text=text)
     print(
         f"{config.output}: {output.stat().st_size:,} bytes. The text that it reads first costs {after:.4f} nats per "
         f"character with weights in {config.weights}, {after - before:+.5f} against float32"

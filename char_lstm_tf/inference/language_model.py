@@ -64,7 +64,11 @@ class LanguageModel:
         Raises:
             UserError: there is no trained run, or its files don't fit each other.
         """
-        run = TrainedRun.open(path)
+        return cls.of(TrainedRun.open(path))
+
+    @classmethod
+    def of(cls, run: TrainedRun) -> "LanguageModel":
+        """Returns the best model of a run that is open. Raises UserError if its files don't fit each other."""
         network, vocabulary, calibration = load(run), run.vocabulary, None
         if run.metrics and (facts := run.metrics.calibration):
             try:

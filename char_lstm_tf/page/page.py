@@ -15,8 +15,7 @@ from char_lstm_tf.models.stack import Recurrent
 from char_lstm_tf.page import history
 from char_lstm_tf.page.packing import Packed
 from char_lstm_tf.page.surprise import BITS, STYLE
-from char_lstm_tf.runs.folder import RunFolder
-from pipelines.sources import Reader
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines.sources.typography import ASCII
 from pipelines.vocabulary import Vocabulary, vectors
 
@@ -27,16 +26,14 @@ MAP_TOKENS = 300
 NEIGHBOURS = 10
 
 
-def read_facts(folder: RunFolder, network: Recurrent, vocabulary: Vocabulary, reader: Reader) -> dict:
+def read_facts(run: TrainedRun, network: Recurrent) -> dict:
     """Returns what the page knows of a run besides its weights: tokens, how texts are read, the map, and the history.
 
     Args:
-        folder: of the run.
+        run: the run.
         network: its best model.
-        vocabulary: of the model.
-        reader: of texts for the model.
     """
-    config, metrics = folder.config, folder.load_metrics()
+    config, metrics, vocabulary, reader = run.config, run.metrics, run.vocabulary, run.config.prompt_reader
     measured = next(iter(metrics.held_out.values()), {}) if metrics else {}
     parts = [
         f"{config.cell.upper()} with {_sizes(config.units)} units",
@@ -56,8 +53,8 @@ def read_facts(folder: RunFolder, network: Recurrent, vocabulary: Vocabulary, re
         "bits": BITS,
         "map": _map(network, vocabulary),
         "history": {
-            "epochs": history.losses(folder.training_log),
-            "samples": history.samples(folder.samples),
+            "epochs": history.losses(run.folder.training_log),
+            "samples": history.samples(run.folder.samples),
         },
     }
 

@@ -43,7 +43,7 @@ def test_a_line_a_file_and_the_totals_last(evaluated):
     nats = sum(file["nats_per_char"] * file["characters"] for file in files)
     assert total["nats_per_char"] == pytest.approx(nats / total["characters"])
     assert "file" not in total
-    assert "characters a second" in stderr
+    assert "characters per second" in stderr
 
 
 def test_each_file_costs_what_score_of_the_saved_model_says(evaluated, trained):
