@@ -7,20 +7,26 @@
     python -m char_lstm_tf.classify --model=saved_models/reviews --text=- < reviews.txt
 
 A model that was trained with --labels gives each text a likelihood under each label. The likeliest label wins, with
-its share in training taken into account (unless --priors=equal). The probabilities are calibrated on the validation
-part of the training text: of the answers with 80%, about 80% are right, as long as the texts are of the same kind.
+its share in training taken into account (unless --priors=equal). The probabilities are calibrated on documents that
+the model wasn't trained on, so that labels with much and with little text are compared on equal terms: of the answers
+with 80%, about 80% are right, as long as the texts are of the same kind.
+
+The answer is always one of the labels. The column "quantile" says how usual the text is for it: 0.5 if half of the
+held-out texts of that label have a larger loss. Above 0.99 the row is marked with !, since the text may belong to none.
 
 --models compares runs without labels, one for each label: each is named after its folder. Characters that not all of
 them know aren't compared. Their probabilities are not calibrated, and extreme for long texts.
 
-A row for each document, or with --passage for each passage. If --labels says where the true labels stand, the accuracy,
-macro F1, the expected calibration error and the confusion matrix follow, and for two labels the area under the ROC
-curve. Documents of labels that the model doesn't know are classified, but not counted there.
+A row for each document, or with --passage for each passage, and then a line for each document that sums up its
+passages. If --labels says where the true labels stand, the accuracy, balanced accuracy, macro F1, the expected
+calibration error and the confusion matrix follow, and for two labels the area under the ROC curve. Documents of labels
+that the model doesn't know are classified, but not counted there.
 """
 
 import dataclasses
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -166,41 +172,51 @@ class Classification:
         self._truths: list[int] = []
         self._nats, self._characters, self._documents = 0.0, 0, 0
         self._others: dict[str, int] = {}
+        self._votes: dict[str, Counter[str]] = {}
+        self._unusual = 0
         if not config.json:
             columns = "".join(f" {label:>9}" for label in judge.labels)
-            print(f"{'predicted':<{self._width}}{columns}  document", flush=True)
+            quantile = " quantile " if judge.compares_losses else ""
+            print(f"{'predicted':<{self._width}}{columns}{quantile}  document", flush=True)
 
     def add(self, group: Sequence[Document]) -> None:
         """Classifies documents, and prints a row for each."""
         names, texts = self._judge.labels, [document.text for document in group]
-        nats, characters, probabilities = self._judge.judge(
-            texts, whole=not self._config.passage, priors=self._config.priors
-        )
-        for row, document in enumerate(group):
-            self._print_row(document, probabilities[row])
+        judgement = self._judge.judge(texts, whole=not self._config.passage, priors=self._config.priors)
+        quantiles: Sequence[float | None] = judgement.quantiles or [None] * len(texts)
+        for row, (document, quantile) in enumerate(zip(group, quantiles, strict=True)):
+            probabilities = judgement.probabilities[row]
+            self._print_row(document, probabilities, quantile)
             self._documents += 1
+            self._unusual += quantile is not None and quantile > classifying.UNUSUAL
+            if self._config.passage:
+                votes = self._votes.setdefault(document.name.rsplit("[", 1)[0], Counter())
+                votes[names[int(probabilities.argmax())]] += 1
             if document.label in names:
                 truth = names.index(document.label)
                 self._truths.append(truth)
-                self._probabilities.append(probabilities[row])
-                self._nats += float(nats[row, truth])
-                self._characters += int(characters[row])
+                self._probabilities.append(probabilities)
+                self._nats += float(judgement.nats[row, truth])
+                self._characters += int(judgement.characters[row])
             elif self._config.labels:
                 self._others[document.label] = self._others.get(document.label, 0) + 1
         sys.stdout.flush()  # somebody may wait for it at the other end of a pipe
 
-    def _print_row(self, document: Document, row: np.ndarray) -> None:
+    def _print_row(self, document: Document, row: np.ndarray, quantile: float | None) -> None:
         names = self._judge.labels
         predicted = names[int(row.argmax())]
         if self._config.json:
             facts: dict[str, Any] = {"document": document.name, "predicted": predicted}
             facts |= {"label": document.label} if document.label else {}
             facts |= {"probabilities": dict(zip(names, map(float, row), strict=True))}
+            if quantile is not None:
+                facts |= {"loss_quantile": quantile, "unusual": quantile > classifying.UNUSUAL}
             print(json.dumps(facts, ensure_ascii=False))
             return
         shares = "".join(f" {share:>{max(9, len(name))}.4f}" for share, name in zip(row, names, strict=True))
+        mark = "" if quantile is None else f" {quantile:>8.3f}{'!' if quantile > classifying.UNUSUAL else ' '}"
         shown = f"{document.name}: {' '.join(document.text[: 2 * SHOWN].split())[:SHOWN]}"
-        print(f"{predicted:<{self._width}}{shares}  {format_flag(shown)}")
+        print(f"{predicted:<{self._width}}{shares}{mark}  {format_flag(shown)}")
 
     def finish(self) -> None:
         """Prints the measures, and draws the confusion matrix."""
@@ -209,9 +225,11 @@ class Classification:
         if self._others:
             listed = ", ".join(f"{name!r} ({count:,})" for name, count in self._others.items())
             print(f"not measured, since the model doesn't know these labels: {listed}", file=sys.stderr)
+        if not self._config.json:
+            self._print_summary()
         if not self._truths:
             if self._config.json:
-                print(json.dumps({"documents": self._documents}))
+                print(json.dumps({"documents": self._documents} | self._summary(), ensure_ascii=False))
             return
         names = self._judge.labels
         report = classifying.report(np.array(self._probabilities), np.array(self._truths), names)
@@ -219,7 +237,7 @@ class Classification:
         if self._judge.predicts_text:
             report |= {"nats_per_char": self._nats / max(self._characters, 1)}
         if self._config.json:
-            print(json.dumps(report, ensure_ascii=False))
+            print(json.dumps(report | self._summary(), ensure_ascii=False))
         else:
             print_report(report)
         if self._config.picture:
@@ -227,6 +245,30 @@ class Classification:
                 draw_confusion(report["confusion"], names, path_of(self._config.picture))
             except OSError as error:
                 raise UserError(f"--picture={self._config.picture}: {error.strerror}; name another file") from error
+
+    def _summary(self) -> dict[str, Any]:
+        """Returns what the last line of JSON says of all rows."""
+        facts: dict[str, Any] = {"unusual": self._unusual} if self._judge.compares_losses else {}
+        if self._votes:
+            facts["by_document"] = [
+                {"document": name, "passages": votes.total(), "predicted": dict(votes.most_common())}
+                for name, votes in self._votes.items()
+            ]
+        return facts
+
+    def _print_summary(self) -> None:
+        """Prints how many texts are unusual, and how many passages of each document go to each label."""
+        if self._votes:
+            print()
+        for name, votes in self._votes.items():
+            (first, count), *others = votes.most_common()
+            rest = "".join(f", {count:,} {label}" for label, count in others)
+            print(f"{format_flag(name)}: {count:,} of {votes.total():,} passages {first}{rest}")
+        if self._unusual:
+            print(
+                f"\n{self._unusual:,} of {self._documents:,} texts, marked with !, have a larger loss than 99% of the "
+                "held-out texts of the predicted label: they may belong to none of the labels"
+            )
 
 
 def print_report(report: dict[str, Any]) -> None:

@@ -29,12 +29,17 @@ from typing import Any
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.config.settings import Classifier, Documents
+from char_lstm_tf.inference.classifying import verdict
 from char_lstm_tf.runs.listing import format_number
 from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, plan_run
 from char_lstm_tf.training.fitting.signals import SIGNALS, Signals
 from char_lstm_tf.training.train import train
 from pipelines import command_line
+
+NOT_MEASURED = (
+    "not measured, since no document with a label was held out (--split), so that the probabilities aren't calibrated"
+)
 
 
 def main(plan: Plan) -> None:
@@ -48,12 +53,17 @@ def print_results(plan: Plan, metrics: Metrics) -> None:
     """Prints the table of a finished run, and what to do with it."""
     settings, exported = plan.config.settings, plan.folder.versions()
     if isinstance(settings.model, Classifier):
-        _print_answers(metrics.held_out)
+        if metrics.held_out:
+            _print_answers(metrics.held_out)
         verb, *words = ["classify", "--text=FILE"]
     else:
-        _print_losses(metrics.held_out)
+        if metrics.held_out:
+            _print_losses(metrics.held_out)
         length = "--num_samples=5" if isinstance(settings.text, Documents) else "--chars=500"
         verb, *words = ["sample", length, "--temperature=0.8"]
+    if metrics.calibration:
+        report = metrics.calibration.get("report")
+        print(f"\nlabels: {verdict(report) if report else NOT_MEASURED}")
     use = [python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={plan.folder.path}", *words]
     training = metrics.training
     print(

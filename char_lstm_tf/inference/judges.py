@@ -13,6 +13,24 @@ from char_lstm_tf.inference.scoring import Score
 from pipelines import UserError
 
 
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What runs say of texts.
+
+    Attributes:
+        nats: losses under each label, float64 `[D, L]`; of several runs with labels, those of the first.
+        characters: how many were scored, `[D]`.
+        probabilities: float64 `[D, L]`.
+        quantiles: of the loss under the likeliest label among the losses of held-out texts of that label, `[D]`, see
+            `TypicalLosses`; None where no losses are known to compare with.
+    """
+
+    nats: np.ndarray
+    characters: np.ndarray
+    probabilities: np.ndarray
+    quantiles: list[float] | None = None
+
+
 class Judge:
     """Gives texts the probabilities of labels.
 
@@ -22,12 +40,14 @@ class Judge:
         left_out: characters that weren't compared so far, because not all of the runs know them.
         predicts_text: whether the first run predicts text, so that `judge` returns losses of it. One that answers
             labels has none, and what stands in their place means nothing by itself.
+        compares_losses: whether the first run knows how large losses of held-out texts are.
     """
 
     def __init__(self, models: Sequence[LanguageModel], labels: tuple[str, ...], notes: Sequence[str] = ()) -> None:
         self.labels, self.notes, self.left_out = labels, list(notes), 0
         self._models = list(models)
         self.predicts_text = not models[0].answers_labels
+        self.compares_losses = models[0].calibration.typical_losses is not None
 
     @classmethod
     def of_labels(cls, folders: Sequence[str]) -> "Judge":
@@ -50,7 +70,10 @@ class Judge:
                     f"{', '.join(labels)}; they must be the same"
                 )
             if not model.calibration.passages:
-                notes.append(f"{folder}: had no validation part to calibrate its probabilities on; they are extreme")
+                notes.append(f"{folder}: had no held-out texts to calibrate its probabilities on; they are extreme")
+            report = model.calibration.report
+            if report and not classifying.tells_labels(report):
+                notes.append(f"{folder}: {classifying.verdict(report)}")
         return cls(models, labels, notes)
 
     @classmethod
@@ -81,12 +104,8 @@ class Judge:
                 )
         return cls(models, names, ["--models: the probabilities aren't calibrated; those of long texts are extreme"])
 
-    def judge(
-        self, texts: Sequence[str], *, whole: bool = True, priors: str = "training"
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns losses in nats, float64 `[D, L]`, scored characters, `[D]`, and probabilities, float64 `[D, L]`.
-
-        Of several runs with labels, the losses are those of the first, and the evidence is the mean of theirs.
+    def judge(self, texts: Sequence[str], *, whole: bool = True, priors: str = "training") -> Judgement:
+        """Returns what the runs say. Of several runs with labels, the evidence is the mean of theirs.
 
         Args:
             texts: in the form of the training text.
@@ -95,15 +114,20 @@ class Judge:
         """
         if not self._models[0].vocabulary.labels:
             nats, characters = self._losses_of_each_run(texts, whole=whole)
-            return nats, characters, classifying.softmax(-nats)
-        evidence, prior, first = [], [], None
-        for model in self._models:
-            nats, characters = model.losses_under_each(texts, whole=whole)
+            return Judgement(nats, characters, classifying.softmax(-nats))
+        losses = [model.losses_under_each(texts, whole=whole) for model in self._models]
+        logits = np.zeros((len(texts), len(self.labels)))
+        for model, (nats, characters) in zip(self._models, losses, strict=True):
             places = [model.vocabulary.labels.index(label) for label in self.labels]
-            evidence.append(model.calibration.evidence(nats, characters)[:, places])
-            prior.append(model.calibration.prior(priors)[places])
-            first = first or (nats, characters)
-        return *first, classifying.softmax(np.mean(evidence, axis=0) + np.mean(prior, axis=0))
+            calibration = model.calibration
+            logits += (calibration.evidence(nats, characters) + calibration.prior(priors))[:, places]
+        (nats, characters), probabilities = losses[0], classifying.softmax(logits / len(self._models))
+        quantiles, typical = None, self._models[0].calibration.typical_losses
+        if typical:
+            chosen = probabilities.argmax(axis=1)
+            rows = zip(nats[np.arange(len(texts)), chosen], characters, chosen, strict=True)
+            quantiles = [typical.quantile(*row) for row in rows]
+        return Judgement(nats, characters, probabilities, quantiles)
 
     def _losses_of_each_run(self, texts: Sequence[str], *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
         known = set.intersection(*(set(model.vocabulary.characters[1:]) for model in self._models))

@@ -45,6 +45,15 @@ def _document_lines(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
         lines.append(f"{text.duplicates:,} documents repeat an earlier one ({done})")
     if text.empty:
         lines.append(f"{text.empty:,} empty documents were left out")
+    if text.moved:
+        lines.append(
+            f"moved to another part, so that there is something to learn and to measure: {_documents(text.moved)}"
+        )
+    if text.cut:
+        lines.append(
+            "documents are few, so these are measured on passages that were cut out of documents for training: "
+            f"{_documents(text.cut, 'passage')}"
+        )
     return lines + _label_lines(text)
 
 
@@ -56,12 +65,13 @@ def _label_lines(text: corpus.Corpus) -> list[str]:
     lines = [f"{len(counts):,} labels and their documents: {_listed(counts)}"]
     if text.unlabelled:
         lines.append(f"{text.unlabelled:,} documents without a label were left out")
-    if text.not_learnt:
-        lines.append(
-            f"{sum(text.not_learnt.values()):,} documents were left out, because none of their label is for training: "
-            f"{_listed(text.not_learnt)}"
-        )
     return lines
+
+
+def _documents(counts: dict[str, int], what: str = "document") -> str:
+    """Returns such as `1 document of austen, 2 documents of baum`."""
+    named = [f"{count:,} {what}{'s' * (count != 1)}{' of ' if name else ''}{name}" for name, count in counts.items()]
+    return ", ".join(named[:LABELS_SHOWN]) + (f" and {len(named) - LABELS_SHOWN:,} more" * (len(named) > LABELS_SHOWN))
 
 
 def _listed(counts: dict[str, int]) -> str:
@@ -79,3 +89,10 @@ def warnings(text: corpus.Corpus, *, split: tuple[float, ...]) -> Iterator[str]:
         for part, count, share in zip(corpus.SPLITS, text.documents, split, strict=True):
             if share and not count:
                 yield f"warning: no document fell into the {part} part (--split={share:g}), nothing is measured"
+        for place, (part, share) in enumerate(zip(corpus.SPLITS, split, strict=True)):
+            lacking = [
+                name for name, count in zip(text.vocabulary.labels, text.labelled, strict=True) if not count[place]
+            ]
+            if share and text.documents[place] and lacking:
+                listed = ", ".join(lacking[:LABELS_SHOWN]) + " …" * (len(lacking) > LABELS_SHOWN)
+                yield f"warning: the {part} part has no document of {listed}: they are few, and too short to cut"

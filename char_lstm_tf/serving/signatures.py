@@ -262,8 +262,9 @@ def classify(
     def classify(text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the likeliest label of each whole document, and the probability of each label, in their order."""
         nats, characters = nats_under_each(text)
-        length = tf.cast(tf.maximum(characters, 1), tf.float64)
-        evidence = -nats / (calibration.scale * length**calibration.power)[:, None]
+        lengths = tf.cast(1 if calibration.per_text else tf.maximum(characters, 1), tf.float64)[..., None]
+        nats += tf.constant(calibration.offsets or (0.0,), tf.float64) * lengths
+        evidence = -nats / (calibration.scale * lengths**calibration.power)
         probabilities = tf.nn.softmax(evidence + calibration.prior("training"))
         likeliest = tf.gather(tf.constant(labels), tf.argmax(probabilities, axis=1))
         return {"label": likeliest, "probabilities": tf.cast(probabilities, tf.float32)}

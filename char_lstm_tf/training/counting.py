@@ -9,6 +9,7 @@ import numpy as np
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
 from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.ngrams import counted, kneser_ney
+from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
 from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.samples import sample_report, show_samples
@@ -25,6 +26,7 @@ class CountingRun:
 
     Attributes:
         best: the model.
+        left_out: judges the documents of the text by the counts of the others; None: they have no labels.
 
     Raises:
         UserError: the text is too short or too long for the order.
@@ -36,10 +38,21 @@ class CountingRun:
         self._held_out, self._ids = text.held_out(), text.split("train")
         order, size, end = plan.config.order, len(text.vocabulary), text.vocabulary.end
         parts: list[IdRange | np.ndarray] = [self._ids, *_of_each_label(text)]
-        trees = [_tree(ids, end, order=order, vocabulary_size=size) for ids in parts]
+        levels = [_levels(ids, end, order=order, vocabulary_size=size) for ids in parts]
+        trees = [kneser_ney.tables_of(tree, size) for tree in levels]
         self._tables, (_, *roots) = kneser_ney.forest(trees) if text.vocabulary.labels else (trees[0], [0])
+        shares = counted.own_shares([tree[0].totals.sum() * text.chars_per_id for tree in levels[1:]])
+        self.left_out: LeaveOneOut | None = None
+        if shares and end is not None:
+            self.left_out = LeaveOneOut(levels, order=order, vocabulary_size=size, end=end, shares=shares)
         self._counted_in = time.monotonic() - self._started
-        self.best = counted.counted_model(self._tables, order=order, vocabulary_size=size, roots=roots)
+        self.best = counted.counted_model(
+            self._tables,
+            order=order,
+            vocabulary_size=size,
+            roots=roots,
+            shares=shares,
+        )
 
     def fit(self) -> None:
         """Saves the model."""
@@ -76,10 +89,10 @@ class CountingRun:
         )
 
 
-def _tree(ids: IdRange | np.ndarray, end: int | None, *, order: int, vocabulary_size: int) -> kneser_ney.Tables:
-    """Returns the smoothed counts of a text. Arguments as for `kneser_ney.count`."""
+def _levels(ids: IdRange | np.ndarray, end: int | None, *, order: int, vocabulary_size: int) -> list[kneser_ney.Level]:
+    """Returns the counts of a text. Arguments as for `kneser_ney.count`."""
     counts = kneser_ney.count(ids, order=order, vocabulary_size=vocabulary_size, end=end)
-    return kneser_ney.smooth(*counts, order=order, vocabulary_size=vocabulary_size)
+    return kneser_ney.levels(*counts, order=order, vocabulary_size=vocabulary_size)
 
 
 def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:

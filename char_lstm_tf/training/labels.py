@@ -1,76 +1,222 @@
-"""How well a finished model tells labels: calibrated on the validation part, measured on both held-out parts."""
+"""How well a finished model tells labels: calibrated and measured on texts that it wasn't trained on.
 
-from collections.abc import Iterator
+A network is calibrated on the validation part. Counts are calibrated on the training part itself: each document is
+judged by the counts of all the others (`leave_one_out`), so that all of it serves, not a handful of documents. Of a
+label with a single document, half of it is left out at a time.
+
+Shapes: D documents, U units, P passages, L labels.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from char_lstm_tf.inference import classifying
 from char_lstm_tf.inference.answers import LabelScorer
+from char_lstm_tf.inference.classifying import Calibration, TypicalLosses
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
-from pipelines.corpus import SPLITS, Corpus
+from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
+from pipelines.corpus import SPLITS, Corpus, DocumentRange
 
-LENGTHS = (250, 1000, 4000)  # characters of the passages of long documents
-CHARACTERS = 200_000  # of the passages of each length, and of short documents five times as many
-SHORT = 8000  # characters of a document that is read as a whole
+WHOLE = 12_000  # characters of the longest document that is judged as a whole
+LENGTHS = (250, 1000, 4000)  # characters of passages, which longer documents are cut into
+REPORTED = 1000  # characters of the passages of long documents that the report is about
+CHARACTERS = 100_000  # of the passages of each length
+CHARACTERS_OF_WHOLE = 1_000_000  # of documents that are judged as a whole
+FROM_EACH_LABEL = 50  # passages of each length, if it has so many, so that rare labels count too
 
 
-def measure_labels(network: Network | Classifier, text: Corpus, metrics: dict) -> classifying.Calibration:
-    """Returns the calibration of a model, and adds to `metrics` how well it tells the labels of each held-out part.
+@dataclass(frozen=True)
+class Passages:
+    """Texts to judge, in their order. Places are those in the ids of all documents of a split.
 
-    Short documents are read as a whole. Long ones are cut into passages of several lengths, so that the calibration
+    Attributes:
+        starts: where each begins, int64 `[P]`, ascending.
+        stops: where it ends, `[P]`.
+        labels: their labels, ids, int64 `[P]`.
+        weights: how much each counts when a calibration is found, float64 `[P]`. The sum is the number of documents:
+            passages of one document aren't independent.
+        reported: whether the report is about it, bool `[P]`.
+        edges: where units begin, and the end of the last one, int64 `[U + 1]`. A unit is a document or half of one, and
+            each passage lies within one.
+        unit_labels: ids, int64 `[U]`.
+    """
+
+    starts: np.ndarray
+    stops: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    reported: np.ndarray
+    edges: np.ndarray
+    unit_labels: np.ndarray
+
+    @classmethod
+    def chosen_from(cls, documents: DocumentRange, text: Corpus, *, halve: bool = False) -> "Passages":
+        """Returns passages of several lengths, evenly spread over the documents of each label.
+
+        Args:
+            documents: with labels.
+            text: to which they belong.
+            halve: whether the halves of the only document of a label are units of their own.
+        """
+        ends = documents.ends[:]
+        labels = documents.ids.labels[:][ends[1:]].astype(np.int64)
+        halved = (np.bincount(labels, minlength=1)[labels] == 1) & halve
+        middles = (ends[:-1] + ends[1:])[halved] // 2 + 1
+        edges = np.sort(np.concatenate([ends + 1, middles]))
+        unit_labels = np.repeat(labels, 1 + halved)
+        sizes, whole = np.diff(edges), WHOLE / text.chars_per_id
+        parts = []
+        for kind in (0, *LENGTHS):
+            length = round(kind / text.chars_per_id) if kind else int(whole)
+            counts = np.where(sizes >= 2 * length, sizes // length, 0) if kind else (sizes <= whole).astype(int)
+            mean = length if kind else max(float(sizes[sizes <= whole].mean()) if counts.any() else 1.0, 1.0)
+            most = (CHARACTERS if kind else CHARACTERS_OF_WHOLE) / text.chars_per_id / mean
+            units, numbers, weights = _spread(counts, unit_labels, most)
+            starts = edges[units] + numbers * length * (kind > 0)
+            stops = starts + length if kind else edges[units + 1]
+            reported = np.full(len(units), kind == 0) | ((kind == REPORTED) & (sizes[units] > whole))
+            parts.append((starts, stops, unit_labels[units], weights, reported))
+        starts, stops, of_passages, weights, reported = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(starts, kind="stable")
+        weights *= len(labels) / weights.sum() if len(weights) else 1.0
+        return cls(starts[order], stops[order], of_passages[order], weights[order], reported[order], edges, unit_labels)
+
+    def read(self, documents: DocumentRange) -> Iterator[tuple[np.ndarray, np.ndarray, list[range]]]:
+        """Yields the documents that have passages, some at a time.
+
+        Yields:
+            Ids, `end, document, end … end`, `[N]`; the unit of each, int64 `[N]`; and the places of passages in them.
+        """
+        place = int(documents.ends[:1][0])
+        for packed in documents.packed(size=READ_AT_ONCE):
+            chosen = slice(*np.searchsorted(self.starts, [place + 1, place + len(packed.ids)]).tolist())
+            if chosen.start < chosen.stop:
+                places = zip(self.starts[chosen] - place, self.stops[chosen] - place, strict=True)
+                units = np.searchsorted(self.edges, place + np.arange(len(packed.ids)), side="right") - 1
+                yield packed.ids, np.maximum(units, 0), [range(start, stop) for start, stop in places]
+            place += len(packed.ids) - 1
+
+
+def _spread(counts: np.ndarray, labels: np.ndarray, most: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns some of the passages of all units: the unit of each, its number in the unit, and its weight.
+
+    Each label gives the same share of its passages, or `FROM_EACH_LABEL` if that is more. The weights make up for that,
+    and their sum is 1.
+
+    Args:
+        counts: passages of each unit, `[U]`.
+        labels: of each unit, `[U]`.
+        most: passages in all, but for those of rare labels.
+    """
+    kinds, share = np.unique(labels), min(most / max(counts.sum(), 1), 1.0)
+    least = min(FROM_EACH_LABEL, int(most / len(kinds)) + 1)
+    units, numbers, weights = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]
+    for label in kinds:
+        edges = np.cumsum(np.where(labels == label, counts, 0))
+        chosen = min(max(round(edges[-1] * share), least), edges[-1])
+        places = np.linspace(0, edges[-1] - 1, chosen).astype(int)
+        units.append(np.searchsorted(edges, places, side="right"))
+        numbers.append(places - edges[units[-1]] + counts[units[-1]])
+        weights.append(np.full(chosen, edges[-1] / max(chosen, 1) / max(counts.sum(), 1)))
+    return np.concatenate(units), np.concatenate(numbers), np.concatenate(weights)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Passages with their losses.
+
+    Attributes:
+        passages: the passages.
+        nats: under each label, float64 `[P, L]`.
+        characters: of each, `[P]`.
+        per_text: as for `Calibration`.
+    """
+
+    passages: Passages
+    nats: np.ndarray
+    characters: np.ndarray
+    per_text: bool = False
+
+    def calibrate(self, shares: tuple[float, ...]) -> Calibration:
+        """Returns the calibration that suits them."""
+        labels, weights = self.passages.labels, self.passages.weights
+        return classifying.calibrate(
+            self.nats, self.characters, labels, shares=shares, weights=weights, per_text=self.per_text
+        )
+
+    def typical_losses(self) -> TypicalLosses:
+        """Returns how large the losses under the true labels are."""
+        labels = self.passages.labels
+        own = self.nats[np.arange(len(labels)), labels]
+        return TypicalLosses.found_in(own, self.characters, labels, self.nats.shape[1])
+
+    def report(self, calibration: Calibration, names: Sequence[str]) -> dict[str, Any]:
+        """Returns `classifying.report` of the reported passages."""
+        shown = self.passages.reported
+        probabilities = calibration.probabilities(self.nats[shown], self.characters[shown])
+        return classifying.report(probabilities, self.passages.labels[shown], names, shares=calibration.shares)
+
+
+def measure_labels(
+    network: Network | Classifier, text: Corpus, metrics: dict[str, Any], left_out: LeaveOneOut | None = None
+) -> Calibration:
+    """Returns the calibration of a model, and adds `labels` to `metrics` of each held-out part: a report on it.
+
+    Short documents are judged as a whole. Long ones are cut into passages of several lengths, so that the calibration
     holds for passages too; what is reported of them is about those of 1,000 characters.
 
     Args:
         network: the model, with labels.
         text: what it was trained on.
         metrics: with an entry for each held-out part that isn't empty.
+        left_out: of counts.
     """
+    names = text.vocabulary.labels
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
-    shares = (counts / counts.sum()).tolist()
-    calibration = classifying.Calibration(tuple(shares))
+    shares = tuple((counts / counts.sum()).tolist())
     answers = isinstance(network, Classifier)
     scorer = LabelScorer(network, text.vocabulary, shares) if answers else Scorer(network, text.vocabulary)
-    for part in SPLITS[1:]:
-        if part not in metrics:
-            continue
-        pieces = list(_pieces(text, part))
-        nats = [losses.sum(axis=0, dtype=np.float64) for losses in scorer.nats_under_each([ids for ids, *_ in pieces])]
-        characters = np.array([int(text.vocabulary.lengths[ids[1:]].sum()) for ids, *_ in pieces])
-        labels = np.array([label for _, label, _ in pieces])
-        if part == "validation":
-            calibration = classifying.calibrate(np.array(nats), characters, labels, shares=shares)
-        shown = np.array([reported for *_, reported in pieces])
-        if shown.any():
-            probabilities = calibration.probabilities(np.array(nats), characters)
-            metrics[part]["labels"] = classifying.report(probabilities[shown], labels[shown], text.vocabulary.labels)
+    judged = {part: _judge_held_out(text, part, scorer, answers=answers) for part in SPLITS[1:] if part in metrics}
+    found = _judge_left_out(text, left_out) if left_out else judged.get("validation")
+    calibration = found.calibrate(shares) if found else Calibration(shares, per_text=answers)
+    if found:
+        typical = None if answers else found.typical_losses()
+        calibration = dataclasses.replace(calibration, typical_losses=typical, report=found.report(calibration, names))
+    for part, held_out in judged.items():
+        if held_out:
+            metrics[part]["labels"] = held_out.report(calibration, names)
     return calibration
 
 
-def _pieces(text: Corpus, part: str) -> Iterator[tuple[np.ndarray, int, bool]]:
-    """Yields ids to read, with an end symbol before them, their label, and whether what is reported is about them."""
+def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer, *, answers: bool) -> Judged | None:
+    """Returns the losses of passages of a held-out part; None if there are none."""
     documents = text.document_split(part)
-    lengths = np.diff(documents.ends[:]) - 1
-    few = {length: _spread(int((lengths[lengths > SHORT] // length).sum()), CHARACTERS // length) for length in LENGTHS}
-    of_short = lengths[lengths <= SHORT]
-    short = _spread(len(of_short), 5 * CHARACTERS // max(int(of_short.mean()) if len(of_short) else 1, 1))
-    seen = dict.fromkeys((0, *LENGTHS), 0)
+    passages = Passages.chosen_from(documents, text)
+    if not len(passages.labels):
+        return None
     end = np.array([text.vocabulary.end], text.vocabulary.dtype)
-    for packed in documents.packed(size=READ_AT_ONCE):
-        for ids, label in zip(packed.each(), packed.labels, strict=True):
-            if len(ids) - 2 <= SHORT:
-                if seen[0] in short:
-                    yield ids, label, True
-                seen[0] += 1
-                continue
-            for length in LENGTHS:
-                for start in range(1, len(ids) - length, length):
-                    if seen[length] in few[length]:
-                        yield np.concatenate([end, ids[start : start + length]]), label, length == 1000
-                    seen[length] += 1
+    read = [
+        np.append(end, ids[place.start : place.stop]) for ids, _, places in passages.read(documents) for place in places
+    ]
+    nats = np.array([losses.sum(axis=0, dtype=np.float64) for losses in scorer.nats_under_each(read)])
+    characters = np.array([int(text.vocabulary.lengths[ids[1:]].sum()) for ids in read])
+    return Judged(passages, nats, characters, per_text=answers)
 
 
-def _spread(count: int, most: int) -> set[int]:
-    """Returns at most `most` of the numbers below `count`, evenly spread."""
-    return set(np.linspace(0, count - 1, min(count, most)).astype(int).tolist()) if count else set()
+def _judge_left_out(text: Corpus, left_out: LeaveOneOut) -> Judged | None:
+    """Returns the losses of passages of the training part by the counts of the other units; None if there are none."""
+    documents, lengths = text.document_split("train"), text.vocabulary.lengths
+    passages = Passages.chosen_from(documents, text, halve=True)
+    if not len(passages.labels):
+        return None
+    nats, characters = [], []
+    for ids, units, places in passages.read(documents):
+        nats.append(left_out.nats(ids, units, passages.unit_labels[units], places))
+        characters += [int(lengths[ids[place.start : place.stop]].sum()) for place in places]
+    return Judged(passages, np.concatenate(nats), np.array(characters))

@@ -50,6 +50,8 @@ class Run:
         UserError: the text is too short for the sizes, or layers don't fit those of the run to start from.
     """
 
+    left_out = None  # only counts can leave a document out
+
     def __init__(self, plan: Plan, text: Corpus, workers: Workers = ALONE, signals: Signals | None = None) -> None:
         config, self._folder, self._workers = plan.config, plan.folder, workers
         self._config, self._signals = config, signals or Signals()

@@ -135,7 +135,7 @@ def _finish(plan: Plan, text: corpus.Corpus, run: "Run | CountingRun") -> Metric
         run.fit()
         held_out = run.measure()
         if text.vocabulary.labels:
-            calibration = measure_labels(run.best, text, held_out)
+            calibration = measure_labels(run.best, text, held_out, run.left_out)
         metrics = Metrics(
             held_out=held_out,
             training=run.stats(),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from pipelines import UserError
 from pipelines.corpus import spool
+from pipelines.corpus.balancing import balance
 from pipelines.corpus.id_range import IdRange
 from pipelines.corpus.splitting import spool_documents
 from pipelines.corpus.spool import ProvisionalIds
@@ -74,6 +75,9 @@ class Parts:
             _watched(sources, lines), "encoding", unit=" documents", unit_scale=True, delay=2, leave=False, disable=None
         )
         spooled = spool_documents(progress, split, folder, ids, labelled=labelled)
+        if 0 < len(spooled.labels) <= MOST_LABELS:
+            balance(spooled, split)
+        spooled.close()
         parts = spooled.parts
         counts = [len(part.is_first) for part in parts]
         names = _shortened([source.name for source in sources])
@@ -81,26 +85,16 @@ class Parts:
             left_out = {"empty documents": spooled.empty, "documents without a label": spooled.unlabelled}
             what = "".join(f", {count:,} {kind}" for kind, count in left_out.items() if count)
             raise UserError(f"no text in {names}{what}")
-        if not counts[0]:
-            raise UserError(
-                f"no document for training: {sum(counts):,} of {names} fall into validation and test (a hash of a "
-                "document's text decides); give more documents, or --split=1,0,0"
-            )
         facts: dict[str, Any] = {"empty": spooled.empty, "unlabelled": spooled.unlabelled}
-        kept = [np.ones(count, bool) for count in counts]
+        facts |= {"moved": spooled.moved, "cut": spooled.cut}
         if labelled:
-            learnt = np.bincount(parts[0].labels, minlength=len(spooled.labels)) > 0
-            learnt |= [name in known for name in spooled.labels]
-            kept = [learnt[part.labels] for part in parts]
-            documents = np.bincount(np.concatenate([part.labels for part in parts])).tolist()
-            facts["not_learnt"] = {spooled.labels[place]: documents[place] for place in np.flatnonzero(~learnt)}
-            _check_labels([spooled.labels[place] for place in np.flatnonzero(learnt)], known, names)
+            _check_labels(spooled.labels, known, names)
         return cls(
             [part.ids for part in parts],
             ids.seen,
             lines,
             [part.is_first for part in parts],
-            kept,
+            [part.kept for part in parts],
             [part.labels for part in parts],
             spooled.labels if labelled else [],
             facts,

@@ -46,8 +46,7 @@ def prepare(
         split: shares of training, validation and test. Running text is split by place, documents by `splitting`.
         folder: where prepared corpora are kept.
         documents: whether each text is a document with a beginning and an end.
-        labelled: whether each document has a label. Those without one, and those of a label that has no document in
-            training, are left out and counted.
+        labelled: whether each document has a label. Those without one are left out and counted.
         deduplicate: whether to leave out documents with the same text as an earlier one.
         max_vocabulary: largest number of characters; rarer ones become unknown. 0: no limit.
         max_words: how many of the most frequent words of the training part are tokens. 0: characters alone.
@@ -71,7 +70,7 @@ def prepare(
     elif max_words:
         settings.append({"max_words": max_words})
     if documents:
-        kind: dict[str, Any] = {"documents": True, "deduplicate": deduplicate}
+        kind: dict[str, Any] = {"documents": True, "deduplicate": deduplicate, "balanced": True}
         settings.append(kind | ({"labelled": known.labels if known else ()} if labelled else {}))
     if not known:
         known = Vocabulary.fit("").with_end() if documents else Vocabulary.fit("")
@@ -130,7 +129,7 @@ def _write(
         found = words.frequent(texts, characters=vocabulary.characters, count=max_words)
         vocabulary = Vocabulary((*vocabulary.tokens, *found), vocabulary.labels)
     if parts.names:
-        vocabulary = vocabulary.with_labels(set(parts.names) - set(parts.facts["not_learnt"]))
+        vocabulary = vocabulary.with_labels(parts.names)
     lengths, spelled, unknown = ([0] * len(SPLITS) for _ in range(3))
     with (folder / "ids.bin").open("wb") as file, (folder / "ends.bin").open("wb") as ends:
         for part in range(len(SPLITS)):
@@ -151,7 +150,8 @@ def _write(
         (folder / "ends.bin").unlink()
         return facts
     facts |= {"documents": [int(part.sum()) for part in kept], "ends_crc32": crc32(folder / "ends.bin")}
-    facts |= {"duplicates": sum(int((~part).sum()) for part in parts.is_first), **parts.facts}
+    repeated = (kept & ~first for kept, first in zip(parts.kept, parts.is_first, strict=True))
+    facts |= {"duplicates": sum(int(part.sum()) for part in repeated), **parts.facts}
     if parts.names:
         facts |= _write_labels(parts, kept, vocabulary, folder)
     return facts

@@ -42,29 +42,49 @@ class SpooledPart:
         ids: provisional ids of all, once `close` was called.
         is_first: of each document, whether no earlier one has the same text, bool; likewise.
         labels: the label of each document, as a place in the list of all labels; likewise.
+        kept: of each document, whether it wasn't taken away, bool; likewise.
     """
 
     def __init__(self, path: Path, ids: ProvisionalIds) -> None:
         self._path, self._provisional = path, ids
         self._texts: list[str] = [""]  # so that the first document has an end symbol before it
         self._hashes: list[int] = []
-        self._labels = array("I")
+        self._labels, self._lengths = array("I"), array("I")
+        self._taken: list[int] = []
         self._waiting = 0
         self._file, self._hash_file = path.open("wb"), path.with_suffix(".hashes").open("wb")
 
-    def add(self, text: str, text_hash: int, label: int) -> None:
-        """Adds a document."""
+    def add(self, text: str, text_hash: int, label: int) -> int:
+        """Adds a document, and returns its number."""
         self._texts.append(text)
         self._hashes.append(text_hash)
         self._labels.append(label)
+        self._lengths.append(len(text))
         self._waiting += len(text)
         if self._waiting >= spool.CHUNK:
             self._flush()
+        return len(self._labels) - 1
+
+    def facts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the hash of each document so far, its label, and its number of characters."""
+        self._flush()
+        hashes = np.fromfile(self._hash_file.name, np.uint64)
+        return hashes, np.array(self._labels, np.int64), np.array(self._lengths, np.int64)
+
+    def take(self, number: int) -> tuple[str, int]:
+        """Takes a document away, and returns its text and its label."""
+        self._flush()
+        begin = 1 + number + sum(self._lengths[:number])
+        ids = np.fromfile(self._path, np.uint32, self._lengths[number], offset=4 * begin)
+        self._taken.append(number)
+        return self._provisional.text_of(ids), self._labels[number]
 
     def _flush(self) -> None:
         self._provisional.write("".join(text + END for text in self._texts), self._file)
         self._hash_file.write(np.array(self._hashes, np.uint64).tobytes())
         self._texts, self._hashes, self._waiting = [], [], 0
+        self._file.flush()
+        self._hash_file.flush()
 
     def close(self) -> None:
         """Finishes the files."""
@@ -73,8 +93,9 @@ class SpooledPart:
         self._hash_file.close()
         self.ids = IdRange(self._path, "uint32", 0, self._path.stat().st_size // 4)
         self.labels = np.array(self._labels, np.int64)
-        hashes = self._path.with_suffix(".hashes")
-        self.is_first = first_of_each(IdRange(hashes, "uint64", 0, hashes.stat().st_size // 8))
+        self.is_first = first_of_each(IdRange(Path(self._hash_file.name), "uint64", 0, len(self.labels)))
+        self.kept = np.ones(len(self.labels), bool)
+        self.kept[self._taken] = False
 
 
 @dataclass
@@ -86,18 +107,27 @@ class Spooled:
         labels: those that occur, in the order of their first document; [""] where there are none.
         empty: how many documents had nothing but white space and were left out.
         unlabelled: how many had no label and were left out.
+        moved: how many documents of a label `balancing` moved to another part.
+        cut: how many passages of a label it cut out.
     """
 
     parts: list[SpooledPart]
     labels: list[str] = dataclasses.field(default_factory=list)
     empty: int = 0
     unlabelled: int = 0
+    moved: dict[str, int] = dataclasses.field(default_factory=dict)
+    cut: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def close(self) -> None:
+        """Finishes the parts."""
+        for part in self.parts:
+            part.close()
 
 
 def spool_documents(
     documents: Iterable[Document], split: Sequence[float], folder: Path, ids: ProvisionalIds, *, labelled: bool = False
 ) -> Spooled:
-    """Returns all documents in their parts.
+    """Returns all documents in their parts, which are still open.
 
     Args:
         documents: in any order.
@@ -122,8 +152,6 @@ def spool_documents(
         hashed = text_hash(text)
         place = places.setdefault(label, len(places))
         parts[part_of(hashed, split)].add(text, hashed, place)
-    for part in parts:
-        part.close()
     spooled.labels = list(places)
     return spooled
 

@@ -34,6 +34,10 @@ class ProvisionalIds:
             ids = self._ids[points]
         return ids.astype(np.uint32)
 
+    def text_of(self, ids: np.ndarray) -> str:
+        """Returns the text of numbers that `of` gave."""
+        return code_points(self.seen)[ids].tobytes().decode("utf-32-le", "surrogatepass")
+
     def write(self, text: str, file: BinaryIO) -> None:
         """Writes the numbers of a text's characters, some at a time."""
         for start in range(0, len(text), CHUNK):

@@ -41,7 +41,8 @@ class Corpus:
         empty: documents without anything but white space, which are left out.
         unlabelled: documents without a label, which are left out if labels were asked for.
         labelled: how many documents of training, validation and test each label has, `[labels][3]`.
-        not_learnt: labels without a document for training, whose documents are left out, and how many those are.
+        moved: labels of which `balancing` moved documents to another part, and how many.
+        cut: labels out of whose documents `balancing` cut passages to measure on, and how many.
     """
 
     folder: Path
@@ -57,7 +58,8 @@ class Corpus:
     empty: int = 0
     unlabelled: int = 0
     labelled: tuple[tuple[int, int, int], ...] = ()
-    not_learnt: dict[str, int] = dataclasses.field(default_factory=dict)
+    moved: dict[str, int] = dataclasses.field(default_factory=dict)
+    cut: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def split(self, name: str) -> IdRange:
         """Returns the ids of `train`, `validation` or `test`, which follow each other in the file."""

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow  # they train three runs, in processes of their ow
 
 WORDS = {"river": "water boat bank stream reed", "hill": "stone path peak goat cloud"}
 FLAGS = ["--units=16", "--batch_size=4", "--window=16", "--sample_chars=40", "--seed=3", "--epochs=6"]
+OF_COUNTS = ["--architecture=counts", "--order=4", "--sample_chars=40"]
 
 
 def sentences(label, count, seed):
@@ -27,7 +28,8 @@ def sentences(label, count, seed):
 def train(folder, *flags):
     paths = [f"--output_dir={folder}/runs", f"--data_dir={folder}/data"]
     given = {flag.split("=")[0] for flag in flags}
-    done = command("char_lstm_tf.train", *paths, *(flag for flag in FLAGS if flag.split("=")[0] not in given), *flags)
+    of_network = [flag for flag in FLAGS if flag.split("=")[0] not in given]
+    done = command("char_lstm_tf.train", *paths, *([] if OF_COUNTS[0] in flags else of_network), *flags)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -50,7 +52,7 @@ def folder(tmp_path_factory):
     done = train(folder, *text, "--name=places")
     (folder / "stderr").write_text(done.stderr)
     (folder / "stdout").write_text(done.stdout)
-    train(folder, *text, "--name=counted", "--architecture=counts", "--order=4")
+    train(folder, *text, "--name=counted", *OF_COUNTS)
     return folder
 
 
@@ -66,7 +68,7 @@ def test_a_table_has_the_probability_of_each_label_and_the_measures_follow(folde
     picture = folder / "confusion.png"
     done = classify(f"--model={folder}/runs/places", f"--text={folder}/new", "--labels=file", f"--picture={picture}")
     head, *rows = done.stdout.splitlines()
-    assert head.split() == ["predicted", "hill", "river", "document"]
+    assert head.split() == ["predicted", "hill", "river", "quantile", "document"]
     for row in rows[:20]:
         predicted, *shares = row.split()[:3]
         hill, river = map(float, shares)
@@ -88,7 +90,7 @@ def test_json_has_a_line_a_document_and_the_measures_last(folder, options):
     done = classify(f"--model={folder}/runs/places", f"--text={folder}/new", "--labels=file", "--json", *words)
     *rows, report = map(json.loads, done.stdout.splitlines())
     assert report["documents"] == len(rows) >= 20
-    assert set(rows[0]) == {"document", "predicted", "label", "probabilities"}
+    assert set(rows[0]) == {"document", "predicted", "label", "probabilities", "loss_quantile", "unusual"}
     assert report["accuracy"] == np.mean([row["predicted"] == row["label"] for row in rows]) > 0.8
     assert report["labels"] == ["hill", "river"]
     assert np.sum(report["confusion"]) == len(rows)
@@ -114,7 +116,7 @@ def test_runs_for_each_label_are_compared_on_the_characters_that_all_know(folder
     for label, extra in (("river", "öööö\n"), ("hill", "")):
         (folder / f"{label}.txt").write_text("\n".join(sentences(label, 80, 3)) + "\n" + extra)
         text = [f"--text={folder}/{label}.txt", "--documents=lines", f"--name={label}", "--split=1,0,0"]
-        train(folder, *text, "--architecture=counts", "--order=4")
+        train(folder, *text, *OF_COUNTS)
     (folder / "new.tsv").write_text("hill\tstone pöth peak goat\nriver\treed boat water\nsea\twave\n")
     done = classify(
         f"--models={folder}/runs/river,{folder}/runs/hill",
@@ -135,7 +137,7 @@ def test_lines_are_classified_as_they_come(folder):
     done = subprocess.run(words, input="boat bank\n\npeak\n", cwd=ROOT, capture_output=True, text=True, timeout=200)
     *rows, last = map(json.loads, done.stdout.splitlines())
     assert [row["predicted"] for row in rows] == ["river", "hill"]
-    assert last == {"documents": 2}
+    assert last["documents"] == 2
 
 
 @pytest.mark.slow

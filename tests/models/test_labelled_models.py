@@ -49,7 +49,7 @@ def trees(order=3):
 def counts():
     tables, sizes = trees()
     joined, (_, *roots) = kneser_ney.forest(tables)
-    return counted.counted_model(joined, **sizes, roots=roots, own_share=0.6)
+    return counted.counted_model(joined, **sizes, roots=roots, shares=[0.6] * len(roots))
 
 
 def model_of(kind):

@@ -71,7 +71,7 @@ def count(
         chunk = ids[start : start + CHUNK + order - 1].astype(np.int64)
         if end is not None and start == 0:
             chunk = np.pad(chunk, (order - 2, 0))  # so that the beginning of the first document counts too
-        fresh.append(np.unique(_numbers(chunk, order, vocabulary_size, end), return_counts=True))
+        fresh.append(np.unique(ngram_numbers(chunk, order, vocabulary_size, end), return_counts=True))
         if start == starts[-1] or sum(len(numbers) for numbers, _ in fresh) > len(found[0]):
             found, fresh = _merged([found, *fresh]), []  # twice as many each time, so there are few merges
             if len(found[0]) > MAX_NGRAMS:
@@ -81,7 +81,7 @@ def count(
     return found
 
 
-def _numbers(ids: np.ndarray, order: int, vocabulary_size: int, end: int | None) -> np.ndarray:
+def ngram_numbers(ids: np.ndarray, order: int, vocabulary_size: int, end: int | None) -> np.ndarray:
     """Before: ids 1 2 3 of n = 3, V = 10; after: 213, which is 3 after the context 1 2. With end = 2: 203."""
     numbers = np.zeros(len(ids) - order + 1, np.int64)
     inside = np.ones(len(numbers), bool)  # whether the context so far belongs to the document of its last character
@@ -117,6 +117,48 @@ def discounts(counts: np.ndarray) -> np.ndarray:
     return np.array([0, 0.5, 1, 1.5])
 
 
+@dataclass(frozen=True)
+class Level:
+    """The n-grams of one length with what Kneser-Ney smoothing needs of them. G n-grams have C different contexts.
+
+    Attributes:
+        numbers: int64 `[G]`, sorted.
+        counts: int64 `[G]`: of the longest n-grams how often each occurs, of shorter ones how many different characters
+            stand before each.
+        discounts: of counts of 0, 1, 2 and at least 3, float64 `[4]`.
+        contexts: numbers of the contexts, int64 `[C]`, sorted.
+        first: the first n-gram with each context, int64 `[C]`.
+        totals: the sum of the counts of each context, int64 `[C]`.
+        taken: the sum of the discounts of each context, float64 `[C]`.
+    """
+
+    numbers: np.ndarray
+    counts: np.ndarray
+    discounts: np.ndarray
+    contexts: np.ndarray
+    first: np.ndarray
+    totals: np.ndarray
+    taken: np.ndarray
+
+
+def levels(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_size: int) -> list[Level]:
+    """Returns the n-grams of each length, the longest first. Arguments as for `smooth`."""
+    found = []
+    for _ in range(order):
+        discounted = discounts(counts)
+        taken = discounted[np.minimum(counts, 3)]
+        contexts, first = np.unique(numbers // vocabulary_size, return_index=True)
+        sums = np.add.reduceat(counts, first), np.add.reduceat(taken, first)
+        found.append(Level(numbers, counts, discounted, contexts, first, *sums))
+        numbers, counts = np.unique(without_first(numbers, vocabulary_size), return_counts=True)
+    return found
+
+
+def without_first(numbers: np.ndarray, vocabulary_size: int) -> np.ndarray:
+    """Returns n-grams without their first character. Before: 213 (1 2 3) of V = 10; after: 23 (2 3)."""
+    return numbers // vocabulary_size**2 * vocabulary_size + numbers % vocabulary_size
+
+
 def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_size: int) -> Tables:
     """Returns the tables of counted n-grams: shares and rests such that, with c' the context c without its beginning,
 
@@ -131,23 +173,24 @@ def smooth(numbers: np.ndarray, counts: np.ndarray, *, order: int, vocabulary_si
         order: n.
         vocabulary_size: V.
     """
-    levels = []  # the longest contexts first
-    for _ in range(order):
-        distinct, first = np.unique(numbers // vocabulary_size, return_index=True)
-        totals = np.add.reduceat(counts, first)
-        taken = discounts(counts)[np.minimum(counts, 3)]
-        share = (counts - taken) / np.repeat(totals, np.diff([*first, len(counts)]))
-        levels.append((distinct, first, np.add.reduceat(taken, first) / totals, numbers % vocabulary_size, share))
-        shorter = numbers // vocabulary_size**2 * vocabulary_size + numbers % vocabulary_size
-        numbers, counts = np.unique(shorter, return_counts=True)
-    levels.reverse()
-    contexts, firsts, rests, seen, shares = zip(*levels, strict=True)
+    return tables_of(levels(numbers, counts, order=order, vocabulary_size=vocabulary_size), vocabulary_size)
+
+
+def tables_of(found: Sequence[Level], vocabulary_size: int) -> Tables:
+    """Returns the tables of n-grams of each length, the longest first."""
+    shortest_first = found[::-1]
+    contexts = [level.contexts for level in shortest_first]
+    shares = [
+        (level.counts - level.discounts[np.minimum(level.counts, 3)])
+        / np.repeat(level.totals, np.diff([*level.first, len(level.counts)]))
+        for level in shortest_first
+    ]
     return Tables(
         _first_children(contexts, vocabulary_size),
         np.concatenate([*(level % vocabulary_size for level in contexts), [0]]).astype(np.int32),
-        np.concatenate([*rests, [1]]).astype(np.float32),
-        _joined(firsts, [len(level) for level in seen]),
-        np.concatenate(seen).astype(np.int32),
+        np.concatenate([*(level.taken / level.totals for level in shortest_first), [1]]).astype(np.float32),
+        _joined([level.first for level in shortest_first], [len(level.numbers) for level in shortest_first]),
+        np.concatenate([level.numbers % vocabulary_size for level in shortest_first]).astype(np.int32),
         np.concatenate(shares).astype(np.float32),
     )
 

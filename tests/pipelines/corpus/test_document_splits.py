@@ -104,12 +104,11 @@ def test_the_end_symbol_counts_among_the_ids_of_a_limited_vocabulary(tmp_path):
         prepare(tmp_path, ["abcd"], known=known, split=(1, 0, 0), max_vocabulary=4)
 
 
-def test_without_a_document_for_training_the_message_says_what_decides(tmp_path):
+def test_the_only_text_is_for_training_wherever_its_hash_puts_it(tmp_path):
     text = next(text for text in NAMES if splitting.part_of(splitting.text_hash(text), (0.5, 0.25, 0.25)) == 2)
-    with pytest.raises(
-        UserError, match=r"no document for training: 3 of fake fall into validation and test.*--split=1"
-    ):
-        prepare(tmp_path, [text] * 3, split=(0.5, 0.25, 0.25))
+    prepared = prepare(tmp_path, [text] * 3, split=(0.5, 0.25, 0.25))
+    assert prepared.documents == (3, 0, 0)
+    assert prepared.moved == {"": 3}
 
 
 def test_nothing_but_empty_documents_is_an_error_that_counts_them(tmp_path):
