@@ -127,7 +127,7 @@ class OutputConfig(Options):
     resume: bool = option(
         False,
         "Continue the run of the same name from its newest checkpoint. --name is enough: the other flags are in the "
-        "run's flags.txt. Starts the run if there is none.",
+        "run's flags.txt. Starts the run if there is none and its flags are given.",
         outcome=False,
     )
     checkpoint_steps: int = option(
