@@ -87,7 +87,7 @@ def measure_training(config: DocumentsConfig, folder: str) -> None:
         processes.append(context.Process(target=work, args=(other, way, config.text, folder), daemon=True))
         processes[-1].start()
         characters = pipes[way].recv()
-    results = {way: [] for way in WAYS}
+    results: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for _ in range(config.rounds):
         for way, pipe in pipes.items():
             pipe.send(config.steps)
@@ -126,15 +126,16 @@ def measure_scoring(config: DocumentsConfig, folder: str) -> None:
     score = {OURS: lambda texts: nats([encode(text) for text in texts])}
     if importlib.util.find_spec("torch"):
         score[TORCH] = TorchScorer(loaded).losses
-    spent, totals = {way: [] for way in score}, {}
+    spent: dict[str, list[tuple[float, float]]] = {way: [] for way in score}
+    totals = {}
     for losses in score.values():
         losses(lines[:2000])  # compiles
     for _ in range(config.rounds):
         for way, losses in score.items():
             time.sleep(SETTLE_SECONDS)
-            started, worked = time.perf_counter(), time.process_time()
+            started, before = time.perf_counter(), time.process_time()
             found = losses(lines)
-            spent[way].append((time.perf_counter() - started, time.process_time() - worked))
+            spent[way].append((time.perf_counter() - started, time.process_time() - before))
             totals[way] = sum(float(np.sum(each)) for each in found)
     print(
         f"\n{total['documents']:,} lines, {total['characters']:,} characters: `evaluate` takes {seconds:.1f} s\n\n"
@@ -155,10 +156,9 @@ class TorchScorer(TorchTrainer):
     """Scores lines with PyTorch and the weights of a model of ours, lines of about the same length together."""
 
     def __init__(self, model: "LanguageModel") -> None:
-        weights = [weight.numpy() for weight in model._model.weights]
+        weights = [weight.numpy() for weight in model.network.keras_model.weights]
         self._vocabulary = model.vocabulary
-        sizes = {"vocabulary_size": len(model.vocabulary), "batch_size": 1, "rates": []}
-        super().__init__(len(weights[1]), **sizes, start=weights)
+        super().__init__(len(weights[1]), vocabulary_size=len(model.vocabulary), batch_size=1, rates=[], start=weights)
 
     def losses(self, lines: list[str]) -> list[np.ndarray]:
         """Returns the losses of each batch of lines, 0 after the end of a line."""

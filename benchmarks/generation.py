@@ -118,8 +118,8 @@ def tensorflow_ways(units: int) -> dict[tuple[str, int], Callable[[], float]]:
 
     @tf.function
     def step(ids: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        logits, states = network.step()(ids, states)
-        return tf.random.categorical(logits, 1, dtype=tf.int32)[:, 0], states
+        logits, new_states = network.step()(ids, states)
+        return tf.random.categorical(logits, 1, dtype=tf.int32)[:, 0], list(new_states)
 
     def stepwise(rows: int) -> Callable[[], float]:
         state = [tf.ones([rows], tf.int32), network.start(rows)]

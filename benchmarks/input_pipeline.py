@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
 from pipelines import command_line, corpus, sources
+from pipelines.decoding import decode
 from pipelines.gutenberg import cleaning
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
@@ -109,7 +110,7 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
 def preparation_to_measure(found: list, raw_bytes: list[bytes], folder: Path) -> dict[str, Callable[[], float]]:
     """Returns functions that measure megabytes of raw text a second, by name."""
     size = sum(map(len, raw_bytes)) / 1e6
-    texts = [cleaning.decode(data)[0] for data in raw_bytes]
+    texts = [decode(data).text for data in raw_bytes]
 
     def seconds(work: Callable[[], object]) -> float:
         started = time.perf_counter()
@@ -121,7 +122,7 @@ def preparation_to_measure(found: list, raw_bytes: list[bytes], folder: Path) ->
             corpus.prepare(found, split=(0.9, 0.05, 0.05), folder=Path(fresh))
 
     return {
-        "decoding": lambda: seconds(lambda: [cleaning.decode(data) for data in raw_bytes]),
+        "decoding": lambda: seconds(lambda: [decode(data) for data in raw_bytes]),
         "cleaning": lambda: seconds(lambda: [cleaning.clean(text) for text in texts]),
         "files to id file, all of it": lambda: seconds(encode),
     }
@@ -166,8 +167,10 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
 def main(config: BenchmarkConfig) -> None:
     """Measures and prints the table."""
     import_tensorflow()
-    found = sources.text_files(config.text) or [sources.LanguageReference()]
-    raw_bytes = [s.path.read_bytes() if config.text else "".join(sources.joined(s.documents())).encode() for s in found]
+    files = sources.text_files(config.text)
+    found: list[sources.Source] = [*files] or [sources.LanguageReference()]
+    raw_bytes = [file.path.read_bytes() for file in files]
+    raw_bytes = raw_bytes or ["".join(sources.joined(source.documents())).encode() for source in found]
     with tempfile.TemporaryDirectory() as folder:
         text = corpus.prepare(found, split=(1, 0, 0), folder=Path(folder))
         raw = text.vocabulary.decode(text.split("train")[: 1 << 20])

@@ -36,7 +36,8 @@ def peak_megabytes(words: list[str]) -> float:
     process = subprocess.Popen(
         [sys.executable, "-m", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    _, errors = process.stdout, process.stderr.read()
+    assert process.stderr is not None  # a pipe
+    errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stderr.close()
@@ -47,7 +48,8 @@ def peak_megabytes(words: list[str]) -> float:
 
 def write_text(found: list[sources.TextFile], megabytes: int, folder: Path) -> list[str]:
     """Returns files of `megabytes` together, each of at most 64, made by repeating the texts."""
-    files, left = [], megabytes * 1_000_000
+    files: list[Path] = []
+    left = megabytes * 1_000_000
     while left > 0:
         for source in found:
             if left <= 0:

@@ -45,7 +45,9 @@ def train(recipe: str, seed: str, training: Path, folder: Path) -> Path:
 
 def measure(training: Path, test: Path, folder: Path) -> dict[str, list[float]]:
     """Returns the accuracies on the test file: of each recipe a number for each seed, and of several runs together."""
-    found, networks, counted = {}, [], []
+    found: dict[str, list[float]] = {}
+    networks: list[Path] = []
+    counted: list[Path] = []
     for recipe in FLAGS.recipes:
         counts = "--architecture=counts" in (FLAGFILES / f"{recipe}.flags").read_text(encoding="utf-8")
         seeds = FLAGS.seeds[:1] if counts else FLAGS.seeds  # no seed changes counts

@@ -14,8 +14,9 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
-from benchmarks.trainers import KERAS, OURS, TORCH, KerasTrainer, TorchTrainer, keras_model
+from benchmarks.trainers import KERAS, OURS, TORCH, KerasTrainer, TorchTrainer, network
 from char_lstm_tf.config import TrainingConfig
 from pipelines import command_line, corpus, sources
 from pipelines.options import Options, option
@@ -44,6 +45,7 @@ def main(config: LossConfig) -> None:
 
 def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: list[float], start: list) -> None:
     """Trains on each list of batches it is sent, and sends back the seconds and the weights."""
+    this: TorchTrainer | KerasTrainer
     if way == TORCH:
         this = TorchTrainer(UNITS, **sizes, rates=rates, start=start)
     else:
@@ -71,10 +73,12 @@ class Lesson:
         from char_lstm_tf.training import compiling
         from pipelines.batches import Form, Stream
 
-        self.sizes = {"vocabulary_size": len(text.vocabulary), "batch_size": BATCH_SIZE}
-        self.judge = keras_model(UNITS, **self.sizes | {"batch_size": None}, window=WINDOW, trains=False)
-        self._scorer, self._held_out = Scorer(self.judge, text.vocabulary), text.split("validation")
-        schedule = compiling.learning_rate(TrainingConfig(), steps=steps)
+        size = len(text.vocabulary)
+        self.sizes = {"vocabulary_size": size, "batch_size": BATCH_SIZE}
+        judge = network(UNITS, vocabulary_size=size, batch_size=None, window=WINDOW, trains=False)
+        self.judge, self._scorer = judge.keras_model, Scorer(judge, text.vocabulary)
+        self._held_out = text.split("validation")
+        schedule: Any = compiling.learning_rate(TrainingConfig(), steps=steps)
         self.rates = [float(schedule(step)) for step in range(steps)]
         form = Form("one_hot", "sequence", len(text.vocabulary))
         stream = Stream(text.split("train"), form, batch_size=BATCH_SIZE, window=WINDOW)
@@ -83,7 +87,7 @@ class Lesson:
     def loss(self, weights: list) -> float:
         """Returns the loss of these weights on the held-out part, in nats a character."""
         self.judge.set_weights(weights)
-        return self._scorer.score(self._held_out).report()["nats_per_char"]
+        return self._scorer.score(self._held_out).nats_per_char
 
 
 def race(text: corpus.Corpus, steps: int) -> None:
@@ -94,7 +98,8 @@ def race(text: corpus.Corpus, steps: int) -> None:
         pipes[way], other = context.Pipe()
         arguments = other, way, lesson.sizes, steps, lesson.rates, lesson.judge.get_weights()
         context.Process(target=work, args=arguments, daemon=True).start()
-    seconds, passed = dict.fromkeys(pipes, 0.0), {way: {} for way in pipes}
+    seconds = dict.fromkeys(pipes, 0.0)
+    passed: dict[str, dict] = {way: {} for way in pipes}
     print("| way | held-out loss | steps | characters | seconds |\n| --- | --- | --- | --- | --- |")
     for done in range(TURN, steps + 1, TURN):
         turn = [next(lesson.batches) for _ in range(TURN)]

@@ -5,7 +5,7 @@ with the same schedule, and states carried from batch to batch.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +13,13 @@ import numpy as np
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
-    import keras
+    from char_lstm_tf.models.stack import Recurrent
 
 OURS, KERAS, TORCH = "ours", "keras.layers.LSTM", "torch.nn.LSTM"
 
 
-def keras_model(
-    units: int, *, vocabulary_size: int, batch_size: int | None, window: int, trains: bool
-) -> "keras.Model":
-    """Returns a model of two layers of `units` and logits, with the same weights each time."""
+def network(units: int, *, vocabulary_size: int, batch_size: int | None, window: int, trains: bool) -> "Recurrent":
+    """Returns two layers of `units` and logits, with the same weights each time."""
     import keras
 
     from char_lstm_tf.models import networks
@@ -36,7 +34,7 @@ def keras_model(
             stream_batch_size=batch_size,
             trains=trains,
         ),
-    ).keras_model
+    )
 
 
 class KerasTrainer:
@@ -51,9 +49,8 @@ class KerasTrainer:
 
         if fast:
             recurrent.set_up_tensorflow(ModelConfig(units=(units, units)), batch_size)
-        self._model = keras_model(
-            units, vocabulary_size=vocabulary_size, batch_size=batch_size, window=window, trains=fast
-        )
+        sizes = {"vocabulary_size": vocabulary_size, "batch_size": batch_size, "window": window}
+        self._model = network(units, **sizes, trains=fast).keras_model
         state = compiling.compile_model(self._model, TrainingConfig(), steps=steps)
         if fast:
             self._step = train_function(self._model, state)
@@ -95,7 +92,7 @@ class TorchTrainer:
         *,
         vocabulary_size: int,
         batch_size: int,
-        rates: Sequence[float],
+        rates: Iterable[float],
         start: Sequence[np.ndarray] | None = None,
     ) -> None:
         import torch

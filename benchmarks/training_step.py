@@ -58,8 +58,9 @@ def flops(units: int, batch_size: int, window: int) -> int:
 def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -> None:
     """Takes as many steps as it is sent. Sends back seconds and CPU seconds a step; for 0, the peak memory in MB."""
     sizes = {"vocabulary_size": VOCABULARY_SIZE, "batch_size": batch_size}
+    this: TorchTrainer | KerasTrainer
     if way == TORCH:
-        this = TorchTrainer(units, **sizes, rates=itertools.repeat(1e-3))
+        this = TorchTrainer(units, vocabulary_size=VOCABULARY_SIZE, batch_size=batch_size, rates=itertools.repeat(1e-3))
     else:
         import_tensorflow()
         this = KerasTrainer(units, **sizes, window=window, steps=1_000_000, fast=way == OURS)
@@ -145,7 +146,8 @@ class Peak:
 def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: int, peak: Peak) -> None:
     """Measures all ways in turns at one size and prints a row for each."""
     context = multiprocessing.get_context("spawn")
-    pipes, processes, results = {}, [], {way: [] for way in ways}
+    pipes, processes = {}, []
+    results: dict[str, list] = {way: [] for way in ways}
     for way in ways:
         pipes[way], other = context.Pipe()
         processes.append(context.Process(target=work, args=(other, way, units, batch_size, window), daemon=True))

@@ -121,7 +121,7 @@ def loss(model: "torch.nn.Module", ids: "torch.Tensor", stride: int) -> float:
     """Returns the mean loss in nats, in windows that begin every `stride` ids, of what no earlier window predicted."""
     import torch
 
-    total = count = 0
+    total, count = 0.0, 0
     with torch.no_grad():
         starts = range(0, len(ids) - WINDOW - 1, stride)
         for first in range(0, len(starts), 256):

@@ -48,8 +48,9 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
     from char_lstm_tf.training import compiling
     from char_lstm_tf.training.fitting.step import train_function
 
-    options = {} if way == CHARACTERS else {"tokens": "words", "embedding_size": embedding_size, "tie": way == TIED}
-    config = Config(name="x", batch_size=BATCH_SIZE, window=WINDOW, **options)
+    config = Config(name="x", batch_size=BATCH_SIZE, window=WINDOW)
+    if way != CHARACTERS:
+        config = dataclasses.replace(config, tokens="words", embedding_size=embedding_size, tie=way == TIED)
     if way != KERAS:
         recurrent.set_up_tensorflow(config, BATCH_SIZE, len(vocabulary))
     model = build(config, vocabulary, stream=True, trains=way != KERAS).keras_model
@@ -89,7 +90,8 @@ def main(config: WordsConfig) -> None:
     print(f"{len(chosen):,} words, {length:.2f} characters a token")
     print(f"encoded at {statistics.median(rates):.1f} MB a second ({rates[0]:.1f} to {rates[-1]:.1f})\n")
     context = multiprocessing.get_context("spawn")
-    pipes, weights, results = {}, {}, {way: [] for way in WAYS}
+    pipes, weights = {}, {}
+    results: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     count = BATCH_SIZE * WINDOW * STEPS + 1
     for way in WAYS:
         pipes[way], other = context.Pipe()

@@ -99,7 +99,7 @@ class Processes:
             addresses = {"worker": [f"127.0.0.1:{port}" for port in ports]}
             cluster = {"cluster": addresses, "task": {"type": "worker", "index": index}}
             ours, other = context.Pipe()
-            core = index % os.cpu_count() if count else None
+            core = index % (os.cpu_count() or 1) if count else None
             arguments = other, core, cluster, flags | {"name": f"{count}-{batch_size}"}, folder
             self._processes.append(context.Process(target=work, args=arguments, daemon=True))
             self._processes[-1].start()
@@ -178,7 +178,7 @@ def main(config: WorkersConfig) -> None:
         ratios = sorted((size / each) / (batch / one) for each, one in zip(group.seconds, alone.seconds, strict=True))
         share = f"{own.median / group.median:.0%}" if count > 1 else ""
         sent = f"{2 * (count - 1) / count * group.bytes / 1e6:.2f} MB" if count > 1 else ""
-        crowded = max(count / os.cpu_count(), 1)  # processes on a core
+        crowded = max(count / (os.cpu_count() or 1), 1)  # processes on a core
         predicted = f"{(own.median + exchange(count, group.bytes)) * crowded * 1e3:.1f}" if count > 1 else ""
         print(
             f"| {count or '1 on all cores'} | {size} | {group.median * 1e3:.1f} ({min(group.seconds) * 1e3:.1f} to "
