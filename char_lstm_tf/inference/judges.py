@@ -132,7 +132,8 @@ class Judge:
     def _losses_of_each_run(self, texts: Sequence[str], *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
         known = set.intersection(*(set(model.vocabulary.characters[1:]) for model in self._models))
         ends = self._models[0].knows_documents
-        nats, characters = [], np.zeros(len(texts), int)
+        nats: list[list[np.floating]] = []
+        characters = np.zeros(len(texts), int)
         for model in self._models:
             nats.append([])
             for place, (text, (_, losses)) in enumerate(zip(texts, model.losses(texts), strict=True)):

@@ -64,8 +64,9 @@ class Passages:
             text: to which they belong.
             halve: whether the halves of the only document of a label are units of their own.
         """
-        ends = documents.ends[:]
-        labels = documents.ids.labels[:][ends[1:]].astype(np.int64)
+        ends, of_ids = documents.ends[:], documents.ids.labels
+        assert of_ids is not None  # they have labels
+        labels = of_ids[:][ends[1:]].astype(np.int64)
         halved = (np.bincount(labels, minlength=1)[labels] == 1) & halve
         middles = (ends[:-1] + ends[1:])[halved] // 2 + 1
         edges = np.sort(np.concatenate([ends + 1, middles]))
@@ -180,8 +181,11 @@ def measure_labels(
     names = text.vocabulary.labels
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
     shares = tuple((counts / counts.sum()).tolist())
-    answers = isinstance(network, Classifier)
-    scorer = LabelScorer(network, text.vocabulary, shares) if answers else Scorer(network, text.vocabulary)
+    scorer: Scorer | LabelScorer
+    if answers := isinstance(network, Classifier):
+        scorer = LabelScorer(network, text.vocabulary, shares)
+    else:
+        scorer = Scorer(network, text.vocabulary)
     judged = {part: _judge_held_out(text, part, scorer, answers=answers) for part in SPLITS[1:] if part in metrics}
     found = _judge_left_out(text, left_out) if left_out else judged.get("validation")
     calibration = found.calibrate(shares) if found else Calibration(shares, per_text=answers)
