@@ -1,4 +1,4 @@
-"""Who wrote a passage: the recipe `authors` and its counts, on books that were held out.
+"""Who wrote a passage: the recipes `authors`, `authors_words` and `authors_lstm`, on books that were held out.
 
     python -m benchmarks.authors --books=gutenberg_authors.zip --seed=1
     python -m benchmarks.authors --books=gutenberg_authors.zip --seed=1 --speed
@@ -22,19 +22,18 @@ import statistics
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from absl import app, flags
 
-from pipelines.sources import typography
+from benchmarks.books import read_books
 
 FLAGS = flags.FLAGS
 LENGTHS = (250, 1000)
 OF_BOOK = 200_000  # characters that a verdict about a whole book is based on
-RECIPES = {"characters": "authors_counts", "words": "authors_words", "lstm": "authors"}
+RECIPES = {"characters": "authors", "words": "authors_words", "lstm": "authors_lstm"}
 
 flags.DEFINE_string("books", None, "Folder or zip file with a folder of books for each author.", required=True)
 flags.DEFINE_list(
@@ -59,17 +58,6 @@ class Split:
 
     training: list[str]
     held_out: tuple[str, str]
-
-
-def read_books(path: Path, author: str) -> dict[str, str]:
-    """Returns the books of an author by name, `plain`."""
-    if path.is_dir():
-        data = {file.name: file.read_bytes() for file in (path / author).glob("*.txt")}
-    else:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if Path(name).parent.name == author and name.endswith(".txt")]
-            data = {Path(name).name: archive.read(name) for name in names}
-    return {name: typography.plain(text.decode("utf-8", "replace")) for name, text in data.items()}
 
 
 def split(books: dict[str, str], chance: random.Random, *, chars: int) -> Split:

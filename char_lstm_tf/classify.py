@@ -2,7 +2,7 @@
 
     python -m char_lstm_tf.classify --model=saved_models/authors --text=disputed --passage=1000
     python -m char_lstm_tf.classify --model=saved_models/authors --text=books --labels=folder --picture=confusion.png
-    python -m char_lstm_tf.classify --model=saved_models/authors --mix=saved_models/authors_counts --text=books
+    python -m char_lstm_tf.classify --model=saved_models/authors --mix=saved_models/authors_words --text=books
     python -m char_lstm_tf.classify --models=saved_models/austen,saved_models/wells --text=letters
     python -m char_lstm_tf.classify --model=saved_models/reviews --text=- < reviews.txt
 
@@ -87,8 +87,10 @@ class ClassifyConfig(Options):
     )
     priors: str = option(
         "training",
-        "What is likely before the text is read. training: a label that had more documents. equal: all the same.",
-        choices=classifying.PRIORS,
+        "What is likely before the text is read. training: a label that had more documents; best for the accuracy if "
+        "the texts have the same shares. equal: all the same. balanced: in between, so that rare labels are found more "
+        "often; usually best for macro F1.",
+        choices=tuple(classifying.PRIORS),
     )
     text_encoding: str = option(
         "", "Encoding of the --text files, such as latin-1. Default: detected, and that of the training text is tried."

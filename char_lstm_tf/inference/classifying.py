@@ -13,7 +13,7 @@ BINS = 10  # of the expected calibration error
 QUANTILES = 101  # of the losses of held-out texts
 FEWEST_TEXTS = 20  # of a label, to have quantiles of its own
 SMALLEST_SLOPE = 1e-9  # of the evidence: if it points the wrong way, it is left out, not turned round
-PRIORS = ("training", "equal")
+PRIORS = {"training": 1.0, "balanced": 0.5, "equal": 0.0}  # powers of the shares of the labels in training
 UNUSUAL = 0.99  # quantile of a loss above which a text may be an example of none of the labels
 
 
@@ -163,8 +163,8 @@ class Calibration:
         return -(np.asarray(nats, float) + offsets * lengths) / (self.scale * lengths**self.power)
 
     def prior(self, priors: str) -> np.ndarray:
-        """Returns the logarithms of the prior probabilities, `[L]`; `training`: the shares; `equal`: all the same."""
-        return np.log(self.shares) if priors == "training" else np.zeros(len(self.shares))
+        """Returns the logarithms of the prior probabilities up to a constant, `[L]`; `priors` is one of `PRIORS`."""
+        return PRIORS[priors] * np.log(self.shares)
 
     def probabilities(self, nats: np.ndarray, characters: np.ndarray, *, priors: str = "training") -> np.ndarray:
         """Returns the probability of each label, float64 `[D, L]`. Arguments as for `evidence` and `prior`."""

@@ -259,6 +259,7 @@ class LanguageModel:
         Args:
             texts: whole documents.
             priors: `training`: the share of a label in the documents for training counts too. `equal`: it doesn't.
+                `balanced`: its square root does.
 
         Raises:
             UserError: the model knows no labels, or the priors are none of these.
