@@ -25,7 +25,10 @@ __version__ = "1.0.0"
 def train(config: Config) -> dict[str, Any]:
     """Trains, measures and exports a model, as `python -m char_lstm_tf.train` does.
 
-    Samples and progress are printed unless `config.quiet`.
+    Samples and progress are printed unless `config.quiet`. It may be called from any thread, and leaves random states,
+    signals and settings of the program as they are; a signal ends the program as it would without. A run that ended so
+    continues from its newest checkpoint with `Config(resume=True, name=…)`. The command also gives each operation of
+    TensorFlow one thread where that is quicker; set TF_NUM_INTRAOP_THREADS=1 before TensorFlow is imported for that.
 
     Args:
         config: the flags. One that equals its default counts as not given: a resumed run, or one with `init_from`, has
@@ -40,8 +43,10 @@ def train(config: Config) -> dict[str, Any]:
     # Imported here, so that importing the package takes no time.
     from char_lstm_tf.runs.plan import plan_run
     from char_lstm_tf.training.train import train
+    from pipelines.tensorflow_import import kept_settings
 
-    metrics = train(plan_run(**config.given()))
+    with kept_settings():
+        metrics = train(plan_run(**config.given()))
     return metrics.facts() if metrics else {}
 
 
@@ -54,9 +59,10 @@ def load(path: str | Path) -> "LanguageModel":
     Raises:
         UserError: there is no trained run.
     """
-    from pipelines.tensorflow_import import import_tensorflow
+    from pipelines.tensorflow_import import import_tensorflow, kept_settings
 
-    import_tensorflow()
-    from char_lstm_tf.inference.language_model import LanguageModel
+    with kept_settings():
+        import_tensorflow()
+        from char_lstm_tf.inference.language_model import LanguageModel
 
-    return LanguageModel.load(path)
+        return LanguageModel.load(path)

@@ -10,6 +10,7 @@ from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams import counted
+from char_lstm_tf.models.seeding import seeded
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.vocabulary import Vocabulary
@@ -56,7 +57,8 @@ def load(run: TrainedRun) -> Network | Classifier:
     file = run.folder.model
     try:
         counts = isinstance(run.config.settings.model, settings.Counts)  # whose sizes the file knows
-        network = counted.empty_like(file) if counts else build(run.config, run.vocabulary)
+        with seeded(0):  # weights are drawn in vain
+            network = counted.empty_like(file) if counts else build(run.config, run.vocabulary)
         network.keras_model.load_weights(file)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
         reason = " ".join(str(error).split())  # Keras says in the last of several lines which shapes differ

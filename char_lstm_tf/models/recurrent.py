@@ -97,13 +97,21 @@ class LSTM(keras.layers.LSTM):
         )
 
 
+def keep_memory() -> None:
+    """Lets TensorFlow keep the memory of a batch for the next one. Must be called before it first needs memory.
+
+    Getting it from the system each time took a seventh of a step with 2×512 units.
+    """
+    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+
+
 def set_up_tensorflow(config: ModelConfig, batch_size: int, vocabulary_size: int = 0) -> None:
     """Sets up TensorFlow to train a model on a CPU. Must be called before TensorFlow's first operation.
 
-    The memory of a batch is kept for the next batch: getting it from the system each time took a seventh of a step with
-    2×512 units. Operations get one thread each if every core has a group of rows, and layers and vocabulary are small.
+    Memory is kept, see `keep_memory`. Operations get one thread each if every core has a group of rows, and layers and
+    vocabulary are small.
     """
-    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # TensorFlow reads it when it first needs memory
+    keep_memory()
     fast = config.architecture in ("sequential", "functional") and config.cell == "lstm" and not config.bidirectional
     small = max(config.units) <= MAX_ONE_THREAD_UNITS and vocabulary_size <= MAX_ONE_THREAD_TOKENS
     small = small and group_count(batch_size) >= cores()

@@ -9,6 +9,7 @@ import keras
 from char_lstm_tf.config.settings import Classifier, Counts
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
+from char_lstm_tf.models.seeding import seeded
 from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
@@ -55,7 +56,6 @@ class Run:
     def __init__(self, plan: Plan, text: Corpus, workers: Workers = ALONE, signals: Signals | None = None) -> None:
         config, self._folder, self._workers = plan.config, plan.folder, workers
         self._config, self._signals = config, signals or Signals()
-        keras.utils.set_random_seed(config.seed)
         self._log = sys.stderr if workers.chief and not config.quiet else None
         kind = config.settings.model
         assert not isinstance(kind, Counts)  # nothing of it is trained
@@ -65,8 +65,9 @@ class Run:
         )
         per_epoch = self.objective.batches.steps_per_epoch
         steps = min(per_epoch * config.epochs, config.max_steps or sys.maxsize)
-        self.model = self._build(plan, text, steps=steps)
-        self.best, measured = build(config, text.vocabulary), build(config, text.vocabulary)
+        with seeded(config.seed):
+            self.model = self._build(plan, text, steps=steps)
+            self.best, measured = build(config, text.vocabulary), build(config, text.vocabulary)
         self.evaluation = Evaluation(
             self.model,
             measured,

@@ -35,8 +35,8 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
 
     Args:
         plan: the run.
-        signals: after which it stops with a checkpoint; None: signals are left to the program that calls this, which
-            may do so from any thread.
+        signals: after which it stops with a checkpoint. None: the process belongs to another program, which may call
+            this from any thread. Its signals and its settings of TensorFlow stay as they are.
 
     Returns:
         What is known of the run; None of a worker that isn't the chief.
@@ -60,7 +60,10 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
     from char_lstm_tf.training.counting import CountingRun
     from char_lstm_tf.training.run import Run
 
-    recurrent.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
+    if signals is None:
+        recurrent.keep_memory()
+    else:
+        recurrent.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
     if config.architecture == "counts":
         return _finish(plan, text, CountingRun(plan, text))
     return _finish(plan, text, Run(plan, text, workers.of_this_machine(), signals))

@@ -1,0 +1,24 @@
+"""The random draws of new layers."""
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Lets new layers draw their weights, and the seeds of their dropout, from a seed.
+
+    Keras draws both from Python's generator, which belongs to the program that this runs in, so its state is put back.
+    One thread at a time is in here: two runs that start together don't draw from each other's seed.
+    """
+    with _LOCK:
+        before = random.getstate()
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(before)

@@ -1,0 +1,130 @@
+"""The functions of the package, called from somebody else's program."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import pytest
+import tensorflow as tf
+from conftest import ROOT, verse
+
+import char_lstm_tf
+from pipelines.tensorflow_import import require_usual_keras
+
+SIZES = {"units": (8,), "batch_size": 4, "window": 16, "epochs": 1, "split": (0.8, 0.1, 0.1), "dropout": 0.2}
+STATE = """
+import logging, os, random, signal, tempfile, warnings
+import keras, numpy, tensorflow as tf
+from tensorflow.python.eager import context
+import char_lstm_tf
+
+def state():
+    return {
+        "random": (random.getstate(), numpy.random.get_state()[1].tolist(), context.global_seed()),
+        "environment": (dict(os.environ), os.getcwd(), tempfile.tempdir),
+        "logging": (logging.root.level, list(logging.root.handlers), logging.getLogger("absl").level),
+        "warnings": list(warnings.filters),
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
+        "keras": (keras.config.floatx(), keras.config.dtype_policy().name),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "eager": tf.config.functions_run_eagerly(),
+    }
+
+random.seed(1), numpy.random.seed(2)
+config = char_lstm_tf.Config(text=("verse.txt",), name="x", data_dir="data", quiet=True, **SIZES)
+before, changed = state(), {}
+for name, call in {
+    "train": lambda: char_lstm_tf.train(config),
+    "load": lambda: char_lstm_tf.load("saved_models/x"),
+    "generate": lambda: char_lstm_tf.load("saved_models/x").generate(["The "], chars=5),
+    "score": lambda: char_lstm_tf.load("saved_models/x").score(["The river"]),
+}.items():
+    call()
+    changed[name] = [kind for kind, value in state().items() if value != before[kind]]
+print(changed)
+"""
+
+
+def config(tmp_path, name, **options):
+    (tmp_path / "verse.txt").write_text(verse(60))
+    where = {"output_dir": str(tmp_path), "data_dir": str(tmp_path / "data"), "quiet": True, "sample_chars": 0}
+    return char_lstm_tf.Config(text=(f"{tmp_path}/verse.txt",), name=name, **SIZES | where | options)
+
+
+def run(program, cwd, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+@pytest.mark.slow
+def test_nothing_of_the_program_changes(tmp_path):
+    (tmp_path / "verse.txt").write_text(verse(60))
+    done = run(STATE.replace("**SIZES", f"**{SIZES}"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "{'train': [], 'load': [], 'generate': [], 'score': []}"
+
+
+@pytest.mark.slow
+def test_two_threads_train_as_one_after_the_other(tmp_path):
+    expected = [char_lstm_tf.train(config(tmp_path, f"alone{seed}", seed=seed)) for seed in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda seed: char_lstm_tf.train(config(tmp_path, f"together{seed}", seed=seed)), (1, 2)))
+    assert [each["validation"] for each in found] == [each["validation"] for each in expected]
+    assert found[0]["validation"] != found[1]["validation"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", ["run_functions_eagerly(True)", "experimental.enable_op_determinism()"])
+def test_what_tensorflow_is_set_to_makes_no_difference(tmp_path, call):
+    (tmp_path / "verse.txt").write_text(verse(60))
+    program = (
+        "import tensorflow as tf, char_lstm_tf\nCALL\nprint(char_lstm_tf.train(char_lstm_tf.Config(name='x', "
+        f"text=('verse.txt',), quiet=True, overwrite=True, data_dir='data', **{SIZES}))['test']['nats_per_char'])"
+    )
+    losses = []
+    for line in ("", f"tf.config.{call}"):
+        done = run(program.replace("CALL", line), tmp_path)
+        assert done.returncode == 0, done.stderr
+        losses.append(float(done.stdout.splitlines()[-1]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_another_backend_is_refused_before_it_is_imported(tmp_path):
+    done = run("import char_lstm_tf; char_lstm_tf.load('x')", tmp_path, KERAS_BACKEND="jax")
+    assert done.stderr.splitlines()[-1].endswith("KERAS_BACKEND=jax: models here need tensorflow; unset it")
+
+
+@pytest.mark.slow
+def test_a_keras_json_of_another_backend_is_refused(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    done = run("import char_lstm_tf; char_lstm_tf.load('x')", tmp_path, KERAS_HOME=str(tmp_path))
+    assert "keras" in (last := done.stderr.splitlines()[-1]).lower()
+    assert "UserError" in last
+
+
+def test_other_floats_and_a_strategy_are_refused():
+    require_usual_keras()
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        with pytest.raises(char_lstm_tf.UserError, match="dtype policy is mixed_float16"):
+            require_usual_keras()
+        keras.config.set_dtype_policy("float32")
+        keras.config.set_floatx("float64")
+        with pytest.raises(char_lstm_tf.UserError, match="floatx is float64"):
+            require_usual_keras()
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+    with (
+        tf.distribute.MirroredStrategy(["CPU:0"]).scope(),
+        pytest.raises(char_lstm_tf.UserError, match="in the scope of a"),
+    ):
+        require_usual_keras()
