@@ -9,14 +9,14 @@ from pipelines import UserError
 from pipelines.decoding.readings import Reading, read, structural_flaws
 
 # Encodings to try, all of which agree with ASCII. If two read the same, the first gives its name.
-_SINGLE_BYTE = (
+SINGLE_BYTE = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"),
     *("iso8859-15", "iso8859-2", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-10"),
     *("iso8859-13", "iso8859-16", "iso8859-3", "koi8-r", "koi8-u"),
     *("cp850", "cp437", "cp852", "cp855", "cp857", "cp862", "cp865", "cp866", "cp737", "cp775"),
     *("mac_roman", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish"),
 )
-_MULTIBYTE = ("cp932", "euc_jp", "gb18030", "cp950", "big5hkscs", "cp949", "johab")
+MULTIBYTE = ("cp932", "euc_jp", "gb18030", "cp950", "big5hkscs", "cp949", "johab")
 
 _HEADER_BYTES = 20_000  # headers of the 1990s, the longest, take 15,000
 _START_OF_BOOK = re.compile(rb"\*\*\* ?START OF TH", re.IGNORECASE)
@@ -122,10 +122,13 @@ def _detected(data: bytes, place: str) -> tuple[str, str]:
         raise UserError(f"{place} is not UTF-8, and several encodings fit: {_choices(rivals)}")
     encoding = likeliest[1]
     text = data.decode(encoding)
-    if encoding in _SINGLE_BYTE:
+    if encoding in SINGLE_BYTE:
         by_chance = set(data.decode("utf-8", "ignore"))
         if any(not character.isascii() and character in by_chance for character in set(text)):
             raise UserError(_mixed_message(place))  # é as one byte here and as two there
+    doubts = [(other, name) for other, name in readings if other is not likeliest[0] and other.doubts(likeliest[0])]
+    if doubts and not likeliest[0].is_punctuated:
+        raise UserError(f"{place} is not UTF-8, and several encodings fit: {_choices([likeliest, *doubts])}")
     return text, encoding
 
 
@@ -152,7 +155,7 @@ def _choices(rivals: list[tuple[Reading, str]]) -> str:
 def _readings(data: bytes) -> Iterator[tuple[Reading, str]]:
     """Yields each way to read the file, and the first encoding that reads it so."""
     sample, seen = _sample(data, newline=b"\n"), set()
-    for encoding in _SINGLE_BYTE + _MULTIBYTE:
+    for encoding in SINGLE_BYTE + MULTIBYTE:
         try:
             text = sample.decode(encoding)
             if text in seen:

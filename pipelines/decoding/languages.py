@@ -17,6 +17,7 @@ class Language:
         western: whether its letters are in cp1252. Books of these languages borrow words from each other.
         is_latin: whether its words also have letters of ASCII.
         spaced: whether it puts spaces between words.
+        absent: letters of ASCII that none of its words has.
     """
 
     letters: frozenset[str]
@@ -24,11 +25,14 @@ class Language:
     western: bool = False
     is_latin: bool = True
     spaced: bool = True
+    absent: frozenset[str] = frozenset()
 
 
-def _spaced(letters: str, words: str, *, western: bool = False) -> Language:
+def _spaced(letters: str, words: str, *, western: bool = False, absent: str = "") -> Language:
     is_latin = letters < "\u0250"  # where Unicode's extensions of the Latin alphabet end
-    return Language(frozenset(letters), frozenset(words.split()), western=western, is_latin=is_latin)
+    return Language(
+        frozenset(letters), frozenset(words.split()), western=western, is_latin=is_latin, absent=frozenset(absent)
+    )
 
 
 def _unspaced(characters: str) -> Language:
@@ -107,37 +111,52 @@ LANGUAGES = {
     "Polish": _spaced(
         "ąćęłńóśźżé",
         "i w nie na się z do że to jak o a po co tak za od jest był jego już przez ale była gdy tylko są także",
+        absent="qvx",
     ),
     "Czech": _spaced(
         "áčďéěíňóřšťúůýž",
         "a se na v je že to s z do o k i jsem ale by si za jak byl už tak jako co který když jeho byla v po jen při",
+        absent="qwx",
     ),
     "Slovak": _spaced(
         "áäčďéíĺľňóôŕšťúýž",
         "a sa na v je že to s z do o k i som ale by si za ako bol už tak čo ktorý keď jeho bola po len pri",
+        absent="qwx",
     ),
     "Hungarian": _spaced(
         "áéíóöőúüű",
         "a az és hogy nem is egy volt de ez meg csak mint el azt már ki ha még vagy mert minden itt után ő én úgy át",
+        absent="qwx",
     ),
     "Romanian": _spaced(
         "âîăşţșț",
         "de și şi în a la cu nu o pe din care că se un mai ce să o pentru el era după sau al fi lui am când",
+        absent="qwy",
     ),
     "Croatian": _spaced(
         "čćđšž",
         "i je u se na da su za ne od a s što kao to ali bio bi ja iz po nije o sam kad već bila još smo",
+        absent="qwxy",
     ),
     "Turkish": _spaced(
         "çğıöşüâîû",
         "bir ve bu de da ne o için çok ben mi gibi daha ki sonra kadar her diye var olan olarak değil en ile",
+        absent="qwx",
     ),
-    "Estonian": _spaced("äõöüšž", "ja on ei et see ta oli ka kui ma aga siis nii mis oma ning või olid tema kes mille"),
-    "Latvian": _spaced("āčēģīķļņšūž", "un ir ka no uz ar bija tas kas par viņš lai bet kā es pie jau nav tad arī vai"),
+    "Estonian": _spaced(
+        "äõöüšž", "ja on ei et see ta oli ka kui ma aga siis nii mis oma ning või olid tema kes mille", absent="cqwxy"
+    ),
+    "Latvian": _spaced(
+        "āčēģīķļņšūž", "un ir ka no uz ar bija tas kas par viņš lai bet kā es pie jau nav tad arī vai", absent="qwxy"
+    ),
     "Lithuanian": _spaced(
-        "ąčęėįšųūž", "ir į kad tai su buvo iš ne jis o kaip bet nuo už yra per savo jau ant jo prie dar tik apie"
+        "ąčęėįšųūž",
+        "ir į kad tai su buvo iš ne jis o kaip bet nuo už yra per savo jau ant jo prie dar tik apie",
+        absent="qwx",
     ),
-    "Esperanto": _spaced("ĉĝĥĵŝŭ", "la de kaj en al ne mi ke li estas kiu por sed ĝi oni pri el kun tio ĉi ŝi ĉiu"),
+    "Esperanto": _spaced(
+        "ĉĝĥĵŝŭ", "la de kaj en al ne mi ke li estas kiu por sed ĝi oni pri el kun tio ĉi ŝi ĉiu", absent="qwxy"
+    ),
     "Russian": _spaced(
         _CYRILLIC + "ёѣіѳѵ",
         "и в не на что он с я как а то это по но его к все так из у же за она было от бы мы вы о въ съ онъ къ был",
@@ -162,3 +181,10 @@ LANGUAGES = {
     ),
     "Korean": _unspaced("이다는에가을의고하지은로서도를기사나리한그아어있시자"),
 }
+
+# Words that English books borrow from French and Spanish.
+_BORROWED = """
+très café naïve fiancé fiancée château façade rôle señor señora née fête élite début première crème mêlée dépôt régime
+soirée matinée protégé protégée résumé éclair cliché blasé à là noël brontë père mère frère bibliothèque
+"""
+BORROWED = frozenset(_BORROWED.split())

@@ -5,10 +5,13 @@ import operator
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines.decoding.languages import LANGUAGES
+from pipelines.decoding.languages import BORROWED, LANGUAGES
 
+_UNSPACED = frozenset(name for name, language in LANGUAGES.items() if not language.spaced)
+_EAST_ASIAN = re.compile("[\u3005\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 _WESTERN = frozenset(name for name, language in LANGUAGES.items() if language.western)
 
 _LETTER = r"[^\W\d_²³¹¼½¾]"
@@ -24,8 +27,16 @@ _MISPLACED = re.compile(
     r"|[¤\u2500-\u259f\uf8ff]|(?<=[a-zA-Z])[\uff61-\uff9f]|[\uff61-\uff9f](?=[a-zA-Z])"
     r"|(?<![\u0591-\u06d3])[\u0591-\u05c7\u064b-\u0652]|(?<=[a-zA-Z])[\u200c-\u200f]|[\u200c-\u200f](?=[a-zA-Z])"
 )
+_MARKS = frozenset("“”‘’–—…")
+_PUNCTUATION = re.compile(  # “so” or don’t. Alone, marks may be letters of another encoding: v’z, ni–o, ‘ble, pa’s
+    r"(?:^|[\s(—])“\w[^”]*[\w.,;:!?—]”|(?:^|[\s(—])‘\w[^’]*[\w.,;:!?—]’(?!\w)|\bo’clock\b|\bi’m\b"
+    r"|\b(?:it|he|she|that|what|there|who)’s\b|\b(?:do|did|does|is|was|ca|wo|could|would|should|have|has|had)n’t\b"
+    r"|\b(?:i|you|he|she|we|they)’(?:d|ll|re|ve)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _FREQUENT_WORDS = 0.05  # at least, of all words: a tenth to a third are expected
 _FREQUENT_CHARACTERS = 0.15  # at least, of characters beyond ASCII: a quarter to a half are expected
+_CLEARLY = 2  # times as many frequent words as in another reading: the text is of this language
 _STRANGE_WORDS = 0.05  # at most, of the words beyond ASCII: names and quotations
 
 
@@ -38,17 +49,30 @@ class Reading:
         score: frequent words of the language, less the words that it can't have.
         words: the different words beyond ASCII, in order.
         beyond: the characters beyond ASCII.
+        homes: the languages that nearly all of `words` may be of.
+        is_punctuated: whether quotation marks, dashes and an ellipsis are all that it has beyond ASCII.
     """
 
     language: str
     score: float
     words: tuple[str, ...]
     beyond: frozenset[str]
+    homes: frozenset[str]
+    is_punctuated: bool
 
-    @property
-    def is_punctuated(self) -> bool:
-        """Whether quotation marks, dashes and an ellipsis are all that it has beyond ASCII."""
-        return self.beyond <= frozenset("“”‘’–—…")
+    def doubts(self, chosen: "Reading") -> bool:
+        """Returns whether this may be right instead of `chosen`.
+
+        Its words may be of one language, and neither the language of the text nor well-known words speak against it.
+        """
+        if not self.homes:
+            return False
+        if chosen.language in chosen.homes - {"English"}:  # which borrows words from all others
+            clearly = 1 if chosen.language in _UNSPACED else _CLEARLY
+            if self.language == chosen.language or chosen.score > clearly * self.score:
+                return False
+        words, others = set(self.words) - set(chosen.words), set(chosen.words) - set(self.words)
+        return _known(words) >= _known(others)
 
 
 def read(text: str) -> Reading | None:
@@ -78,7 +102,18 @@ def read(text: str) -> Reading | None:
         if flaws or beyond.total() > len(text) / 2 or not all(homes.values()):
             return None
         best = "", 0  # too short to tell the language, but each word is possible in one
-    return Reading(*best, tuple(homes), frozenset(beyond))
+    return Reading(*best, tuple(homes), frozenset(beyond), _common_homes(homes), _is_punctuated(text, beyond))
+
+
+def _is_punctuated(text: str, beyond: Iterable[str]) -> bool:
+    """Returns whether all beyond ASCII are marks, and some can't be letters: don’t and “so”."""
+    return _MARKS.issuperset(beyond) and bool(_PUNCTUATION.search(text))
+
+
+def _common_homes(homes: dict[str, frozenset[str]]) -> frozenset[str]:
+    """Returns the languages that all but a few words may be of; none if there are no words."""
+    counts = Counter(name for languages in homes.values() for name in languages)
+    return frozenset(name for name, count in counts.items() if count >= (1 - _STRANGE_WORDS) * len(homes))
 
 
 def structural_flaws(text: str) -> float | None:
@@ -92,6 +127,8 @@ def structural_flaws(text: str) -> float | None:
 
 def _homes(word: str) -> frozenset[str]:
     """Returns the languages that a word may be of: Czech for Dvořák, none for Dvoøák."""
+    if _EAST_ASIAN.fullmatch(word):
+        return _UNSPACED
     small = word.lower()
     letters = {letter for letter in small if not letter.isascii()}
     foreign_alone = len(letters) == len(set(small))
@@ -99,9 +136,16 @@ def _homes(word: str) -> frozenset[str]:
         name
         for name, language in LANGUAGES.items()
         if letters <= language.letters
+        and language.absent.isdisjoint(small)
         and (foreign_alone or language.is_latin)
         and (len(small) > 1 or small in language.frequent)  # few words have a single letter
     )
+
+
+def _known(words: Iterable[str]) -> int:
+    """Returns how many of `words` a language has on every page, or borrows often."""
+    small = {word.lower() for word in words}
+    return sum(word in BORROWED or any(word in LANGUAGES[name].frequent for name in _homes(word)) for word in small)
 
 
 def _is_badly_cased(word: str) -> bool:

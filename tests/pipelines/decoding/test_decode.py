@@ -306,3 +306,43 @@ def test_bytes_that_are_not_text_in_one_encoding_are_an_error_with_place_and_rem
     with pytest.raises(UserError, match=said) as error:
         decode(data, encoding=encoding, name="lamp.txt")
     assert "\n" not in str(error.value)
+
+
+FEW = {
+    ("Hungarian", "cp1250"): ("erdő", "gyűrűt őriz", "az idős nő őszi tűzben"),
+    ("Hungarian", "iso8859-2"): ("felhő", "űrhajót főz", "a hős ősz levegője fű"),
+    ("Turkish", "cp1254"): ("ışık", "kış yağmuru", "küçük balıkçı dağ yıldızı şehir"),
+    ("Turkish", "iso8859-9"): ("ağaç", "şimdi akşam", "yıldız sığır kışın görür"),
+    ("Polish", "cp1250"): ("łąka", "żółty liść", "źródło i ścieżka w śniegu są"),
+    ("Czech", "iso8859-2"): ("čas", "řeka šumí", "děti říkaly příběh o žábě"),
+    ("Spanish", "mac_roman"): ("niño", "pequeño sueño", "mañana el señor habló español"),
+}
+PLAIN_TEXTS = {
+    "Hungarian": "A fiu az erdobe ment es nem jott vissza, mert egy szep haz volt ott.\n" * 1_500,
+    "Turkish": "Cocuk bir gun ormana gitti ve cok sonra eve dondu, ne var ki kimse yoktu.\n" * 1_400,
+    "Polish": "Chlopiec poszedl do lasu i nie wrocil na noc, bo za domem byl maly staw.\n" * 1_400,
+    "Czech": "Chlapec sel do lesa a na noc se domu uz nevratil, protoze tam byl jako doma.\n" * 1_300,
+    "Spanish": "El hombre fue con su hermano a la casa de los abuelos y no le vio por la noche.\n" * 1_300,
+}
+
+
+@pytest.mark.parametrize(("language", "encoding"), FEW)
+def test_few_letters_late_in_a_long_text_are_read_right_or_refused_and_never_wrong(language, encoding):
+    for plain in (PLAIN_TEXTS[language], ENGLISH.decode() * 13):
+        for words in FEW[language, encoding]:
+            text = f"{plain}{words}.\n"
+            found, refused = text_or_refusal(text.encode(encoding))
+            assert found == text or refused.count("--text_encoding=") > 1, words
+
+
+def test_enough_letters_late_in_a_text_of_their_language_are_read():
+    for language, encoding in (("Hungarian", "cp1250"), ("Turkish", "cp1254")):
+        text = PLAIN_TEXTS[language] + SCENES[language] + "\n"
+        assert decode(text.encode(encoding)) == Decoded(text, encoding)
+
+
+def test_an_english_text_with_borrowed_words_is_read_and_one_with_a_czech_name_refused():
+    text = ENGLISH.decode() * 13 + "The fiancée was très naïve.\n"
+    assert decode(text.encode("latin-1")).text == text
+    with pytest.raises(UserError, match=r"=cp1252 \(èas\) or --text_encoding=cp1250 \(čas\)"):
+        decode(ENGLISH * 13 + "čas\n".encode("cp1250"))
