@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from pipelines.gutenberg.cleaning import phrases
-from pipelines.gutenberg.cleaning.spans import match_end
+from pipelines.gutenberg.cleaning.spans import PARAGRAPH, match_end
 
 # A cut longer than these would take part of the book with it, so it isn't made. The longest header seen has 1,600
 # characters, and 13,500 with the small print of the 1990s. The longest footer has 22,000 (licence and a note).
@@ -28,12 +28,9 @@ _LOST_LINE_ENDS = 20_000  # characters of a line that no paragraph has
 
 _SMALL_PRINT_BEGINS = phrases.compiled(phrases.SMALL_PRINT_BEGINS)
 _SMALL_PRINT_ENDS = phrases.compiled(phrases.SMALL_PRINT_ENDS)
-_FIRST_WORDS = phrases.compiled(phrases.FIRST_WORDS, before=r"\W*(?:an? |the |this is the \d+\w* )?")
-_HEADER_PARAGRAPH = phrases.compiled(phrases.HEADER_WORDS)
+_FIRST_WORDS = phrases.compiled(phrases.FIRST_WORDS, before=phrases.BEFORE_FIRST_WORDS)
 _BOOK_ENDS = phrases.compiled(phrases.LAST_WORDS)
 _FOOTER_BEGINS = phrases.compiled(phrases.LAST_WORDS + phrases.FOOTERS)
-_PATIENCE = 3  # paragraphs in a row that name none of these and may still be header, such as a postal address
-_PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
 _SHORT_REST = 1_500  # characters after a closing line that don't have to be the licence
 
 
@@ -83,7 +80,7 @@ def split_books(text: str) -> list[str]:
 
 def _header_start(text: str, end: int, marker: int) -> int:
     """Returns where the header above a marker begins, after the end of the book above; the marker without one."""
-    for paragraph in _PARAGRAPH.finditer(text, max(end, marker - LONGEST_SMALL_PRINT), marker):
+    for paragraph in PARAGRAPH.finditer(text, max(end, marker - LONGEST_SMALL_PRINT), marker):
         if _FIRST_WORDS.match(paragraph.group()):
             return paragraph.start()
     return marker
@@ -102,8 +99,6 @@ def header_end(text: str) -> tuple[int, str]:
         break
     if found := _small_print_in_front(text):
         return found, "small_print"
-    if found := _end_of_header_paragraphs(text[:LONGEST_SMALL_PRINT]):
-        return found, "header_paragraphs"
     return 0, ""
 
 
@@ -156,21 +151,3 @@ def _small_print_in_front(text: str) -> int:
     if not ends or _BOOK_ENDS.search(text, 0, ends[-1]) or not text[ends[-1] :].strip():
         return 0
     return ends[-1]
-
-
-def _end_of_header_paragraphs(head: str) -> int:
-    """Returns where the paragraphs about Project Gutenberg's own affairs end, or 0 if there are none.
-
-    This is the last resort, for files with no line between header and book.
-    """
-    if not _FIRST_WORDS.match(head):
-        return 0
-    end, hits, misses = 0, 0, 0
-    for paragraph in _PARAGRAPH.finditer(head):
-        if _HEADER_PARAGRAPH.search(paragraph.group()):
-            end, hits, misses = paragraph.end(), hits + 1, 0
-        else:
-            misses += 1
-            if misses > _PATIENCE:
-                break
-    return end if hits > 1 else 0  # a single one may be an article about Project Gutenberg

@@ -5,16 +5,17 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pipelines.gutenberg.cleaning import boilerplate, notes
+from pipelines.gutenberg.cleaning import boilerplate, brackets, judging
 from pipelines.gutenberg.cleaning.spans import Span, match_end, remove
 
-VERSION = 4  # raise it when the cleaner removes other text, so that texts are encoded again
+VERSION = 5  # raise it when the cleaner removes other text, so that texts are encoded again
 # The guard. Editions with long lists of corrections lose at most 5 % to a rule (pg47629: 2 %). A rule that would
 # remove more than this share is wrong about the text, so it is left out.
 LARGEST_SHARE = 0.25
 # What stands between both markers is the book, even a haiku. Where only one end is certain, less than this share of
 # the file can't be a book: a short poem in front of the licence is 3 %.
 SMALLEST_REST = 0.01
+LONGEST_REMARK = 3_000  # characters that a rule may remove from a text however short
 _BLANKS = " \t*\x1a\u3000\ufeff"  # and ^Z, which ended files in CP/M, and the wide space of Japanese
 _EMPTY_LINES = re.compile(rf"(?:[{_BLANKS}]*\n)*")
 
@@ -51,7 +52,7 @@ def clean(text: str) -> Cleaned:
     "The Project Gutenberg eBook of X…*** START OF…***\\r\\nCHAPTER I\\r\\n…*** END OF…" → "CHAPTER I\\n…"
     """
     changes: list[Change] = []
-    text = boilerplate.with_own_lines(_normalized(text, changes))
+    text = boilerplate.with_own_lines(normalized(text, changes))
     books = [_clean_book(book, changes) for book in boilerplate.split_books(text)]
     cleaned = books[0] if len(books) == 1 else "\n\n\n".join(book.strip("\n") for book in books) + "\n"
     return Cleaned(
@@ -62,7 +63,7 @@ def clean(text: str) -> Cleaned:
     )
 
 
-def _normalized(text: str, changes: list[Change]) -> str:
+def normalized(text: str, changes: list[Change]) -> str:
     """Returns `text` with newlines as "\\n" and in NFC: "e\\u0301\\r\\n" → "é\\n"."""
     if "\r" in text:
         changes.append(("newlines", ""))
@@ -77,20 +78,20 @@ def _normalized(text: str, changes: list[Change]) -> str:
 def _clean_book(book: str, changes: list[Change]) -> str:
     """Returns one book without its boilerplate, and appends what each rule removed to `changes`."""
     text = _inside(book, changes)
-    has_header = text is not book
-    from_gutenberg = has_header or notes.names_the_project(text)
+    known = text is not book
+    named = known or judging.names_the_project(text)
     steps: tuple[tuple[str, Callable[[str], Iterable[Span]]], ...] = (
-        ("licences", notes.licences),
-        ("notes", notes.transcribers_notes),
-        ("credits", lambda text: notes.credits(text, from_gutenberg=has_header)),
-        ("illustrations", lambda text: notes.pictures(text, from_gutenberg=from_gutenberg)),
+        ("licences", brackets.licences),
+        ("illustrations", brackets.pictures if named else lambda text: ()),
+        ("notes", brackets.titled_notes),
+        ("notes", lambda text: judging.judged(text, known=known)),
     )
     for rule, find in steps:
         spans = list(find(text))
         if not spans:
             continue
         shorter = remove(text, spans)
-        allowed = max(LARGEST_SHARE * len(text), notes.LONGEST_REMARK)
+        allowed = max(LARGEST_SHARE * len(text), LONGEST_REMARK)
         if len(text) - len(shorter) > allowed or not shorter.strip():
             changes.append((f"guard:{rule}", ""))
         else:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 Span = tuple[int, int]
 
+PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
+_BRACKET = re.compile(r"[\[\]]")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
 _LINE = re.compile(r"[^\n]*")
 _SPACES = re.compile(r" *")
@@ -42,6 +44,16 @@ def match_end(pattern: re.Pattern[str], text: str, start: int) -> int:
     """Returns where a pattern that starts matching at `start` stops; `start` if it doesn't match there."""
     found = pattern.match(text, start)
     return found.end() if found else start
+
+
+def closing_bracket(text: str, start: int, stop: int | None = None) -> int:
+    """Returns where the bracket that opens at `start` ends: "[a [b] c]"; `start` if it isn't closed before `stop`."""
+    depth = 0
+    for bracket in _BRACKET.finditer(text, start, len(text) if stop is None else stop):
+        depth += 1 if bracket.group() == "[" else -1
+        if depth == 0:
+            return bracket.end()
+    return start
 
 
 def _merged(text: str, spans: Iterable[Span]) -> list[Span]:
