@@ -32,4 +32,4 @@ def config_from_lines(text: str) -> Config:
     try:
         return Config.with_defaults(given_flags(Config, lines))
     except UserError as error:
-        raise UserError(f"flags.txt: {error}") from None
+        raise UserError(f"flags.txt: {error}; it is damaged, or of a newer version") from None

@@ -83,7 +83,7 @@ class TrainingState:
         return [variable for mean in self.means.values() for variable in mean.variables]
 
     def logs(self) -> dict[str, tf.Tensor]:
-        """Returns the means. `loss` is nats a token."""
+        """Returns the means. `loss` is nats per token."""
         return {name: mean.result() for name, mean in self.means.items()}
 
 
@@ -93,7 +93,7 @@ def compile_model(
     """Compiles a model of `models.build` for a run of `steps` batches.
 
     The loss is categorical cross-entropy of logits against one-hot targets or, if `sparse`, against ids, which is the
-    same number: nats a token. The logs have its mean over the epoch so far, that of `gradient_norm`, the norm of the
+    same number: nats per token. The logs have its mean over the epoch so far, that of `gradient_norm`, the norm of the
     gradients of all weights together before they are clipped, and `accuracy`, the share of tokens that were the
     likeliest one. With `samples`, the loss is that of a sampled softmax, and there is no accuracy. The L1 and L2
     penalty is part of what is minimized, but not of the `loss` in the logs.

@@ -13,7 +13,7 @@ from pipelines.files import written_aside
 
 # The panels of the curves: columns of training.csv, and their labels.
 PANELS = {
-    "nats a character": {"loss": "training", "val_loss": "validation"},
+    "nats per character": {"loss": "training", "val_loss": "validation"},
     "learning rate": {"learning_rate": "at the end of the epoch"},
     "gradient norm": {"gradient_norm": "before clipping, mean over batches"},
 }

@@ -96,7 +96,7 @@ def test_samples_are_printed_and_appended_epoch_by_epoch(tmp_path, capsys, quiet
     text = path.read_text()
     printed = "" if quiet else text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
     assert capsys.readouterr().out == printed
-    assert "epoch 1: loss 2.5000, val_loss 2.2500 (nats a character), prompt 'ab'\n── temperature 0.5\n" in text
+    assert "epoch 1: loss 2.5000, val_loss 2.2500 (nats per character), prompt 'ab'\n── temperature 0.5\n" in text
     assert text.index("epoch 1") < text.index("epoch 2: loss 2.0000 (")
     each = [Sampling(temperature=temperature, seed=1) for temperature in temperatures]
     rows = writer.write(["ab", "ab"], each, chars=60)
