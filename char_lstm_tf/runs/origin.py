@@ -22,7 +22,7 @@ class Origin(TrainedRun):
 
         They are all sizes, the tokens, the target, the window, what a document is, and how text is normalized.
         """
-        taken = (*SIZES, "sampled_softmax", "target", "window", "documents", "normalize")
+        taken = (*SIZES, "sampled_softmax", "target", "window", "documents", "normalize", "max_words")
         resolved = self.config.resolved()
         return {name: resolved[name] for name in taken}
 

@@ -49,9 +49,9 @@ def prepare(
         labelled: whether each document has a label. Those without one are left out and counted.
         deduplicate: whether to leave out documents with the same text as an earlier one.
         max_vocabulary: largest number of characters; rarer ones become unknown. 0: no limit.
-        max_words: how many of the most frequent words of the training part are tokens. 0: characters alone.
-        known: a vocabulary to extend. Its tokens and labels keep their ids, whether they occur or not. If it has words,
-            there are no others.
+        max_words: how many words are tokens: those of `known`, and the most frequent of the training part. 0: no more
+            than `known` has.
+        known: a vocabulary to extend. Its tokens and labels keep their ids, whether they occur or not.
 
     Raises:
         UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`. There are
@@ -67,7 +67,7 @@ def prepare(
     settings = [FORMAT, list(split), max_vocabulary, fingerprints]
     if known:
         settings.append(known.tokens if known.words else known.characters)
-    elif max_words:
+    if max_words > len(known.words if known else ()):
         settings.append({"max_words": max_words})
     if documents:
         kind: dict[str, Any] = {"documents": True, "deduplicate": deduplicate, "balanced": True}
@@ -124,10 +124,11 @@ def _write(
         return _without(ids, end, ~kept[part]) if kept and not kept[part].all() else ids
 
     vocabulary = known.extended(_likeliest(chunks(0), parts.seen, known, max_vocabulary))
-    if max_words and not known.words:
+    if max_words > len(known.words):
         texts = _progress(_texts(chunks(0), parts.seen), len(parts.ids[0]), "counting words")
         found = words.frequent(texts, characters=vocabulary.characters, count=max_words)
-        vocabulary = Vocabulary((*vocabulary.tokens, *found), vocabulary.labels)
+        new = [word for word in found if word not in known.words][: max_words - len(known.words)]
+        vocabulary = Vocabulary((*vocabulary.tokens, *new), vocabulary.labels)
     if parts.names:
         vocabulary = vocabulary.with_labels(parts.names)
     lengths, spelled, unknown = ([0] * len(SPLITS) for _ in range(3))

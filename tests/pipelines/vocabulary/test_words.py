@@ -121,7 +121,18 @@ def test_documents_of_words_stand_between_ends(tmp_path):
     assert sum(prepared.spelled) == sum(map(len, texts)) + len(texts) + 3  # the ends, and one before each part
 
 
-def test_words_of_a_run_to_start_from_stay_and_none_is_added(tmp_path):
+def test_new_words_follow_those_of_a_run_to_start_from_up_to_max_words(tmp_path):
+    known = vocabulary()
+    more = len(known.words) + 1
+    texts = ["new words, new words, new ways: new words"]
+    prepared = prepare(tmp_path, texts, max_words=more, known=known, split=(1, 0, 0))
+    assert prepared.vocabulary.tokens[: len(known)] == known.tokens
+    assert prepared.vocabulary.words[: len(known.words)] == known.words
+    assert len(prepared.vocabulary.words) == more
+    assert prepared.vocabulary.decode(prepared.split("train")[:]) == texts[0]
+
+
+def test_words_of_a_run_to_start_from_stay_and_none_is_added_beyond_max_words(tmp_path):
     known = vocabulary()
     prepared = prepare(tmp_path, ["new words new words new words"], max_words=9, known=known, split=(1, 0, 0))
     assert prepared.vocabulary.words == known.words
