@@ -103,7 +103,7 @@ def train(folder: Path, name: str) -> Path:
     run = folder / "runs" / name
     if not (run / "metrics.json").exists():
         paths = [f"--text={folder}/train", f"--name={name}", f"--output_dir={folder}/runs", "--overwrite"]
-        recipe = f"--flagfile=char_lstm_tf/flagfiles/{RECIPES[name]}.flags"
+        recipe = f"--flagfile={RECIPES[name]}"
         command("train", recipe, f"--seed={FLAGS.seed}", *paths)
     return run
 

@@ -27,19 +27,18 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from char_lstm_tf.config import Config
 from char_lstm_tf.inference import classifying
-from char_lstm_tf.inference.texts import in_groups, lines_as_they_come, passages, read_documents, reader_for
+from char_lstm_tf.inference.texts import TextOptions
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.pictures import draw_confusion
-from pipelines import UserError, command_line, sources
-from pipelines.files import path_of
-from pipelines.options import Options, format_flag, option
+from pipelines import command_line
+from pipelines.files import file_of, require_writable
+from pipelines.options import format_flag, option
 from pipelines.sources import Document
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -50,8 +49,8 @@ SHOWN = 60  # characters of a document that its row shows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassifyConfig(Options):
-    """What to classify."""
+class ClassifyConfig(TextOptions):
+    """What to classify, and with what."""
 
     model: str = option("", "Folder of a run that was trained with --labels, such as saved_models/authors.")
     mix: tuple[str, ...] = option(
@@ -62,15 +61,6 @@ class ClassifyConfig(Options):
     models: str = option(
         "", "Instead of --model: folders of runs without labels, separated by commas, a run for each label."
     )
-    text: tuple[str, ...] = option(
-        (), "Files, folders (their *.txt files) or globs. - reads lines from standard input as they come."
-    )
-    documents: str = option(
-        "",
-        "What to classify: files, lines or rows, as for train. Default: what the model was trained on.",
-        choices=("", "files", "lines", "rows"),
-    )
-    text_field: str = option("", "Where the text of rows is, as for train. Default: as for the training text.")
     labels: str = option(
         "",
         "Where the true labels come from, as for train. Empty: they aren't known.",
@@ -92,15 +82,7 @@ class ClassifyConfig(Options):
         "often; usually best for macro F1.",
         choices=tuple(classifying.PRIORS),
     )
-    text_encoding: str = option(
-        "", "Encoding of the --text files, such as latin-1. Default: detected, and that of the training text is tried."
-    )
-    clean: bool | None = option(
-        None,
-        "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are. Default: as for "
-        "the training text.",
-    )
-    json: bool = option(False, "Print JSON instead of a table: an object a line, the measures on the last line.")
+    json: bool = option(False, "Print JSON instead of a table: one object per line, the measures on the last line.")
     picture: str = option("", "PNG file to write: the confusion matrix. Needs --labels.")
 
     def check(self) -> None:
@@ -113,10 +95,10 @@ class ClassifyConfig(Options):
             self.labels == "field" or not self.label_field, "label_field", "only has an effect with --labels=field"
         )
         self.require(bool(self.labels) or not self.picture, "picture", "needs true labels; say where, with --labels")
-        if "-" in self.text:
-            self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
-            self.require(self.documents in ("", "lines"), "documents", "--text=- reads lines; leave the flag out")
-            self.require(not self.labels, "labels", "lines of standard input have none; leave the flag out")
+        self.require(
+            not (self.from_stdin and self.labels), "labels", "lines of standard input have none; leave the flag out"
+        )
+        require_writable(self, "picture")
 
     @property
     def runs(self) -> list[str]:
@@ -126,37 +108,19 @@ class ClassifyConfig(Options):
 
 def main(config: ClassifyConfig) -> None:
     """Loads the runs and the texts, classifies, and prints."""
-    runs = [TrainedRun.open(folder, flag="models" if config.models else "model").config for folder in config.runs]
-    if config.picture and not path_of(config.picture).absolute().parent.is_dir():
-        raise UserError(f"--picture={config.picture}: No such file or directory; name a file that can be written")
-    groups = _groups(config, runs[0])
+    runs = [TrainedRun.open(folder, flag="models" if config.models else "model") for folder in config.runs]
+    found = config.find_sources(runs[0].config, labels=config.labels, label_field=config.label_field)
+    groups = config.read(runs[0].config, found, passage=config.passage)
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.judges import Judge
 
-    judge = Judge.of_runs(config.runs) if config.models else Judge.of_labels(config.runs)
+    judge = Judge.of_runs(runs) if config.models else Judge.of_labels(runs)
     for note in judge.notes:
         print(note, file=sys.stderr)
     result = Classification(config, judge)
     for group in groups:
         result.add(group)
     result.finish()
-
-
-def _groups(config: ClassifyConfig, run: Config) -> Iterable[Sequence[Document]]:
-    """Returns the documents, or the passages, in groups."""
-    reader = reader_for(run, encoding=config.text_encoding, clean=config.clean)
-    if config.text == ("-",):
-        return lines_as_they_come(sys.stdin.buffer, reader)
-    found = sources.text_documents(
-        config.text,
-        reader,
-        documents=config.documents or ("files" if run.documents == "text" else run.documents),
-        text_field=config.text_field or run.text_field,
-        labels=config.labels,
-        label_field=config.label_field or run.label_field,
-    )
-    documents: Iterator[Document] = read_documents(found)
-    return in_groups(passages(documents, config.passage) if config.passage else documents)
 
 
 class Classification:
@@ -243,10 +207,8 @@ class Classification:
         else:
             print_report(report)
         if self._config.picture:
-            try:
-                draw_confusion(report["confusion"], names, path_of(self._config.picture))
-            except OSError as error:
-                raise UserError(f"--picture={self._config.picture}: {error.strerror}; name another file") from error
+            with file_of("picture", self._config.picture) as path:
+                draw_confusion(report["confusion"], names, path)
 
     def _summary(self) -> dict[str, Any]:
         """Returns what the last line of JSON says of all rows."""

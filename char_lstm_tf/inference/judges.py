@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from char_lstm_tf.inference import classifying
 from char_lstm_tf.inference.adaptive import LearntWeights
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import Score
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 
 
@@ -50,13 +50,13 @@ class Judge:
         self.compares_losses = models[0].calibration.typical_losses is not None
 
     @classmethod
-    def of_labels(cls, folders: Sequence[str]) -> "Judge":
+    def of_labels(cls, runs: Sequence[TrainedRun]) -> "Judge":
         """Returns the judge that one run with labels is, or several with the same labels.
 
         Raises:
             UserError: a run knows no labels, or others than the first.
         """
-        models, notes = [LanguageModel.load(folder) for folder in folders], []
+        folders, models, notes = [run.folder.path for run in runs], list(map(LanguageModel.of, runs)), []
         labels = models[0].vocabulary.labels
         for folder, model in zip(folders, models, strict=True):
             if not model.vocabulary.labels:
@@ -77,16 +77,17 @@ class Judge:
         return cls(models, labels, notes)
 
     @classmethod
-    def of_runs(cls, folders: Sequence[str]) -> "Judge":
+    def of_runs(cls, runs: Sequence[TrainedRun]) -> "Judge":
         """Returns the judge that several runs are, one for each label, which is named like its folder.
 
         Raises:
             UserError: there are fewer than two, two have the same name, or they can't be compared.
         """
-        names = tuple(Path(folder).resolve().name for folder in folders)
+        folders = [run.folder.path for run in runs]
+        names = tuple(folder.resolve().name for folder in folders)
         if len(set(names)) != len(names) or len(names) < 2:
-            raise UserError(f"--models={','.join(folders)}: give at least two runs, with different names")
-        models = [LanguageModel.load(folder) for folder in folders]
+            raise UserError(f"--models={','.join(map(str, folders))}: give at least two runs, with different names")
+        models = list(map(LanguageModel.of, runs))
         for folder, model in zip(folders, models, strict=True):
             if model.vocabulary.labels:
                 raise UserError(f"--models: {folder} knows labels itself; give it as --model")

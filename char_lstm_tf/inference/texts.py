@@ -15,12 +15,6 @@ from pipelines.sources import Document
 AT_ONCE = 1 << 20  # characters of documents in memory at a time
 
 
-def reader_for(run: Config, *, encoding: str, clean: bool | None) -> sources.Reader:
-    """Returns how to read texts for a run: as its training text was read, unless flags say otherwise."""
-    clean = run.prompt_reader.clean if clean is None else clean
-    return dataclasses.replace(run.prompt_reader, encoding=encoding, clean=clean)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TextOptions(Options):
     """Texts: which ones, and how they are read."""
@@ -58,7 +52,8 @@ class TextOptions(Options):
 
     def reader(self, run: Config) -> sources.Reader:
         """Returns how to read texts for a run: as its training text was read, unless flags say otherwise."""
-        return reader_for(run, encoding=self.text_encoding, clean=self.clean)
+        clean = run.prompt_reader.clean if self.clean is None else self.clean
+        return dataclasses.replace(run.prompt_reader, encoding=self.text_encoding, clean=clean)
 
     def documents_for(self, run: Config) -> str:
         """Returns what a document is: `text`, `files`, `lines` or `rows`."""

@@ -214,7 +214,7 @@ def test_a_mistake_is_one_line(folder, words, message):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--labels=file"], "--labels=file: documents have labels, and a running text has no documents"),
+        (["--labels=file"], "--labels=file: only has an effect with --documents=files|lines|rows"),
         (["--labels=field", "--documents=lines"], "--labels=field: names a column of --documents=rows"),
         (["--label_field=2", "--documents=lines", "--labels=file"], "only has an effect with --labels=field"),
         (["--labels=folder", "--documents=lines"], "have one label alone, 'train'"),
