@@ -103,8 +103,12 @@ class Progress:
         path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> "Progress":
+    def load(cls, path: Path, *, steps_per_epoch: int = 1) -> "Progress":
         """Reads what `save` wrote, in this version or an earlier one.
+
+        Args:
+            path: the file.
+            steps_per_epoch: of the run, which the earliest versions left out.
 
         Raises:
             UserError: the file is damaged, or of a newer version.
@@ -112,7 +116,7 @@ class Progress:
         try:
             saved = json.loads(path.read_text(encoding="utf-8"))
             ending = bool(saved.pop("ending", None))  # earlier versions had the logs of an epoch here until its end
-            progress = cls(**saved)
+            progress = cls(**{"steps_per_epoch": steps_per_epoch} | saved)
         except (ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: damaged, or of a newer version ({error})") from error
         if "ended" in saved:

@@ -104,13 +104,14 @@ class Checkpoints:
         for old in self._folder.checkpoint_folders()[: -self._keep]:
             shutil.rmtree(old)
 
-    def restore(self, corpus: str) -> Progress | None:
+    def restore(self, corpus: str, *, steps_per_epoch: int = 1) -> Progress | None:
         """Restores tensors and files from the newest undamaged checkpoint. Damaged ones are removed.
 
         All workers do it together, and get what the chief has found.
 
         Args:
             corpus: the key of the text.
+            steps_per_epoch: of the run, which the earliest versions left out.
 
         Returns:
             Where the run stood; None if there is no checkpoint.
@@ -119,7 +120,7 @@ class Checkpoints:
             UserError: it belongs to another text or was written by another version, or a file that grows with the run
                 has become shorter.
         """
-        found = self._read(corpus) if self._workers.chief else None
+        found = self._read(corpus, steps_per_epoch) if self._workers.chief else None
         known = self._workers.of_chief(dataclasses.asdict(found) if found else None)
         self.share()
         return Progress(**known) if known else None
@@ -130,11 +131,11 @@ class Checkpoints:
         if self._own:
             self._own.take()
 
-    def _read(self, corpus: str) -> Progress | None:
+    def _read(self, corpus: str, steps_per_epoch: int) -> Progress | None:
         """Restores tensors and files, and returns where the run stood. Raises as `restore`."""
         for path in reversed(self._folder.checkpoint_folders()):
             if _is_intact(path):
-                saved = Progress.load(path / "progress.json")
+                saved = Progress.load(path / "progress.json", steps_per_epoch=steps_per_epoch)
                 if saved.corpus != corpus:
                     raise UserError(
                         f"{self._folder.path}: the text has changed since the run started (it was {saved.corpus}, "

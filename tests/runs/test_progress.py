@@ -79,3 +79,9 @@ def test_what_it_can_not_read_is_named(tmp_path, content):
     file.write_text(content)
     with pytest.raises(UserError, match=r"progress\.json: damaged, or of a newer version"):
         Progress.load(file)
+
+
+def test_the_earliest_versions_left_the_length_of_an_epoch_out(tmp_path):
+    file = tmp_path / "progress.json"
+    file.write_text(json.dumps({"corpus": "c", "steps": 114, "step": 30}))
+    assert Progress.load(file, steps_per_epoch=57) == Progress("c", 114, 57, step=30)

@@ -61,7 +61,7 @@ class Fitting:
 
     def restore(self) -> bool:
         """Goes to the newest checkpoint, and returns whether there is one. Raises as `Checkpoints.restore`."""
-        found = self._checkpoints.restore(self.progress.corpus)
+        found = self._checkpoints.restore(self.progress.corpus, steps_per_epoch=self.progress.steps_per_epoch)
         self.progress = found or self.progress
         return found is not None
 
