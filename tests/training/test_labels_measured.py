@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-import char_lstm_tf
-from char_lstm_tf.inference.classifying import report
+from char_lstm_tf.inference.classifying import report, tells_labels, verdict
+from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.training.counting import CountingRun
+from char_lstm_tf.training.labels import measure_labels
+from char_lstm_tf.training.train import prepare_text
 
 SYLLABLES = [first + second for first in "bdgklmnprst" for second in "aeiou"]
 
@@ -19,24 +23,28 @@ def made_up_text(author, seed, *, words=400):
     return " ".join(np.random.default_rng([seed, len(author)]).choice(lexicon, words, p=shares))
 
 
-def train(folder, amounts, **options):
+def count(folder, amounts, **options):
+    """Returns the model of a run of counts, without what a run writes."""
     for author, amount in amounts.items():
         (folder / "texts" / author).mkdir(parents=True)
         for number in range(amount):
             (folder / "texts" / author / f"{number}.txt").write_text(made_up_text(author, number))
-    options = {"architecture": "counts", "order": 5, "sample_chars": 0, "split": (1.0, 0.0, 0.0)} | options
-    config = char_lstm_tf.Config(
+    plan = plan_run(
         text=(f"{folder}/texts",),
         documents="files",
         labels="folder",
+        architecture="counts",
+        order=5,
         name="run",
         output_dir=str(folder),
         data_dir=f"{folder}/data",
         quiet=True,
-        **options,
+        **({"split": (1.0, 0.0, 0.0)} | options),
     )
-    char_lstm_tf.train(config)
-    return char_lstm_tf.load(folder / "run")
+    text = prepare_text(plan)
+    run = CountingRun(plan, text)
+    calibration = measure_labels(run.best, text, {}, run.left_out)
+    return LanguageModel(run.best, text.vocabulary, calibration=calibration)
 
 
 def report_of(model, **options):
@@ -50,7 +58,7 @@ def report_of(model, **options):
 
 @pytest.mark.parametrize("split", [(1.0, 0.0, 0.0), (0.9, 0.1, 0.0)])
 def test_an_author_with_a_fifth_of_the_text_is_recognized(tmp_path, split):
-    model = train(tmp_path, {"karo": 40, "milene": 8}, split=split)
+    model = count(tmp_path, {"karo": 40, "milene": 8}, split=split)
     found = report_of(model)
     assert found["accuracy"] >= 0.9
     assert found["expected_calibration_error"] < 0.15
@@ -58,13 +66,13 @@ def test_an_author_with_a_fifth_of_the_text_is_recognized(tmp_path, split):
 
 
 def test_an_author_of_a_single_text_is_learnt_and_calibrated(tmp_path):
-    model = train(tmp_path, {"karo": 6, "milene": 1}, split=(0.8, 0.2, 0.0))
+    model = count(tmp_path, {"karo": 6, "milene": 1}, split=(0.8, 0.2, 0.0))
     assert report_of(model, priors="equal")["accuracy"] >= 0.8
     assert len(model.calibration.offsets) == 2
 
 
 def test_a_text_by_nobody_of_these_has_an_unusual_loss(tmp_path):
-    model = train(tmp_path, {"karo": 20, "milene": 20})
+    model = count(tmp_path, {"karo": 20, "milene": 20})
     stranger = " ".join(np.random.default_rng(5).choice(list("qwxyz"), 300))
     (own, other), characters = model.losses_under_each([made_up_text("karo", 999), stranger])
     typical = model.calibration.typical_losses
@@ -73,16 +81,14 @@ def test_a_text_by_nobody_of_these_has_an_unusual_loss(tmp_path):
 
 
 def test_labels_that_say_nothing_are_said_to_say_nothing(tmp_path):
-    from char_lstm_tf.inference.classifying import tells_labels, verdict
-
     for label in ("one", "two"):
         (tmp_path / "texts" / label).mkdir(parents=True)
         for number in range(12):
             text = made_up_text("karo", number if label == "one" else number + 50, words=60)
             (tmp_path / "texts" / label / f"{number}.txt").write_text(text)
-    model = train(tmp_path, {})
+    model = count(tmp_path, {})
     found = model.calibration.report
     assert not tells_labels(found)
     assert "no better than the shares of the labels" in verdict(found)
-    told = train(tmp_path / "told", {"karo": 12, "milene": 12}).calibration.report
+    told = count(tmp_path / "told", {"karo": 12, "milene": 12}).calibration.report
     assert tells_labels(told)
