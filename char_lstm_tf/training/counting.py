@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
 from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.samples import sample_report, show_samples
+from char_lstm_tf.training.labels import Judged, judge_left_out
 from pipelines.corpus import Corpus, IdRange
 from pipelines.files import written_aside
 
@@ -26,7 +27,7 @@ class CountingRun:
 
     Attributes:
         best: the model.
-        left_out: judges the documents of the text by the counts of the others; None: they have no labels.
+        left_out: its documents, judged by the counts of the others; None: they have no labels.
 
     Raises:
         UserError: the text is too short or too long for the order.
@@ -41,10 +42,13 @@ class CountingRun:
         levels = [_levels(ids, end, order=order, vocabulary_size=size) for ids in parts]
         trees = [kneser_ney.tables_of(tree, size) for tree in levels]
         self._tables, (_, *roots) = kneser_ney.forest(trees) if text.vocabulary.labels else (trees[0], [0])
-        shares = counted.own_shares([tree[0].totals.sum() * text.chars_per_id for tree in levels[1:]])
-        self.left_out: LeaveOneOut | None = None
-        if shares and end is not None:
-            self.left_out = LeaveOneOut(levels, order=order, vocabulary_size=size, end=end, shares=shares)
+        self.left_out: Judged | None = None
+        shares: Sequence[float] = ()
+        if text.vocabulary.labels and end is not None:
+            characters = [tree[0].totals.sum() * text.chars_per_id for tree in levels[1:]]
+            choices = [counted.own_shares(characters, half) for half in counted.HALF_SHARES]
+            counts = LeaveOneOut(levels, order=order, vocabulary_size=size, end=end)
+            self.left_out, shares = judge_left_out(text, counts, choices)
         self._counted_in = time.monotonic() - self._started
         self.best = counted.counted_model(
             self._tables,

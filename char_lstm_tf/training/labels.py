@@ -165,7 +165,7 @@ class Judged:
 
 
 def measure_labels(
-    network: Network | Classifier, text: Corpus, metrics: dict[str, Any], left_out: LeaveOneOut | None = None
+    network: Network | Classifier, text: Corpus, metrics: dict[str, Any], left_out: Judged | None = None
 ) -> Calibration:
     """Returns the calibration of a model, and adds `labels` to `metrics` of each held-out part: a report on it.
 
@@ -176,7 +176,7 @@ def measure_labels(
         network: the model, with labels.
         text: what it was trained on.
         metrics: with an entry for each held-out part that isn't empty.
-        left_out: of counts.
+        left_out: of counts, what `judge_left_out` found.
     """
     names = text.vocabulary.labels
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
@@ -187,7 +187,7 @@ def measure_labels(
     else:
         scorer = Scorer(network, text.vocabulary)
     judged = {part: _judge_held_out(text, part, scorer, answers=answers) for part in SPLITS[1:] if part in metrics}
-    found = _judge_left_out(text, left_out) if left_out else judged.get("validation")
+    found = left_out or judged.get("validation")
     calibration = found.calibrate(shares) if found else Calibration(shares, per_text=answers)
     if found:
         typical = None if answers else found.typical_losses()
@@ -213,14 +213,24 @@ def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer, *, an
     return Judged(passages, nats, characters, per_text=answers)
 
 
-def _judge_left_out(text: Corpus, left_out: LeaveOneOut) -> Judged | None:
-    """Returns the losses of passages of the training part by the counts of the other units; None if there are none."""
+def judge_left_out(
+    text: Corpus, counts: LeaveOneOut, shares: Sequence[Sequence[float]]
+) -> tuple[Judged, Sequence[float]]:
+    """Returns the losses of passages of the training part by the counts of the other units, and the best shares.
+
+    Args:
+        text: with labels.
+        counts: of its training part.
+        shares: weights of the own counts of each label to choose from. The documents are likeliest with the best ones.
+    """
     documents, lengths = text.document_split("train"), text.vocabulary.lengths
     passages = Passages.chosen_from(documents, text, halve=True)
-    if not len(passages.labels):
-        return None
-    nats, characters = [], []
+    nats: list[np.ndarray] = [np.zeros((len(shares), 0, len(shares[0])))]
+    characters: list[int] = []
     for ids, units, places in passages.read(documents):
-        nats.append(left_out.nats(ids, units, passages.unit_labels[units], places))
+        nats.append(counts.nats(ids, units, passages.unit_labels[units], places, shares=shares))
         characters += [int(lengths[ids[place.start : place.stop]].sum()) for place in places]
-    return Judged(passages, np.concatenate(nats), np.array(characters))
+    losses, sizes = np.concatenate(nats, axis=1), np.array(characters)
+    own = losses[:, np.arange(len(sizes)), passages.labels] / np.maximum(sizes, 1)
+    best = int((own @ passages.weights).argmin())
+    return Judged(passages, losses[best], sizes), shares[best]

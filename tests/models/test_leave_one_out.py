@@ -38,8 +38,9 @@ def trees(documents, labels):
 
 def nats(passage, units):
     """Returns the losses of a passage of all documents, `[L]`."""
-    counter = LeaveOneOut(trees(DOCUMENTS, LABELS), order=ORDER, vocabulary_size=V, end=END, shares=[0.5, 0.5])
-    return counter.nats(packed(DOCUMENTS), units, np.append(0, np.repeat(LABELS, SIZES)), [passage])[0]
+    counter = LeaveOneOut(trees(DOCUMENTS, LABELS), order=ORDER, vocabulary_size=V, end=END)
+    labels = np.append(0, np.repeat(LABELS, SIZES))
+    return counter.nats(packed(DOCUMENTS), units, labels, [passage], shares=[[0.5, 0.5]])[0, 0]
 
 
 def nats_by(counted, ids):

@@ -29,7 +29,7 @@ def test_a_run_of_counts_is_measured_saved_and_exported_like_any_other(tmp_path)
     assert "prompt" in plan.folder.samples.read_text()
     run = TrainedRun.open(plan.folder.path)
     model, vocabulary = load(run), run.vocabulary
-    assert model.count_params() == metrics["parameters"]
+    assert model.keras_model.count_params() == metrics["parameters"]
     again = Scorer(model, vocabulary).score(text.split("test")).report()
     assert again == pytest.approx(metrics["test"])
     loaded = tf.saved_model.load(str(plan.folder.versions()[-1]))

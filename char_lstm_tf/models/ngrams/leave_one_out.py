@@ -5,7 +5,7 @@ them. Counting again for each document would take as many times as long; taking 
 quick, since few numbers change: the counts of its n-grams, the sums and discounts of their contexts, and, where an
 n-gram occurs nowhere else, the number of different characters that stand before the shorter one.
 
-The discounts D stay those of all documents. Letters: n is the order, V the vocabulary size, D documents, Q places.
+The discounts stay those of all documents. Letters: n is the order, V the vocabulary size, L labels, P passages.
 """
 
 from collections.abc import Sequence
@@ -121,17 +121,22 @@ class LeaveOneOut:
         order: n.
         vocabulary_size: V.
         end: id of the end symbol.
-        shares: the weight of the own counts of each label, as in `counted.counted_model`.
     """
 
-    def __init__(
-        self, trees: Sequence[Sequence[Level]], *, order: int, vocabulary_size: int, end: int, shares: Sequence[float]
-    ) -> None:
+    def __init__(self, trees: Sequence[Sequence[Level]], *, order: int, vocabulary_size: int, end: int) -> None:
         self._all, *self._own = trees
-        self._order, self._size, self._end, self._shares = order, vocabulary_size, end, shares
+        self._order, self._size, self._end = order, vocabulary_size, end
 
-    def nats(self, ids: np.ndarray, units: np.ndarray, labels: np.ndarray, passages: Sequence[range]) -> np.ndarray:
-        """Returns the loss of each passage under each label, float64 `[P, L]`.
+    def nats(
+        self,
+        ids: np.ndarray,
+        units: np.ndarray,
+        labels: np.ndarray,
+        passages: Sequence[range],
+        *,
+        shares: Sequence[Sequence[float]],
+    ) -> np.ndarray:
+        """Returns the loss of each passage under each label, float64 `[C, P, L]`.
 
         A passage is read like a document of its own, after an end symbol, and the counts are without its unit.
 
@@ -140,6 +145,7 @@ class LeaveOneOut:
             units: what is left out together with each id, such as the number of its document, int64 `[N]`.
             labels: of the document of each id, `[N]`.
             passages: places in `ids`; each lies within a unit.
+            shares: weights of the own counts of each label, as in `counted.counted_model`, C ways to choose them.
         """
         read = [self._ngrams(np.append(self._end, ids[passage.start : passage.stop])) for passage in passages]
         lengths = [len(numbers) for numbers in read]
@@ -149,11 +155,12 @@ class LeaveOneOut:
         shared = self._probabilities(self._all, counted, owners, numbers, without)
         firsts = np.cumsum([0, *lengths[:-1]])
         found = []
-        for label, (tree, share) in enumerate(zip(self._own, self._shares, strict=True)):
+        for label, tree in enumerate(self._own):
             its = of_label == label
             own = self._probabilities(tree, counted[its], owners[its], numbers, without)
-            found.append(np.add.reduceat(-np.log(shared + share * (own - shared)), firsts))
-        return np.stack(found, axis=1)
+            mixed = (shared + choice[label] * (own - shared) for choice in shares)
+            found.append([np.add.reduceat(-np.log(probabilities), firsts) for probabilities in mixed])
+        return np.moveaxis(np.array(found), 0, -1)
 
     def _ngrams(self, ids: np.ndarray) -> np.ndarray:
         """Returns the n-grams that end with each id but the first."""
