@@ -11,7 +11,8 @@ import numpy as np
 
 BINS = 10  # of the expected calibration error
 QUANTILES = 101  # of the losses of held-out texts
-FEWEST_TEXTS = 20  # of a label, to have quantiles of its own
+FEWEST_TEXTS = 20  # of a label, to have quantiles of its own, and to be sure of what is said of it
+LABELS_SHOWN = 5
 SMALLEST_SLOPE = 1e-9  # of the evidence: if it points the wrong way, it is left out, not turned round
 PRIORS = {"training": 1.0, "balanced": 0.5, "equal": 0.0}  # powers of the shares of the labels in training
 UNUSUAL = 0.99  # quantile of a loss above which a text may be an example of none of the labels
@@ -352,9 +353,12 @@ def verdict(report: dict[str, Any]) -> str:
             f"no better than the shares of the labels on {report['documents']:,} held-out texts ({always}): give more "
             "text of each label or longer texts, or see whether the labels are the right ones"
         )
+    few = [f"{name} ({count})" for name, count in zip(report["labels"], shares, strict=True) if count < FEWEST_TEXTS]
+    listed = ", ".join(few[:LABELS_SHOWN]) + f" and {len(few) - LABELS_SHOWN:,} more" * (len(few) > LABELS_SHOWN)
     return (
         f"{report['accuracy']:.1%} of {report['documents']:,} held-out texts right ({always}), balanced accuracy "
         f"{report['balanced_accuracy']:.1%}, macro F1 {report['macro_f1']:.1%}"
+        + (f"; too few held-out texts to be sure of {listed}" if few else "")
     )
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -51,3 +52,54 @@ def test_priors_are_the_shares_or_equal():
     calibration, nothing = Calibration((0.25, 0.75)), (np.zeros((1, 2)), np.ones(1))
     np.testing.assert_allclose(calibration.probabilities(*nothing), [[0.25, 0.75]])
     np.testing.assert_allclose(calibration.probabilities(*nothing, priors="equal"), [[0.5, 0.5]])
+
+
+def test_a_label_that_is_too_frequent_in_every_text_gets_an_offset():
+    chance = np.random.default_rng(1)
+    characters = chance.integers(200, 4000, 400)
+    labels = (chance.random(400) < 0.2).astype(int)
+    nats = chance.normal(0.3, 0.02, (400, 2)) * characters[:, None]
+    nats[np.arange(400), labels] -= 0.1 * characters  # the true label is likelier,
+    nats[:, 0] -= 0.2 * characters  # and the first one is likelier for every text
+    shares = [0.8, 0.2]
+    without = classifying.softmax(-nats + np.log(shares))
+    assert classifying.report(without, labels, "ab")["balanced_accuracy"] < 0.6
+    found = classifying.calibrate(nats, characters, labels, shares=shares)
+    report = classifying.report(found.probabilities(nats, characters), labels, "ab")
+    assert report["balanced_accuracy"] > 0.95
+    assert found.offsets[0] - found.offsets[1] == pytest.approx(0.2, abs=0.03)
+    assert Calibration.from_facts(found.facts()) == found
+
+
+def test_evidence_that_points_the_wrong_way_is_left_out():
+    labels = np.arange(100) % 2
+    nats = np.where(np.arange(2) == labels[:, None], 50.0, 10.0)  # the true label is always less likely
+    found = classifying.calibrate(nats, np.full(100, 100), labels, shares=[0.5, 0.5])
+    np.testing.assert_allclose(found.probabilities(nats, np.full(100, 100)), 0.5, atol=0.01)
+
+
+def test_balanced_accuracy_and_the_most_frequent_label_are_those_counted_by_hand():
+    probabilities = np.array([[0.9, 0.1]] * 8 + [[0.4, 0.6]] + [[0.7, 0.3]])
+    report = classifying.report(probabilities, np.array([0] * 8 + [1, 1]), ["a", "b"], shares=[0.8, 0.2])
+    assert report["accuracy"] == 0.9
+    assert report["accuracy_of_most_frequent"] == 0.8
+    assert report["balanced_accuracy"] == 0.75
+    assert report["nats_per_document_of_shares"] == pytest.approx(-(8 * np.log(0.8) + 2 * np.log(0.2)) / 10)
+    assert classifying.tells_labels(report)
+    assert "always 'a' would be right in 80.0%" in classifying.verdict(report)
+    assert "too few held-out texts to be sure of a (8), b (2)" in classifying.verdict(report)
+
+
+@pytest.mark.parametrize("same_length", [False, True])
+def test_half_of_the_held_out_texts_have_a_larger_loss_than_the_quantile_of_a_half(same_length):
+    chance = np.random.default_rng(2)
+    labels = chance.integers(0, 2, 3000)
+    characters = np.full(3000, 500) if same_length else chance.integers(50, 5000, 3000)
+    nats = 3 + np.array([1.2, 1.6])[labels] * characters + chance.normal(0, 0.4, 3000) * characters**0.8
+    found = classifying.TypicalLosses.found_in(nats, characters, labels, 2)
+    quantiles = np.array([found.quantile(*row) for row in zip(nats, characters, labels, strict=True)])
+    for label in (0, 1):
+        assert np.mean(quantiles[labels == label] < 0.5) == pytest.approx(0.5, abs=0.05)
+        assert np.mean(quantiles[labels == label] > classifying.UNUSUAL) == pytest.approx(0.01, abs=0.01)
+    assert found.quantile(3.0 * 1000, 1000, 0) == 1.0
+    assert classifying.TypicalLosses.from_facts(dataclasses.asdict(found)) == found
