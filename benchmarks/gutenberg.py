@@ -1,11 +1,12 @@
-"""How well the cleaner judges paragraphs of books that its weights weren't fitted on; with --fit, fits the weights.
+"""Measures the cleaner on books that its weights weren't fitted on. With --fit, fits the weights on all books.
 
     python -m benchmarks.gutenberg --data=../shared/data
     python -m benchmarks.gutenberg --data=../shared/data --fit
 
-Books are halved by their number, so that all editions of a book are in the same half. The weights are fitted on
-one half and tried on the other, both ways, and at last fitted and tried on all. `gutenberg_labels.tsv` says which lines
-of each file the author didn't write. --fit writes `pipelines/gutenberg/cleaning/weights.py`.
+The books are divided into two halves by their number, so all editions of a book are in the same half. The weights are
+fitted on each half and tried on the other. Then they are fitted and tried on all books. `gutenberg_labels.tsv` says
+which lines of each file the author didn't write. --fit writes `pipelines/gutenberg/cleaning/weights.py`. It all takes
+about 75 seconds.
 """
 
 import csv
@@ -27,11 +28,11 @@ from pipelines.gutenberg.cleaning.spans import Span, remove
 from pipelines.options import Options, option
 
 _LABELS = Path(__file__).with_name("gutenberg_labels.tsv")
-_NEARLY = 130  # characters wrongly kept or lost in a file that counts as right
+_TOLERANCE = 130  # characters that may be wrongly kept or lost in a file that counts as right
 _LETTER = re.compile(r"[^\W\d_]")
 _START_MARKER = re.compile(r"^\*\*\* ?START OF TH.*\n(?:.+\*\*\*\n)?", re.MULTILINE)
 
-# No file has an author who speaks of such things, so these paragraphs teach that one may.
+# Paragraphs of authors. In the files, no author speaks of such things, so these teach that one may.
 _AUTHORS = (
     "My uncle typed for Project Gutenberg every evening of that winter, and my aunt read the proofs.",
     "Project Gutenberg was forty years old when she discovered it. She had read half its e-books by the spring.",
@@ -45,9 +46,11 @@ _AUTHORS = (
     'MARK = "*** START OF THIS PROJECT GUTENBERG EBOOK"',
     "She read the Project Gutenberg edition on the train. It was made by people whom she had never met.",
     "Note: the lamp is lit at dusk.",
+    "CONTENTS\n1. Oil           3\n2. E-books       17\n3. Project Gutenberg  41",
 )
+# Paragraphs of authors in a text that doesn't come from Project Gutenberg, where they would be credits.
 _ELSEWHERE = ("Produced by hand, as all my lamps are.", "Prepared for my aunt.", "Typed by my brother on a Sunday.")
-# Kinds of notes that few files have.
+# Notes and lists of volunteers, of kinds that few files have.
 _VOLUNTEERS = (
     "Scanner's Note\n\nThe pages were photographed in a barn.\n\nI read them twice.",
     "Foreword to the eBook\n\nMy father had a copy.\n\nIt lay in the barn.",
@@ -60,6 +63,8 @@ _VOLUNTEERS = (
     "     *     *     *     *\n  *     *     *     *\n\nErrata\n\n  For wick read oil.",
     "This is the June 1993 Project Gutenberg release of:\n\nWicks\n\nThis etext is the first.",
     "The Project Gutenberg Etext of Wicks\n\nby Bo Nother\n\n***** This file should be named wick11.txt *****",
+    "Wicks in Project Gutenberg:\n\nPart   Name     Number\n1      Tallow   4001\n2      Cotton   4002",
+    "Part     Name       eBook No.\nFirst    Tallow     4001\nSecond   Cotton     4002",
 )
 
 
@@ -117,7 +122,7 @@ def read_files(data: Path) -> Iterator[File]:
 
 
 def rows(file: File) -> Iterator[Row]:
-    """Yields what a file teaches: its book as it is, as if nothing had been known of it, and with its header."""
+    """Yields the rows of a file: of its book alone, known to be the project's and not, and of header and book."""
     lines = file.text.split("\n")
     first, last = file.book
     book = "\n".join(lines[first - 1 : last])
@@ -138,7 +143,7 @@ def rows(file: File) -> Iterator[Row]:
 
 
 def invented_rows() -> Iterator[Row]:
-    """Yields the paragraphs of `_AUTHORS`, first and last in a text."""
+    """Yields rows with the invented paragraphs of authors and notes of volunteers, above and below a text."""
     for known, examples in ((False, _AUTHORS + _ELSEWHERE), (True, _AUTHORS)):
         for paragraph in 3 * examples:
             for text in (f"LAMPS\n\n{paragraph}\n\n{_PROSE}\n\n{_PROSE}\n", f"{_PROSE}\n\n{_PROSE}\n\n{paragraph}\n"):
@@ -191,7 +196,7 @@ def main(config: GutenbergConfig) -> None:
     """Prints a table."""
     files = list(read_files(Path(config.data)))
     taught = {file.name: list(rows(file)) for file in files}
-    print("| fitted on | tried on | files | within 130 characters | characters kept wrongly | of the book lost |")
+    print("| fitted on | tried on | files | right within 130 characters | characters kept wrongly | of the book lost |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
     halves = [[file for file in files if file.half == half] for half in (0, 1)]
     for name, fitted_on, tried_on, other in (
@@ -202,11 +207,11 @@ def main(config: GutenbergConfig) -> None:
         fitted = fit([*(row for file in fitted_on for row in taught[file.name]), *invented_rows()])
         fitted.use()
         differences = {file.name: difference(file) for file in tried_on}
-        right = sum(sum(both) <= _NEARLY for both in differences.values())
+        right = sum(sum(both) <= _TOLERANCE for both in differences.values())
         kept, lost = (sum(part) for part in zip(*differences.values(), strict=True))
         print(f"| {name} | {other} | {len(tried_on)} | {right} | {kept:,} | {lost:,} |")
         for file_name, both in differences.items():
-            if sum(both) > _NEARLY:
+            if sum(both) > _TOLERANCE:
                 print(f"{file_name}: {both[0]:,} characters kept wrongly, {both[1]:,} lost", file=sys.stderr)
     if config.fit:
         Path(weights.__file__).write_text(source(fitted), encoding="utf-8")
@@ -218,11 +223,14 @@ def source(fitted: Fitted) -> str:
     table = "".join(f'    "{name}": {weight},\n' for name, weight in signs)
     enter, leave = fitted.enter.tolist(), fitted.leave.tolist()
     return (
-        '"""Weights of signs in nats, by `python -m benchmarks.gutenberg --fit`. More than 0: the volunteers."""\n\n'
+        '"""Weights in nats. Above 0, they speak for the volunteers; below 0, for the author.\n\n'
+        '`python -m benchmarks.gutenberg --fit` writes this file.\n"""\n\n'
+        "# By sign.\n"
         f"WEIGHTS = {{\n{table}}}\n"
-        "# From the book to the volunteers and back, at the first and at the last end of a text,\n"
+        "# Of a change from the author to the volunteers, and back: first at the start of a text, then at its end,\n"
         f"# for 2, 3, and 4 or more ends of lines between the paragraphs.\nENTER = {enter}\nLEAVE = {leave}\n"
-        f"# If the first paragraph is the volunteers'.\nSTART = {fitted.start.tolist()}\n"
+        "# Of volunteers' words in the first paragraph that is judged, at the start of a text and at its end.\n"
+        f"START = {fitted.start.tolist()}\n"
     )
 
 

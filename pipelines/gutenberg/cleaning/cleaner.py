@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines.gutenberg.cleaning import boilerplate, brackets, judging
 from pipelines.gutenberg.cleaning.spans import Span, match_end, remove
 
-VERSION = 5  # raise it when the cleaner removes other text, so that texts are encoded again
+VERSION = 6  # raise it when the cleaner removes other text, so that texts are encoded again
 # The guard. Editions with long lists of corrections lose at most 5 % to a rule (pg47629: 2 %). A rule that would
 # remove more than this share is wrong about the text, so it is left out.
 LARGEST_SHARE = 0.25

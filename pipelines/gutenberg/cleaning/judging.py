@@ -1,9 +1,11 @@
-"""Which paragraphs at the ends of a text did Project Gutenberg or its volunteers write, and which the author?
+"""Decides who wrote each paragraph near the ends of a text: the author, or Project Gutenberg and its volunteers.
 
-Each paragraph has signs, and each sign has a weight. The most likely answer for a row of paragraphs is the one with the
-greatest sum of weights. A change from the author to the volunteers or back has a weight too, by the blank lines in
-between. This is the decoder (Viterbi) of a linear-chain conditional random field (Lafferty, McCallum and Pereira,
-2001). `python -m benchmarks.gutenberg --fit` fits the weights.
+Each paragraph has signs, and each sign has a weight. A change from the author to the volunteers or back has a weight
+too, which depends on the blank lines in between. Of all ways to divide the paragraphs between the two, the one with the
+greatest sum of weights is chosen. This is Viterbi decoding of a linear-chain conditional random field (Lafferty,
+McCallum and Pereira, 2001). `python -m benchmarks.gutenberg --fit` fits the weights.
+
+Names such as `ours` and `theirs` take the side of the volunteers: `ours` is what they wrote, `theirs` the author's.
 """
 
 import math
@@ -11,11 +13,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.gutenberg.cleaning import phrases, signs, weights
+from pipelines.gutenberg.cleaning import lists, phrases, signs, weights
 from pipelines.gutenberg.cleaning.spans import PARAGRAPH, Span, closing_bracket
 
 ZONE = 20_000  # characters at either end that are judged; the longest list of corrections has 19,000
-MOST_LINES = 4  # blank lines and the end of a line between paragraphs: more count as so many
+MOST_LINES = 4  # ends of lines between two paragraphs; more count as 4
 _LONGEST_BRACKET = 10_000
 _FRAME = r"[\W_]*"  # asterisks, bars and brackets around a note
 
@@ -33,14 +35,20 @@ _BOX = re.compile(r"[\s*]*(?:\+-|\|)")
 _BARE_TITLE = re.compile(r"[^.:]*[\W_]*")
 _FIRST_WORDS = phrases.compiled(phrases.FIRST_WORDS, before=phrases.BEFORE_FIRST_WORDS)
 _LONGEST_TITLE = 70  # characters
+_FARTHEST_LIST = 5_000  # characters between a list of the project's books and the nearer end of the text
 _LETTER = re.compile(r"[^\W\d_]")
 
 # Words that stand in few books. With another sign beside them they say more than alone.
 RARE = frozenset({"project", "partner", "etext", "agent", "number"})
-_NAMES = frozenset({"project", "partner", "etext", "story", "file"})  # that a narrator may speak of
+_NAMES = frozenset({"project", "partner", "etext", "story", "file"})  # what a narrator may speak of
 _QUOTED_MARKER = '"*** start of'
 _ENDS = (".", "!", "?", '."', ".”", "”")
 _TITLES = frozenset({"note", "preface"})
+# Signs of a note or a header, in which lines that end in numbers are no table of the author's.
+_NO_TABLE = frozenset(
+    {"titled", "below", "bracketed", "corrections", "credit", "field", "in_header", "boxed", "typography"}
+)
+# Signs that count more beside a rare word: "rare_note" and so on.
 _BESIDE = ("note", "credit", "deixis", "done", "legal", "typography")
 # A title such as "Notes" or "Au lecteur" begins a volunteer's note if one of these is in the next paragraph.
 _HINTS = RARE | {"file", "typography", "changed", "corrections"}
@@ -125,19 +133,19 @@ def _trimmed(paragraphs: list[Paragraph], answers: list[bool]) -> list[bool]:
 
 
 def _read_zone(text: str, zone: Span, *, known: bool, tail: bool) -> list[Paragraph]:
-    """Returns the paragraphs of a part of `text` with their signs, those of their place among them."""
+    """Returns the paragraphs of a part of `text` with all their signs, also those that depend on their place."""
     paragraphs, above = [], zone[0]
     for start, end in _split(text, zone):
         lines = min(max(text.count("\n", above, start), 2), MOST_LINES)
         paragraphs.append(Paragraph(start, end, lines, tail, read(text[start:end])))
         above = end
     _add_titles(text, paragraphs)
+    _add_lists(text, paragraphs)
     passed = 0
     for paragraph in reversed(paragraphs) if tail else paragraphs:
         found = paragraph.signs
-        found["passed"] = math.log1p(
-            passed / 200
-        )  # characters of the book between the paragraph and the end of the text
+        # Characters of the book between the paragraph and the nearer end of the text.
+        found["passed"] = math.log1p(passed / 200)
         passed += 0 if RARE & found.keys() else max(0, paragraph.end - paragraph.start - 100)
         for name in ("credit", "field") if known else ():
             if name in found:
@@ -168,7 +176,7 @@ def read(words: str) -> dict[str, float]:
     found = set(matches) | {name for name, pattern in _OPENINGS if pattern.match(words)}
     only_names = RARE & found and found <= _NAMES and words.endswith(_ENDS) and not _FIRST_WORDS.match(words)
     if only_names or _QUOTED_MARKER in words:
-        found = {"story"}  # a sentence of a narrator, who says nothing but names, or a line of a program
+        found = {"story"}  # a narrator's sentence, which has names and no other sign, or a line of a program
     rare = RARE & found
     if rare:
         found |= {f"rare_{name}" for name in _BESIDE if name in found}
@@ -207,15 +215,12 @@ def _add_titles(text: str, paragraphs: list[Paragraph]) -> None:
         found, below = paragraph.signs, paragraphs[number + 1 : number + 2]
         lines = _lines(text[paragraph.start : paragraph.end])
         if not found.keys().isdisjoint(_TITLES) and len(lines) > 1 and last_place[lines[0]] > paragraph.start:
-            found.clear()
-            found.update(contents=1.0, plain=1.0, bias=1.0)
+            _make_contents(found)
             is_below = in_header = False
         is_below &= just_below or paragraph.lines == 2 or not _HINTS.isdisjoint(found)
         in_header &= paragraph.lines == 2
         if is_below and "bias" in found:
-            for name in ("plain", "story", "version"):
-                found.pop(name, None)
-            found.update(below=1.0, size=0.0)
+            _put_below(found)
         if in_header:
             found["in_header"] = 1.0
         is_capital = text[paragraph.start : paragraph.end].strip()[:1].isupper()
@@ -232,6 +237,40 @@ def _add_titles(text: str, paragraphs: list[Paragraph]) -> None:
         is_below |= just_below
         in_header |= bool(_FIRST_WORDS.match(text, paragraph.start, paragraph.end))
         above_rows = "rows" in found
+
+
+def _make_contents(found: dict[str, float]) -> None:
+    """Gives a paragraph the signs of a table of contents instead of its own."""
+    found.clear()
+    found.update(contents=1.0, plain=1.0, bias=1.0)
+
+
+def _put_below(found: dict[str, float]) -> None:
+    """Adds the sign of a paragraph below a title of volunteers, and takes away those that it has by itself."""
+    for name in ("plain", "story", "version"):
+        found.pop(name, None)
+    found.update(below=1.0, size=0.0)
+
+
+def _add_lists(text: str, paragraphs: list[Paragraph]) -> None:
+    """Adds the signs of a title, and of what stands below one, to lists of the project's books."""
+    title, is_listed = "", False  # the title above, and whether the paragraph above is a list
+    titled: Paragraph | None = None
+    for paragraph in paragraphs:
+        words = text[paragraph.start : paragraph.end].strip()
+        to_end = paragraphs[-1].end - paragraph.end if paragraph.tail else paragraph.start - paragraphs[0].start
+        if is_listed and paragraph.lines > 2:
+            title, titled = "", None
+        is_listed = to_end < _FARTHEST_LIST and lists.is_list(words.lower(), title=title)
+        if is_listed:
+            _put_below(paragraph.signs)
+            if titled and lists.is_title_of_list(title):
+                titled.signs["titled"] = 1.0
+        elif "bias" in paragraph.signs:
+            if _NO_TABLE.isdisjoint(paragraph.signs) and lists.is_authors(words.lower()):
+                _make_contents(paragraph.signs)
+            is_title = words[:1].isupper() and lists.can_be_title(words)
+            title, titled = (words.lower(), paragraph) if is_title else ("", None)
 
 
 def _is_title(text: str, paragraph: Paragraph) -> bool:

@@ -1,13 +1,15 @@
-"""Signs that Project Gutenberg or its volunteers wrote a paragraph, and not the author: words of many languages.
+"""Words, in many languages, that are signs of who wrote a paragraph: the author, or Project Gutenberg's volunteers.
 
-None decides alone: an author may name Project Gutenberg, and a preface speaks of misprints. `judging` adds up the
-weights of the signs that a paragraph has. To teach the cleaner a wording, add its words to the sign that they belong
-to, with an example; the tests try each example. Then fit the weights again (`python -m benchmarks.gutenberg --fit`).
+No sign decides alone: an author may name Project Gutenberg, and a preface may speak of misprints. `judging` adds up the
+weights of all signs of a paragraph. Most signs speak for the volunteers; `story` and `by` speak for the author.
+
+To teach the cleaner a wording, add its words to the sign that they belong to, with an example. The tests try each
+example. Then fit the weights again: `python -m benchmarks.gutenberg --fit`.
 """
 
 from pipelines.gutenberg.cleaning.phrases import Phrase
 
-# Searched in small letters at the start of every word. Where two match at one place, the upper one counts.
+# Searched at the start of every word, in small letters. Where two signs match at one place, the first of them counts.
 WORDS = {
     "project": Phrase(
         r"pro[jgyc]\w{2,6}\s+gutenberg|gutenberg(?:-tm|™|\.(?:org|net|ca|aol))|gutenberg literary|pglaf"
@@ -145,7 +147,7 @@ WORDS = {
     ),
 }
 
-# Tried at the start of a paragraph, after asterisks, bars, brackets and the like.
+# Searched at the start of a paragraph only, after any asterisks, bars and brackets.
 OPENINGS = {
     "credit": Phrase(
         r"(?:(?:this|the) )?(?:original )?(?:updated )?(?:(?:project gutenberg(?:['’]s)? )?(?:e-?text"
@@ -199,7 +201,7 @@ OPENINGS = {
     ),
 }
 
-# A line of a list of corrections. Two make a sign.
+# A line of a list of corrections. A paragraph with two such lines has the sign "corrections".
 CORRECTION = Phrase(
     r"^[ \t*|-]*(?:p(?:age|ág|ag|g)?(?:ina)?|s(?:eite|ida?|ivu|ide|tr)?|blz|blad\w*|l(?:ine)?"
     r"|vers[eo]?|chapter|ch|kap\w*|capítulo|ligne|zeile)?[. ]*\d[^\n]*(?::|=|->|→|“|\"|«|—|_sic_"

@@ -174,3 +174,60 @@ def test_pictures_in_other_languages_and_numbers_of_page_images_are_removed():
     ]
     before = "\n\n".join(f"{picture}\n\nWords." for picture in pictures)
     assert clean(wrapped(before)).text == "\n\n".join(["Words."] * 6) + "\n"
+
+
+LONG_BOOK = BOOK.replace("THE END", "And so it went on.\n" * 2_000 + "\nTHE END")
+VOLUMES = (
+    "ORDER   TITLE       VOLUME    CHAPTERS\n1       The Lamp    1         1-75\n2       The Wick    2         76-140"
+)
+
+
+def _lines(text):
+    return [line for line in text.split("\n") if line]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        f"LINKED INDEX OF PROJECT GUTENBERG VOLUMES:\n\n{VOLUMES}",
+        f"WORKS OF ADA QUILL IN THE PROJECT GUTENBERG COLLECTION\n\n{VOLUMES}",
+        "The other volumes of this work are in Project Gutenberg under\nthese numbers:\n\n  The Lamp, 7\n  The Wick, 9",
+        "Other volumes in this series at Project Gutenberg:\n  Volume I     1257\n  Volume II    1259",
+        "VOLUMES OF THIS WORK:\n\nI: https://www.gutenberg.org/ebooks/1257\nII: https://www.gutenberg.org/ebooks/1259",
+        "Volume I (eBook #1257)\nVolume II (eBook #1258)\nVolume III (eBook #1259)",
+        "TITLE         EBOOK NO.   VOLUME\nThe Lamp      1257        1\nThe Wick      1259        2",
+        "PROJECT GUTENBERG EDITIONS\n\n| Title    | Number |\n|----------|--------|\n| The Lamp | 1257   |",
+        "Bände bei Project Gutenberg:\n\nVol. 1 ........ 1257\n\nVol. 2 ........ 1258",
+    ],
+)
+def test_a_list_of_the_books_of_the_project_is_removed_above_and_below_the_book_and_below_its_title(files):
+    below_title = LONG_BOOK.replace("by Ada Quill\n", f"by Ada Quill\n\n\n\n{files}\n", 1)
+    assert clean(wrapped(f"{files}\n\n\n\n{LONG_BOOK}")).text == LONG_BOOK
+    assert clean(wrapped(f"{LONG_BOOK}\n\n\n{files}\n")).text == LONG_BOOK
+    assert _lines(clean(wrapped(below_title)).text) == _lines(LONG_BOOK)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        f"LIST OF THE LAMPS:\n\n{VOLUMES}",
+        "Works by the same author:\n\nThe Lamp     1880\nThe Wick     1884",
+        "CONTENTS\n\n1.  The Lamp              5\n2.  The Wick              9\n3.  Project Gutenberg    12",
+        "CONTENTS\n 1 The Lamp ..... 5\n 2 Project Gutenberg ..... 9\n 3 E-books ...... 12",
+        "E-books, 12, 14\nGutenberg, Johannes, 5\nProject Gutenberg, 33",
+        "Year     E-texts\n1991     12\n1992     24",
+    ],
+)
+def test_tables_and_an_index_of_the_author_stay(table):
+    for book in (f"{table}\n\n\n\n{LONG_BOOK}", f"{LONG_BOOK}\n\n\n{table}\n"):
+        assert clean(wrapped(book)).text == book
+        assert clean(book).text == book
+
+
+def test_contents_below_a_list_of_the_project_and_a_table_deep_in_the_book_stay():
+    contents = "CONTENTS\n 1 The Lamp ..... 5\n 2 The Wick ..... 9\n\n\n"
+    table = "GROWTH OF PROJECT GUTENBERG\n\nYear     Books\n1991     12\n1992     24"
+    book = contents + LONG_BOOK.replace(
+        "And so it went on.\n" * 400, "And so it went on.\n" * 400 + f"\n{table}\n\n", 1
+    )
+    assert clean(wrapped(f"ALSO AT PROJECT GUTENBERG:\n\n{VOLUMES}\n\n\n{book}")).text == book
