@@ -25,7 +25,7 @@ def _any_of(*names: str) -> re.Pattern[str]:
 _PROJECT = _any_of("project", "number")
 _FILES = _any_of("project", "number", "partner", "etext")
 _COLUMN_OF_NUMBERS = re.compile(r"\be-?(?:text|book)s?\s*(?:no|nr|id|number|#)(?![^\W_])")
-_ONE_BOOK = re.compile(r"gutenberg\.\w+/|\be-?(?:text|book)s?\s*(?:no\.?|nr\.?|number|#)\s*\d")
+_ONE_BOOK = re.compile(r"gutenberg\.\w+/|gutenberg #?\d{2,}|\be-?(?:text|book)s?\s*(?:no\.?|nr\.?|number|#)\s*\d")
 
 
 def is_list(words: str, *, title: str) -> bool:
@@ -39,7 +39,9 @@ def is_list(words: str, *, title: str) -> bool:
     """
     lines = [line.strip() for line in words.split("\n") if line.strip(" \t|+-=*")]
     announced = title.endswith(":") and names_files(title)
-    entries = [bool(_ENTRY.match(line) or (announced and _NUMBER_LAST.match(line))) for line in lines]
+    entries = [
+        bool(_ENTRY.match(line) or _ONE_BOOK.search(line) or (announced and _NUMBER_LAST.match(line))) for line in lines
+    ]
     if not any(entries) or 2 * sum(entries) < len(lines):
         return False
     if announced or _PROJECT.search(title):

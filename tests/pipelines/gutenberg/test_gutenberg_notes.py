@@ -195,6 +195,7 @@ def _lines(text):
         "Other volumes in this series at Project Gutenberg:\n  Volume I     1257\n  Volume II    1259",
         "VOLUMES OF THIS WORK:\n\nI: https://www.gutenberg.org/ebooks/1257\nII: https://www.gutenberg.org/ebooks/1259",
         "Volume I (eBook #1257)\nVolume II (eBook #1258)\nVolume III (eBook #1259)",
+        "Tome I (Project Gutenberg 1257)\nTome II (Project Gutenberg 1258)",
         "TITLE         EBOOK NO.   VOLUME\nThe Lamp      1257        1\nThe Wick      1259        2",
         "PROJECT GUTENBERG EDITIONS\n\n| Title    | Number |\n|----------|--------|\n| The Lamp | 1257   |",
         "Bände bei Project Gutenberg:\n\nVol. 1 ........ 1257\n\nVol. 2 ........ 1258",
