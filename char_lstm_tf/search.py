@@ -15,14 +15,20 @@ Each trial is a run in saved_models/NAME, with everything that a run has: `pytho
 and its runs are bit-for-bit those of an undisturbed search. It prints a table, and writes search.csv and search.png, a
 line for each trial. TensorBoard shows the trials under HParams (--logdir=saved_models/NAME). The test part is never
 looked at.
+
+No settings are tried twice. A trial that fails or diverges is shown with its reason, and the search goes on; the same
+command doesn't try it again, unless its file saved_models/NAME/TRIAL.failed is deleted. Exit status 0: at least one
+trial was measured.
 """
 
 import csv
 import dataclasses
 import json
 import math
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +37,19 @@ from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.flags_file import flag_lines
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.metrics import Metrics
-from char_lstm_tf.runs.trials import Rung, config_of, rungs, settings_of, shown
+from char_lstm_tf.runs.plan import Plan
+from char_lstm_tf.runs.trials import Rung, config_of, reason_of, rungs, settings_of, shown
 from char_lstm_tf.training.pictures import draw_trials
+from char_lstm_tf.training.train import prepare_text
 from pipelines import UserError, command_line
 from pipelines.files import path_of, written_aside
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
 
 DIVERGED = 3  # exit status of `train`
+STOPPED = frozenset(
+    status for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM) for status in (128 + number, -number)
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,13 +75,35 @@ class SearchFlags(SearchOptions, TextConfig, BatchConfig, ModelConfig, TrainingC
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A trial that has ended: its round, settings and run, and its loss in nats, which is infinite if it diverged."""
+    """A trial that has ended.
+
+    Attributes:
+        round: in which it was.
+        settings: the values of its flags.
+        run: where it trained.
+        outcome: `measured`, `diverged` or `failed`.
+        nats: its validation loss; infinite unless it was measured.
+        seconds: that it trained.
+        reason: why it wasn't measured.
+    """
 
     round: int
     settings: dict[str, str]
     run: RunFolder
-    nats: float
-    seconds: float
+    outcome: str = "measured"
+    nats: float = math.inf
+    seconds: float = 0.0
+    reason: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Whether it has a loss to compare."""
+        return self.outcome == "measured"
+
+    @property
+    def result(self) -> str:
+        """Its loss, or what happened instead."""
+        return f"{self.nats:.4f}" if self.measured else self.outcome
 
 
 def main(given: dict[str, Any]) -> None:
@@ -86,14 +119,22 @@ def main(given: dict[str, Any]) -> None:
     if Cluster.from_environment():
         raise UserError("TF_CONFIG: a search uses one machine; unset it, and give each its own --seed and --name")
     settings = settings_of(options.vary, options.trials, seed=base.seed)
-    folder, rounds = path_of(base.output_dir) / base.name, rungs(options.trials, halving=options.halving)
+    folder, rounds = path_of(base.output_dir) / base.name, rungs(len(settings), halving=options.halving)
     configs = [config_of(flags, each, rounds[0], folder=str(folder), name="check") for each in settings]
     begin(folder, {"flags": flag_lines(base), "vary": options.vary, "trials": len(configs), "halving": options.halving})
+    if len(settings) < options.trials:
+        number = f"{len(settings)} setting{'s' * (len(settings) > 1)}"
+        print(f"--trials={options.trials}: --vary allows only {number}; each is tried once", file=sys.stderr)
     ended = search(flags, settings, rounds, folder, hours=options.hours)
     if not ended:
         raise UserError(f"--hours={options.hours:g}: no trial has ended; give it more")
     write_files(folder, ended)
-    print_best([trial for trial in ended if trial.round == ended[-1].round])
+    print_best(ended)
+    if not any(trial.measured for trial in ended):
+        raise UserError(
+            f"--vary={options.vary}: all {len(ended)} trials failed or diverged, for the reasons above; vary other "
+            f"values with another --name, or delete {folder}/*.failed to try the same again"
+        )
 
 
 def begin(folder: Path, facts: dict[str, Any]) -> None:
@@ -124,63 +165,104 @@ def search(
     chosen = list(range(len(settings)))
     for number, rung in enumerate(rounds, start=1):
         tried: dict[int, Trial] = {}
-        for place in chosen[: rung.trials]:
+        chosen = chosen[: rung.trials]
+        for place in chosen:
             if hours and sum(trial.seconds for trial in ended) > 3600 * hours:
                 print(f"--hours={hours:g} are over in round {number}", file=sys.stderr)
                 return ended
             name = f"{number}-{place + 1:03d}"
             config = config_of(flags, settings[place], rung, folder=str(folder), name=name)
-            tried[place] = trial = train(
-                config, Trial(number, settings[place], RunFolder(folder / name), math.inf, 0.0)
+            tried[place] = train(config, Trial(number, settings[place], RunFolder(folder / name)))
+            ended.append(tried[place])
+            print_progress(
+                f"round {number} of {len(rounds)}, trial {len(tried)} of {len(chosen)}", list(tried.values())
             )
-            ended.append(trial)
-            best = min(other.nats for other in tried.values())
-            print(
-                f"round {number} of {len(rounds)}, trial {len(tried)} of {rung.trials}: {trial.nats:.4f} nats (best "
-                f"{best:.4f}), {shown(trial.settings)}",
-                file=sys.stderr,
-                flush=True,
-            )
-        chosen = sorted(tried, key=lambda place: tried[place].nats)
+        measured = [place for place, trial in tried.items() if trial.measured]
+        chosen = sorted(measured, key=lambda place: tried[place].nats)
     return ended
+
+
+def print_progress(where: str, tried: list[Trial]) -> None:
+    """Prints the result of the newest trial, and the best one of its round so far."""
+    trial, best = tried[-1], min(other.nats for other in tried)
+    compared = f" (best {best:.4f})" if math.isfinite(best) else ""
+    print(
+        f"{where}: {trial.result}{' nats' * trial.measured}{compared}, {shown(trial.settings)}",
+        *[f"    {trial.reason}"] * (not trial.measured),
+        sep="\n",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def train(config: Config, trial: Trial) -> Trial:
     """Returns a trial with its result, from a process of its own unless it has ended before.
 
     Raises:
-        UserError: `train` ended with another mistake than a loss that diverged.
+        UserError: what ended it isn't its own fault, or its run has the flags of another trial.
     """
-    run = trial.run
-    if not run.metrics.is_file() and not run.diverged.is_file():
-        flagfile, log = run.path.with_suffix(".flags"), run.path.with_suffix(".log")
-        flagfile.write_text(flag_lines(config), encoding="utf-8")
-        print(f"training {run.path.name}; its progress is in {log}", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", "char_lstm_tf.train", f"--flagfile={flagfile}", "--resume"]
-        with log.open("ab") as file:
-            status = subprocess.run(command, stdout=file, stderr=file, check=False).returncode
-        if status not in (0, DIVERGED):
-            reason = log.read_text(encoding="utf-8", errors="replace").strip().rsplit("\n", 1)[-1]
-            raise UserError(f"{run.path.name} ended with status {status}: {reason}")
-    if run.diverged.is_file():
-        return trial
+    run, failed = trial.run, trial.run.path.with_suffix(".failed")
+    flagfile = run.path.with_suffix(".flags")
+    if flagfile.is_file() and flagfile.read_text(encoding="utf-8") != flag_lines(config):
+        raise UserError(f"--name={run.path.parent.name}: {flagfile} has other flags; choose another name")
+    if not run.metrics.is_file() and not failed.is_file():
+        attempt(config, trial, flagfile, failed)
+    if not run.metrics.is_file():
+        return dataclasses.replace(trial, **json.loads(failed.read_text(encoding="utf-8")))
     metrics = Metrics.load(run.metrics)
-    measured = metrics.held_out["validation"]
+    measured, seconds = metrics.held_out["validation"], metrics.training.seconds
     nats = measured["nats_per_char"] if "nats_per_char" in measured else measured["nats_per_document"]
-    return dataclasses.replace(trial, nats=nats, seconds=metrics.training.seconds)
+    if not math.isfinite(nats):
+        return dataclasses.replace(trial, outcome="diverged", seconds=seconds, reason=f"its validation loss is {nats}")
+    return dataclasses.replace(trial, nats=nats, seconds=seconds)
+
+
+def attempt(config: Config, trial: Trial, flagfile: Path, failed: Path) -> None:
+    """Trains in a process of its own. If that fails, writes the outcome and its reason to `failed`.
+
+    Raises:
+        UserError: what ended it isn't its own fault.
+    """
+    run, log = trial.run, trial.run.path.with_suffix(".log")
+    with written_aside(flagfile) as path:
+        path.write_text(flag_lines(config), encoding="utf-8")
+    print(f"training {run.path.name}; its progress is in {log}", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "char_lstm_tf.train", f"--flagfile={flagfile}", "--resume"]
+    began = time.monotonic()
+    with log.open("ab") as file:
+        status = subprocess.run(command, stdout=file, stderr=file, check=False).returncode
+    if run.metrics.is_file():
+        return
+    reason = reason_of(status, log.read_text(encoding="utf-8", errors="replace"))
+    require_own_fault(config, trial, status, reason)
+    outcome = "diverged" if status == DIVERGED else "failed"
+    facts = {"outcome": outcome, "reason": reason, "seconds": time.monotonic() - began}
+    with written_aside(failed) as path:
+        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def require_own_fault(config: Config, trial: Trial, status: int, reason: str) -> None:
+    """Raises UserError if a trial ended for a reason that would end every other, too, or that will pass."""
+    run = trial.run
+    if status in STOPPED or (run.path.is_dir() and run.state == "running"):
+        raise UserError(f"{run.path.name} ended with status {status}: {reason}; the same command continues the search")
+    prepare_text(Plan(config, run, None))
 
 
 def write_files(folder: Path, trials: list[Trial]) -> None:
     """Writes search.csv, search.png with the trials of the first round, and TensorBoard's HParams."""
     with written_aside(folder / "search.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["round", "run", *trials[0].settings, "nats", "seconds"])
+        writer.writerow(["round", "run", *trials[0].settings, "nats", "seconds", "outcome", "reason"])
         for trial in trials:
-            writer.writerow([trial.round, trial.run.path.name, *trial.settings.values(), trial.nats, trial.seconds])
-    finite = [trial for trial in trials if math.isfinite(trial.nats)]
-    if first := [trial for trial in finite if trial.round == 1]:
-        with written_aside(folder / "search.png") as path:
-            draw_trials([trial.settings for trial in first], [trial.nats for trial in first], path)
+            result = ["" if trial.outcome == "failed" else trial.nats, trial.seconds, trial.outcome, trial.reason]
+            writer.writerow([trial.round, trial.run.path.name, *trial.settings.values(), *result])
+    finite = [trial for trial in trials if trial.measured]
+    if not finite:
+        return
+    first = [trial for trial in finite if trial.round == 1]
+    with written_aside(folder / "search.png") as path:
+        draw_trials([trial.settings for trial in first], [trial.nats for trial in first], path)
     import_tensorflow()
     import tensorflow as tf
     from tensorboard.plugins.hparams import api
@@ -192,12 +274,18 @@ def write_files(folder: Path, trials: list[Trial]) -> None:
 
 
 def print_best(trials: list[Trial]) -> None:
-    """Prints the trials of the last round, the best first, and the flags of the best."""
+    """Prints the trials of the last round with a loss, the best first, those without, and the flags of the best."""
+    last = max((trial.round for trial in trials if trial.measured), default=0)
+    measured = sorted(
+        (trial for trial in trials if trial.measured and trial.round == last), key=lambda trial: trial.nats
+    )
     print(f"{'nats':>8}  {'run':<8}settings")
-    best, *others = sorted(trials, key=lambda trial: trial.nats)
-    for trial in (best, *others):
-        print(f"{trial.nats:8.4f}  {trial.run.path.name:<8}{shown(trial.settings)}")
-    print(f"\nbest: {shown(best.settings)}\nits run: {best.run.path}")
+    for trial in measured + [trial for trial in trials if not trial.measured]:
+        print(f"{trial.result:>8}  {trial.run.path.name:<8}{shown(trial.settings)}")
+        if not trial.measured:
+            print(f"{'':18}{trial.reason}")
+    if measured:
+        print(f"\nbest: {shown(measured[0].settings)}\nits run: {measured[0].run.path}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""A search for good flags: which values are tried, and how long each trial trains."""
+"""A search for good flags: which values are tried, how long each trial trains, and why one failed."""
 
 import dataclasses
 import math
 import random
+import re
+import signal
 import typing
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +51,11 @@ class Dimension:
         if not equals or name not in kinds or name in fixed:
             raise UserError(f"--vary={word}: write flag=values, with a flag of the batches, the model or the training")
         if ".." not in values:
-            return cls(name, choices=tuple(values.split("|")))
+            spellings: dict[Any, str] = {}
+            for value in values.split("|"):
+                parsed = given_flags(Config, [f"--{name}={value}"])[name]
+                spellings.setdefault(parsed, value)  # of `0.1|1e-1`, the first
+            return cls(name, choices=tuple(spellings.values()))
         kind = next(iter(typing.get_args(kinds[name])), kinds[name])  # of `float | None` and of `tuple[int, ...]`
         try:
             log, low, high = values.startswith("log:"), *map(float, values.removeprefix("log:").split(".."))
@@ -66,7 +72,7 @@ class Dimension:
         if self.choices:
             return chance.choice(self.choices)
         if self.log:
-            value = math.exp(chance.uniform(math.log(self.low), math.log(self.high)))
+            value = math.exp(chance.uniform(math.log(self.low), math.log(self.high + self.whole)))
         else:
             value = chance.uniform(self.low, self.high + self.whole)
         return str(min(int(value), int(self.high))) if self.whole else f"{value:.4g}"
@@ -88,6 +94,8 @@ class Rung:
 def settings_of(vary: str, trials: int, *, seed: int) -> list[dict[str, str]]:
     """Returns the values of each trial, by flag. Those of the first ones don't depend on how many there are.
 
+    No two are the same. There are fewer than `trials` if `vary` allows no more.
+
     Raises:
         UserError: `vary` isn't words of `flag=values`.
     """
@@ -95,7 +103,9 @@ def settings_of(vary: str, trials: int, *, seed: int) -> list[dict[str, str]]:
     if len({dimension.name for dimension in dimensions}) < max(len(dimensions), 1):
         raise UserError(f"--vary={vary}: name at least one flag, and each once, such as 'dropout=0.1..0.5'")
     chance = random.Random(seed)
-    return [{dimension.name: dimension.draw(chance) for dimension in dimensions} for _ in range(trials)]
+    draws = (tuple(dimension.draw(chance) for dimension in dimensions) for _ in range(100 * trials))
+    found = list(dict.fromkeys(draws))[:trials]  # of n settings that are equally likely, one is missed by e^-100
+    return [{dimension.name: value for dimension, value in zip(dimensions, drawn, strict=True)} for drawn in found]
 
 
 def rungs(trials: int, *, halving: int) -> list[Rung]:
@@ -131,6 +141,25 @@ def config_of(given: dict[str, Any], settings: dict[str, str], rung: Rung, *, fo
     whole = Config(**wanted)
     steps = max(1, round(whole.max_steps * rung.share)) if whole.max_steps else 0
     return dataclasses.replace(whole, epochs=max(1, round(whole.epochs * rung.share)), max_steps=steps)
+
+
+def reason_of(status: int, log: str) -> str:
+    """Returns in a line why `train` failed.
+
+    Before: 1, "…\\npython -m char_lstm_tf.train: --units=0: must be …\\n"; after: "--units=0: must be …".
+
+    Args:
+        status: its exit status, or less than 0: the signal that killed it.
+        log: what it printed.
+    """
+    lines = [line for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"python -m \S+: |[\w.]*(Error|Exception)\b", line)]  # of a traceback
+    if status < 0:
+        name = signal.Signals(-status).name
+        return f"killed by {name}" + (", perhaps for lack of memory" if status == -signal.SIGKILL else "")
+    if not lines:
+        return f"ended with status {status} and printed nothing"
+    return re.sub(r"^python -m \S+: ", "", (errors or lines)[-1].strip())
 
 
 def shown(settings: dict[str, str]) -> str:

@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY, command, verse
 
 from char_lstm_tf import search
+from char_lstm_tf.runs.metrics import Metrics, TrainingStats
 from pipelines import UserError
 
 VARY = "dropout=0..0.4 learning_rate=log:1e-3..3e-2"
@@ -124,23 +127,154 @@ def test_a_folder_of_another_search_or_of_something_else_is_left_alone(tmp_path)
         search.begin(tmp_path / "other", {"vary": "a"})
 
 
-def test_a_trial_that_diverged_has_an_infinite_loss_and_a_mistake_ends_the_search(tmp_path, monkeypatch):
-    folder = tmp_path / "s"
-    folder.mkdir()
-    given = search.command_line.given_flags(search.SearchFlags, words(tmp_path))
-    config = search.Config(**{name: value for name, value in given.items() if name != "vary"} | {"name": "1-001"})
-    trial = search.Trial(1, {}, search.RunFolder(folder / "1-001"), 0.0, 0.0)
+class Trials:
+    """Stands for the processes of `train`: they end as the settings of a trial say, and are counted.
 
-    def end(status, line):
-        def run(command, *, stdout, **_):
-            stdout.write(line)
-            return subprocess.CompletedProcess(command, status)
+    Attributes:
+        ends: by the flag that varies, its loss in nats, or the exit status and the last line.
+        trained: the names of the runs.
+    """
 
-        monkeypatch.setattr("subprocess.run", run)
+    def __init__(self, ends):
+        self.ends, self.trained = ends, []
 
-    end(1, b"\nchar_lstm_tf.train: --text: gone\n")
-    with pytest.raises(UserError, match=r"1-001 ended with status 1: .*--text: gone"):
-        search.train(config, trial)
-    trial.run.path.mkdir()
-    trial.run.diverged.touch()
-    assert search.train(config, search.dataclasses.replace(trial, nats=float("inf"))).nats == float("inf")
+    def __call__(self, command, *, stdout, **_):
+        flagfile = Path(command[3].removeprefix("--flagfile="))
+        flags = flagfile.read_text().splitlines()
+        (end,) = [end for flag, end in self.ends.items() if flag in flags]
+        self.trained.append(flagfile.stem)
+        if isinstance(end, tuple):
+            stdout.write(f"python -m char_lstm_tf.train: {end[1]}\n".encode())
+            return subprocess.CompletedProcess(command, end[0])
+        run = flagfile.with_suffix("")
+        run.mkdir()
+        stats = TrainingStats(parameters=1, characters_seen=1, seconds=1.0, chars_per_second=1)
+        Metrics(held_out={"validation": {"nats_per_char": end}}, training=stats).save(run / "metrics.json")
+        return subprocess.CompletedProcess(command, 0)
+
+
+@pytest.fixture
+def searching(tmp_path, monkeypatch):
+    """Returns a function that searches a folder of its own, with what the trials are to end in."""
+
+    def search_with(ends, *more):
+        trials = Trials(ends)
+        monkeypatch.setattr(search, "subprocess", types.SimpleNamespace(run=trials))
+        vary = "--vary=window=" + "|".join(flag.partition("=")[2] for flag in ends)
+        given = search.command_line.given_flags(search.SearchFlags, words(tmp_path, vary, "--trials=9", *more))
+        try:
+            search.main(given)
+        finally:
+            monkeypatch.undo()
+        return trials.trained
+
+    return search_with
+
+
+LONG = (1, "--window=900: too long")
+NAN = (3, "diverged: NaN")
+
+
+def test_a_failed_trial_is_a_result_with_a_reason_and_the_search_goes_on(searching, tmp_path, capsys):
+    ends = {"--window=8": 2.5, "--window=900": LONG, "--window=9": NAN, "--window=10": 2.25}
+    assert len(searching(ends, "--halving=1")) == 4
+    out, err = capsys.readouterr()
+    rows = {row["window"]: row for row in rows_of(tmp_path / "s")}
+    assert {name: (row["outcome"], row["nats"], row["reason"]) for name, row in rows.items()} == {
+        "8": ("measured", "2.5", ""),
+        "900": ("failed", "", LONG[1]),
+        "9": ("diverged", "inf", NAN[1]),
+        "10": ("measured", "2.25", ""),
+    }
+    table = [line.split() for line in out.splitlines()]
+    assert [line[0] for line in table[1:3]] == ["2.2500", "2.5000"]
+    at = table.index(["failed", rows["900"]["run"], "--window=900"])
+    assert " ".join(table[at + 1]) == LONG[1]
+    assert "best: --window=10" in out
+    assert "--trials=9: --vary allows only 4 settings; each is tried once" in err
+    assert f"    {LONG[1]}\n" in err
+    assert f"    {NAN[1]}\n" in err
+
+
+def test_what_failed_is_tried_again_only_if_its_record_is_deleted(searching, tmp_path, capsys):
+    ends = {"--window=8": 2.5, "--window=900": LONG, "--window=9": NAN}
+    searching(ends, "--halving=1")
+    first = capsys.readouterr().out
+    assert searching(ends, "--halving=1") == []
+    assert capsys.readouterr().out == first
+    (name,) = [row["run"] for row in rows_of(tmp_path / "s") if row["window"] == "900"]
+    (tmp_path / "s" / f"{name}.failed").unlink()
+    assert searching(ends | {"--window=900": 2.0}, "--halving=1") == [name]
+    assert "best: --window=900" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ends", [{"--window=8": LONG, "--window=9": NAN}, {"--window=8": NAN, "--window=9": NAN}])
+def test_without_a_loss_there_is_no_best_and_the_status_tells(searching, tmp_path, capsys, ends):
+    for _ in range(2):
+        with pytest.raises(UserError, match="all 2 trials failed or diverged") as error:
+            searching(ends)
+        assert error.value.status == 1
+        out = capsys.readouterr().out
+        assert "best" not in out
+        assert NAN[1] in out
+    assert len(rows_of(tmp_path / "s")) == 2
+
+
+def test_trials_without_a_loss_dont_go_on_to_the_next_round(searching, tmp_path):
+    ends = {"--window=8": 2.5, "--window=900": LONG, "--window=9": NAN, "--window=10": NAN}
+    assert len(searching(ends, "--halving=2")) == 4 + 1 + 1  # of two and one that may
+    assert [row["window"] for row in rows_of(tmp_path / "s") if row["round"] != "1"] == ["8", "8"]
+
+
+def test_where_the_last_round_has_no_loss_the_best_is_of_the_round_before(tmp_path, capsys):
+    def trial(number, nats):
+        outcome = "measured" if nats < 9 else "diverged"
+        return search.Trial(number, {"window": "8"}, search.RunFolder(tmp_path / f"{number}-1"), outcome, nats)
+
+    search.print_best([trial(1, 2.5), trial(1, 2.75), trial(2, float("inf"))])
+    assert f"its run: {tmp_path}/1-1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [130, 143, -15])
+def test_a_trial_that_was_stopped_is_no_result(searching, tmp_path, status):
+    with pytest.raises(UserError, match="the same command continues the search"):
+        searching({"--window=8": (status, "stopped")})
+    assert searching({"--window=8": 2.5}) == ["1-001"]
+
+
+def test_a_text_that_is_gone_ends_the_search_and_is_no_fault_of_a_trial(searching, tmp_path):
+    ends = {"--window=8": (1, "gone"), "--window=9": (1, "gone")}
+    with pytest.raises(UserError, match="nowhere"):
+        searching(ends, f"--text={tmp_path}/nowhere.txt")
+    assert not list((tmp_path / "s").glob("*.failed"))
+
+
+def test_a_folder_in_which_another_process_trains_is_no_result(searching, tmp_path):
+    run = search.RunFolder(tmp_path / "s" / "1-001")
+    search_in = {"--window=8": (1, "another process trains")}
+    with pytest.raises(UserError):
+        searching({"--window=8": (143, "stopped")})
+    run.path.mkdir()
+    with run._locked(), pytest.raises(UserError, match="another process trains"):
+        searching(search_in)
+    assert not list((tmp_path / "s").glob("*.failed"))
+
+
+def test_a_run_with_the_flags_of_another_trial_is_no_result_of_this_one(searching, tmp_path):
+    searching({"--window=8": 2.5})
+    flagfile = tmp_path / "s" / "1-001.flags"
+    flagfile.write_text(flagfile.read_text().replace("--window=8", "--window=7"))
+    with pytest.raises(UserError, match=r"1-001\.flags has other flags"):
+        searching({"--window=8": 2.5})
+
+
+@pytest.mark.slow
+def test_a_window_too_long_for_the_text_costs_its_own_trial_alone(tmp_path):
+    asked = [*words(tmp_path), "--vary=window=16|5000", "--trials=6", "--halving=1"]
+    done = command("char_lstm_tf.search", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "best: --window=16" in done.stdout
+    assert "fewer than 4 windows of --window=5000" in done.stdout
+    again = command("char_lstm_tf.search", *asked)
+    assert "training 1-" not in again.stderr
+    assert again.stdout == done.stdout

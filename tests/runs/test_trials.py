@@ -1,15 +1,16 @@
 import collections
 import math
+import random
 
 import pytest
 
-from char_lstm_tf.runs.trials import Rung, config_of, rungs, settings_of
+from char_lstm_tf.runs.trials import Dimension, Rung, config_of, reason_of, rungs, settings_of
 from pipelines import UserError
 
 
 def drawn(vary, trials=400):
-    (name,) = {name for settings in settings_of(vary, 1, seed=0) for name in settings}
-    return [settings[name] for settings in settings_of(vary, trials, seed=0)]
+    dimension, chance = Dimension.parse(vary), random.Random(0)
+    return [dimension.draw(chance) for _ in range(trials)]
 
 
 def test_a_range_is_drawn_evenly_and_one_with_log_by_factors():
@@ -24,6 +25,7 @@ def test_a_range_is_drawn_evenly_and_one_with_log_by_factors():
 
 def test_flags_of_whole_numbers_get_whole_numbers_and_both_ends():
     assert set(drawn("window=3..6")) == {"3", "4", "5", "6"}
+    assert set(drawn("window=log:1..4")) == {"1", "2", "3", "4"}
 
 
 def test_choices_are_equally_likely_and_may_have_commas():
@@ -37,6 +39,45 @@ def test_the_first_trials_dont_depend_on_how_many_there_are():
         "dropout=0..0.5 cell=lstm|gru", 3, seed=4
     )
     assert settings_of("dropout=0..0.5", 3, seed=4) != settings_of("dropout=0..0.5", 3, seed=5)
+
+
+@pytest.mark.parametrize(
+    ("vary", "expected"),
+    [
+        ("cell=lstm|gru units=8|8,8", [("gru", "8"), ("gru", "8,8"), ("lstm", "8"), ("lstm", "8,8")]),
+        ("window=9..11", [("10",), ("11",), ("9",)]),
+        ("learning_rate=0.01|1e-2|0.1", [("0.01",), ("0.1",)]),
+        ("dropout=0.1..0.1001", [("0.1",), ("0.1001",)]),  # flags have four digits
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_no_setting_is_drawn_twice_and_of_few_settings_all_are_drawn(vary, expected, seed):
+    found = [tuple(settings.values()) for settings in settings_of(vary, 50, seed=seed)]
+    assert sorted(found) == expected
+    few = settings_of(vary, 2, seed=seed)
+    assert [tuple(settings.values()) for settings in few] == found[:2]
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "reason"),
+    [
+        (1, "40 characters\npython -m char_lstm_tf.train: --window=9: too long\n", "--window=9: too long"),
+        (3, "python -m char_lstm_tf.train: diverged: NaN; lower it\n", "diverged: NaN; lower it"),
+        (1, "Traceback …\n  File x\nValueError: 3: not 4\n\n", "ValueError: 3: not 4"),
+        (1, "Traceback …\n  File x\nMemoryError\n", "MemoryError"),
+        (
+            1,
+            "a.b.ResourceExhaustedError: OOM in f\n\nDetected at node x\n [Op:f]\n",
+            "a.b.ResourceExhaustedError: OOM in f",
+        ),
+        (7, "some words\n", "some words"),
+        (7, "", "ended with status 7 and printed nothing"),
+        (-9, "Epoch 1\n", "killed by SIGKILL, perhaps for lack of memory"),
+        (-6, "Epoch 1\n", "killed by SIGABRT"),
+    ],
+)
+def test_the_reason_of_a_failure_is_its_error_in_one_line(status, log, reason):
+    assert reason_of(status, log) == reason
 
 
 @pytest.mark.parametrize(
