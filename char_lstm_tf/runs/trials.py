@@ -159,7 +159,8 @@ def reason_of(status: int, log: str) -> str:
         return f"killed by {name}" + (", perhaps for lack of memory" if status == -signal.SIGKILL else "")
     if not lines:
         return f"ended with status {status} and printed nothing"
-    return re.sub(r"^python -m \S+: ", "", (errors or lines)[-1].strip())
+    # without the command, and of TensorFlow's errors without the module and the node
+    return re.sub(r"^(python -m \S+: |(\w+\.)+(?=\w+:))|\{\{.*?\}\} ", "", (errors or lines)[-1].strip())
 
 
 def shown(settings: dict[str, str]) -> str:

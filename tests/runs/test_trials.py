@@ -67,8 +67,8 @@ def test_no_setting_is_drawn_twice_and_of_few_settings_all_are_drawn(vary, expec
         (1, "Traceback …\n  File x\nMemoryError\n", "MemoryError"),
         (
             1,
-            "a.b.ResourceExhaustedError: OOM in f\n\nDetected at node x\n [Op:f]\n",
-            "a.b.ResourceExhaustedError: OOM in f",
+            "a.b.ResourceExhaustedError: {{node g}} OOM in f\n\nDetected at node x\n [Op:f]\n",
+            "ResourceExhaustedError: OOM in f",
         ),
         (7, "some words\n", "some words"),
         (7, "", "ended with status 7 and printed nothing"),
