@@ -71,22 +71,19 @@ class Passages:
         middles = (ends[:-1] + ends[1:])[halved] // 2 + 1
         edges = np.sort(np.concatenate([ends + 1, middles]))
         unit_labels = np.repeat(labels, 1 + halved)
-        sizes, whole = np.diff(edges), WHOLE / text.chars_per_id
-        parts = []
-        for kind in (0, *LENGTHS):
-            length = round(kind / text.chars_per_id) if kind else int(whole)
-            counts = np.where(sizes >= 2 * length, sizes // length, 0) if kind else (sizes <= whole).astype(int)
-            mean = length if kind else max(float(sizes[sizes <= whole].mean()) if counts.any() else 1.0, 1.0)
-            most = (CHARACTERS if kind else CHARACTERS_OF_WHOLE) / text.chars_per_id / mean
-            units, numbers, weights = _spread(counts, unit_labels, most)
-            starts = edges[units] + numbers * length * (kind > 0)
-            stops = starts + length if kind else edges[units + 1]
-            reported = np.full(len(units), kind == 0) | ((kind == REPORTED) & (sizes[units] > whole))
-            parts.append((starts, stops, unit_labels[units], weights, reported))
-        starts, stops, of_passages, weights, reported = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts = [_of_kind(kind, edges, unit_labels, text.chars_per_id) for kind in (0, *LENGTHS)]
+        starts, stops, units, weights, reported = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(starts, kind="stable")
         weights *= len(labels) / weights.sum() if len(weights) else 1.0
-        return cls(starts[order], stops[order], of_passages[order], weights[order], reported[order], edges, unit_labels)
+        return cls(
+            starts[order],
+            stops[order],
+            unit_labels[units[order]],
+            weights[order],
+            reported[order],
+            edges,
+            unit_labels,
+        )
 
     def read(self, documents: DocumentRange) -> Iterator[tuple[np.ndarray, np.ndarray, list[range]]]:
         """Yields the documents that have passages, some at a time.
@@ -102,6 +99,32 @@ class Passages:
                 units = np.searchsorted(self.edges, place + np.arange(len(packed.ids)), side="right") - 1
                 yield packed.ids, np.maximum(units, 0), [range(start, stop) for start, stop in places]
             place += len(packed.ids) - 1
+
+
+def _of_kind(
+    kind: int, edges: np.ndarray, labels: np.ndarray, chars_per_id: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns some passages of one kind: where they begin and end, their units, their weights, and which to report.
+
+    Args:
+        kind: characters of each, one of `LENGTHS`; 0: units as a whole, unless they are too long.
+        edges: as for `Passages`.
+        labels: of each unit, `[U]`.
+        chars_per_id: mean number of characters of a token.
+    """
+    sizes = np.diff(edges)
+    short = sizes <= WHOLE / chars_per_id
+    if kind:
+        length = round(kind / chars_per_id)
+        counts, mean, characters = np.where(sizes >= 2 * length, sizes // length, 0), float(length), CHARACTERS
+    else:
+        length, counts = 0, short.astype(int)
+        mean, characters = float(sizes[short].mean()) if short.any() else 1.0, CHARACTERS_OF_WHOLE
+    units, numbers, weights = _spread(counts, labels, characters / chars_per_id / mean)
+    starts = edges[units] + numbers * length
+    stops = starts + length if kind else edges[units + 1]
+    reported = np.full(len(units), True) if not kind else ~short[units] & (kind == REPORTED)
+    return starts, stops, units, weights, reported
 
 
 def _spread(counts: np.ndarray, labels: np.ndarray, most: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
