@@ -56,7 +56,7 @@ def report_of(model, **options):
     return report(probabilities, np.array([labels.index(author) for author, _ in texts]), labels)
 
 
-@pytest.mark.parametrize("split", [(1.0, 0.0, 0.0), (0.9, 0.1, 0.0)])
+@pytest.mark.parametrize("split", [(1.0, 0.0, 0.0), pytest.param((0.9, 0.1, 0.0), marks=pytest.mark.slow)])
 def test_an_author_with_a_fifth_of_the_text_is_recognized(tmp_path, split):
     model = count(tmp_path, {"karo": 40, "milene": 8}, split=split)
     found = report_of(model)
