@@ -45,6 +45,21 @@ class FakeSource:
         yield from map(Document, self.texts)
 
 
+@dataclasses.dataclass
+class LabelledSource:
+    """A source of pairs of a label and a text."""
+
+    pairs: list[tuple[str, str]]
+    name: str = "labelled"
+
+    def fingerprint(self) -> str:
+        return repr(self.pairs)
+
+    def documents(self) -> Iterator[Document]:
+        for label, text in self.pairs:
+            yield Document(text, label=label)
+
+
 def free_ports(count: int) -> list[int]:
     """Returns ports of this machine that nothing listens at."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

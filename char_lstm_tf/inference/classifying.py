@@ -79,9 +79,9 @@ class TypicalLosses:
         return cls(facts["start"], tuple(facts["means"]), facts["power"], quantiles)
 
     def quantile(self, nats: float, characters: int, label: int) -> float:
-        """Returns the share of held-out texts of a label whose loss is usual more often than this one.
+        """Returns the share of held-out texts of a label that have a smaller loss, lengths taken into account.
 
-        0.5 is what half of the texts exceed, 1 is at least as large as the largest.
+        Half of the texts have a larger loss than 0.5; at 1, none has.
 
         Args:
             nats: loss of a text under the label.

@@ -2,23 +2,10 @@
 
 import numpy as np
 import pytest
+from conftest import LabelledSource
 
 from char_lstm_tf.training.labels import CHARACTERS, FROM_EACH_LABEL, Passages
 from pipelines import corpus
-from pipelines.sources import Document
-
-
-class Labelled:
-    name = "labelled"
-
-    def __init__(self, texts):
-        self.texts = texts
-
-    def fingerprint(self):
-        return repr([(label, len(text)) for label, text in self.texts])
-
-    def documents(self):
-        return (Document(text, label=label) for label, text in self.texts)
 
 
 def text_of(label, size, seed):
@@ -30,7 +17,7 @@ def prepared(tmp_path_factory):
     texts = [("x", text_of("x", 60_000, seed)) for seed in range(8)]
     texts += [("y", text_of("y", 3000, 100 + seed)) for seed in range(12)] + [("z", text_of("z", 9000, 200))]
     folder = tmp_path_factory.mktemp("passages")
-    return corpus.prepare([Labelled(texts)], split=(1, 0, 0), folder=folder, documents=True, labelled=True)
+    return corpus.prepare([LabelledSource(texts)], split=(1, 0, 0), folder=folder, documents=True, labelled=True)
 
 
 @pytest.mark.parametrize("halve", [False, True])

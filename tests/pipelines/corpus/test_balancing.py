@@ -1,13 +1,11 @@
 """Labels with few documents: each is learnt, and measured if it can be."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+from conftest import LabelledSource
 
 from pipelines import corpus
 from pipelines.corpus import balancing, splitting
-from pipelines.sources import Document
 
 SPLIT = (0.8, 0.1, 0.1)
 
@@ -24,21 +22,10 @@ def in_part(part, count, prefix):
     return [next(found) for _ in range(count)]
 
 
-@dataclass
-class Labelled:
-    pairs: list
-    name: str = "labelled"
-
-    def fingerprint(self):
-        return repr(self.pairs)
-
-    def documents(self):
-        for label, text in self.pairs:
-            yield Document(text, label=label)
-
-
 def prepare(folder, pairs, split=SPLIT, **options):
-    return corpus.prepare([Labelled(list(pairs))], split=split, folder=folder, documents=True, labelled=True, **options)
+    return corpus.prepare(
+        [LabelledSource(list(pairs))], split=split, folder=folder, documents=True, labelled=True, **options
+    )
 
 
 def texts(prepared, part):

@@ -1,12 +1,10 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+from conftest import LabelledSource
 
 from pipelines import UserError, corpus
 from pipelines.batches import Form, Shuffled, Stream
 from pipelines.shuffling import ShuffledDocuments
-from pipelines.sources import Document
 from pipelines.vocabulary import Vocabulary
 
 KINDS = {"x": "aeiou", "y": "bcdfg", "z": "hjklm"}  # each label has characters of its own
@@ -17,22 +15,9 @@ DOCUMENTS = [
 ]
 
 
-@dataclass
-class Labelled:
-    pairs: list
-    name: str = "labelled"
-
-    def fingerprint(self):
-        return repr(self.pairs)
-
-    def documents(self):
-        for label, text in self.pairs:
-            yield Document(text, label=label)
-
-
 def prepare(tmp_path, pairs=DOCUMENTS, split=(0.8, 0.1, 0.1), **options):
     return corpus.prepare(
-        [Labelled(list(pairs))], split=split, folder=tmp_path, documents=True, labelled=True, **options
+        [LabelledSource(list(pairs))], split=split, folder=tmp_path, documents=True, labelled=True, **options
     )
 
 
