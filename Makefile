@@ -5,7 +5,7 @@ PYTHON ?= python3
 TRITON_PYTHON ?= /usr/bin/python3
 RECIPE ?= quickstart
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Two processes, each test module in one of them: 180 s instead of 284 on two cores. In the order of their names, since
 # the modules with the fewest tests have the slowest ones, and would come last.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
@@ -35,6 +35,7 @@ clean:  ## Remove the virtual environment and caches, not the runs in saved_mode
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and \
 	    "$(PYTHON) is Python " + sys.version.split()[0] + "; TensorFlow 2.21 needs 3.11, 3.12 or 3.13: make … PYTHON=python3.12")'
+	@echo "Installing TensorFlow and the rest into .venv: 2.5 GB, and some minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation --editable .

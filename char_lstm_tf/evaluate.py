@@ -7,11 +7,11 @@
     tail -f app.log | python -m char_lstm_tf.evaluate --model=saved_models/log --text=- --threshold=2.5
 
 Each text is read once, from a fresh state that is carried from its first character to its last. The loss in nats a
-character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a word
-= exp(nats × characters / words), where words are separated by white space. A character that the model doesn't know is
-scored as the unknown character. --window reads the text in pieces instead, each from a fresh state, which is how models
-without a memory are measured. --mix lets several models predict together, and --dynamic lets a model learn from what it
-has scored.
+character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a
+word = exp(nats × characters / words), where words are separated by white space; documents have none. A character that
+the model doesn't know is scored as the unknown character. --window reads the text in pieces instead, each from a fresh
+state, which is how models without a memory are measured. --mix lets several models predict together, and --dynamic
+lets a model learn from what it has scored.
 
 Running text: each file is a text. Its first character has nothing before it and isn't scored. With several files, there
 is a row (--json: a line) for each, and the totals come last.

@@ -22,9 +22,7 @@ Exit status: 0 it worked, 1 something is wrong with the flags or the text, 3 the
 4 another worker was lost, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.
 """
 
-import os
 import shlex
-import sys
 from typing import Any
 
 from char_lstm_tf.config import Config
@@ -64,7 +62,7 @@ def print_results(plan: Plan, metrics: Metrics) -> None:
     if metrics.calibration:
         report = metrics.calibration.get("report")
         print(f"\nlabels: {verdict(report) if report else NOT_MEASURED}")
-    use = [python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={plan.folder.path}", *words]
+    use = [command_line.python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={plan.folder.path}", *words]
     training = metrics.training
     print(
         f"\n{training.parameters:,} parameters, {training.characters_seen:,} characters seen in "
@@ -80,22 +78,13 @@ def _print_answers(held_out: dict[str, dict[str, Any]]) -> None:
 
 
 def _print_losses(held_out: dict[str, dict[str, Any]]) -> None:
-    print(
-        f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"
-        f"{'perplexity/word':>17}"
-    )
+    print(f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}")
     for split, row in held_out.items():
-        shown = [format_number(row[f"perplexity_per_{unit}"], 2) for unit in ("char", "word")]
+        perplexity = format_number(row["perplexity_per_char"], 2)
         print(
             f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
-            f" {shown[0]:>16} {shown[1]:>16}"
+            f" {perplexity:>16}"
         )
-
-
-def python_command() -> str:
-    """Returns the shortest way to type the running Python, such as `.venv/bin/python`."""
-    here = os.path.relpath(sys.executable)
-    return sys.executable if here.startswith("..") else here
 
 
 if __name__ == "__main__":

@@ -148,6 +148,12 @@ def run(main: Callable[[Any], int | None], options: type[Options], *, read: Call
     sys.exit(status)
 
 
+def python_command() -> str:
+    """Returns the shortest way to type the running Python, such as `.venv/bin/python`."""
+    here = os.path.relpath(sys.executable)
+    return sys.executable if here.startswith("..") else here
+
+
 def _complain(line: str) -> None:
     """Prints a line to stderr, if anybody can read it."""
     with contextlib.suppress(OSError, ValueError):

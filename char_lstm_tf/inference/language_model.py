@@ -54,6 +54,14 @@ class LanguageModel:
             self._scorer: TokenScorer = static
             self._judge = static
 
+    def __repr__(self) -> str:
+        """Returns what it is, such as `LanguageModel(Recurrent, 264,296 parameters, 103 characters)`."""
+        kinds = {"characters": self.vocabulary.characters[1:], "words": self.vocabulary.words}
+        kinds["labels"] = self.vocabulary.labels
+        sizes = [f"{len(found):,} {kind}" for kind, found in kinds.items() if len(found)]
+        parameters = f"{self.network.keras_model.count_params():,} parameters"
+        return f"LanguageModel({', '.join([type(self.network).__name__, parameters, *sizes])})"
+
     @classmethod
     def load(cls, path: str | Path) -> "LanguageModel":
         """Returns the best model of a run.

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from char_lstm_tf.config import Config, OutputConfig
 from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
 from char_lstm_tf.runs.metrics import Metrics
 from pipelines import UserError
+from pipelines.command_line import python_command
 from pipelines.files import ASIDE, path_of, remove, written_aside
 from pipelines.vocabulary import Vocabulary
 
@@ -79,6 +81,13 @@ class RunFolder:
         return config_from_lines(self.flags.read_text(encoding="utf-8", errors="surrogateescape"))
 
     @property
+    def resume_command(self) -> str:
+        """The command that continues the run, as it is typed."""
+        words = [python_command(), "-m", "char_lstm_tf.train", "--resume", f"--name={self.path.name}"]
+        elsewhere = self.path.parent != Path(OutputConfig.output_dir)
+        return shlex.join([*words, f"--output_dir={self.path.parent}"] if elsewhere else words)
+
+    @property
     def started(self) -> bool:
         """Whether a run has started here, so that --resume has something to continue."""
         return self.flags.is_file()
@@ -121,7 +130,7 @@ class RunFolder:
                 raise
             raise UserError(
                 f"--output_dir={self.path.parent}: {error.strerror} ({error.filename or self.path})"
-                + ("; make room, then continue with --resume" if self.started else "")
+                + (f"; make room, then continue with {self.resume_command}" if self.started else "")
             ) from error
 
     def _clean_up(self) -> None:

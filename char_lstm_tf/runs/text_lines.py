@@ -82,8 +82,9 @@ def _listed(counts: dict[str, int]) -> str:
 
 def warnings(text: corpus.Corpus, *, split: tuple[float, ...]) -> Iterator[str]:
     """Yields what makes the losses say less than they seem to."""
-    for part, unknown in zip(corpus.SPLITS, text.unknown, strict=True):
-        if warning := unknown_warning(unknown, len(text.split(part)), where=f"the {part} part"):
+    spelled = text.spelled or [len(text.split(part)) for part in corpus.SPLITS]
+    for part, unknown, characters in zip(corpus.SPLITS, text.unknown, spelled, strict=True):
+        if warning := unknown_warning(unknown, characters, where=f"the {part} part"):
             yield warning
     if text.vocabulary.end is not None:
         for part, count, share in zip(corpus.SPLITS, text.documents, split, strict=True):

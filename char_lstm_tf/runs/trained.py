@@ -76,5 +76,4 @@ def _remedy(folder: RunFolder) -> str:
     """Returns what to do about a run without a model."""
     if folder.state == "running":
         return "wait for it"
-    place = f"--name={folder.path.name} --output_dir={folder.path.parent}"
-    return f"resume it with python -m char_lstm_tf.train --resume {place}"
+    return f"resume it with {folder.resume_command}"

@@ -52,6 +52,9 @@ class Checkpoints:
         keep: how many of the newest to keep.
         own: what each replica has for itself; None: there is one replica.
         workers: who trains together. The chief writes and reads; the others get everything from it.
+
+    Attributes:
+        folder: of the run.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Checkpoints:
         own: OwnVariables | None = None,
         workers: Workers = ALONE,
     ) -> None:
-        self._folder, self._keep, self._own, self._workers = folder, keep, own, workers
+        self.folder, self._keep, self._own, self._workers = folder, keep, own, workers
         saved = own.saved if own else (lambda part: [variable.value for variable in part])
         tensors = {name: saved(part) for name, part in vars(changing).items()}
         # The mean gradient norm may overflow; training with clipped gradients survives that.
@@ -84,11 +87,11 @@ class Checkpoints:
             self._own.collect()
         if not all(_is_finite(variable) for variable in self._finite):
             raise FloatingPointError("a weight is not a finite number")
-        target = self._folder.checkpoints / f"step-{progress.step:09d}"
+        target = self.folder.checkpoints / f"step-{progress.step:09d}"
         if not self._workers.chief or target.exists():
             return
         try:
-            lengths = {file.name: _synced_size(file) for file in self._folder.appended if file.exists()}
+            lengths = {file.name: _synced_size(file) for file in self.folder.appended if file.exists()}
             with written_aside(target) as path:
                 path.mkdir(parents=True)
                 self._tensors.write(str(path / "tensors"))
@@ -99,9 +102,10 @@ class Checkpoints:
             # TensorFlow's message ends with the reason, after the place in the graph and the path.
             reason = str(error).split(" [Op:")[0].rsplit("; ", 1)[-1]
             raise UserError(
-                f"{target}: {reason}; the previous checkpoint is kept; make room, then continue with --resume"
+                f"{target}: {reason}; the previous checkpoint is kept; make room, then continue with "
+                f"{self.folder.resume_command}"
             ) from error
-        for old in self._folder.checkpoint_folders()[: -self._keep]:
+        for old in self.folder.checkpoint_folders()[: -self._keep]:
             shutil.rmtree(old)
 
     def restore(self, corpus: str, *, steps_per_epoch: int = 1) -> Progress | None:
@@ -133,12 +137,12 @@ class Checkpoints:
 
     def _read(self, corpus: str, steps_per_epoch: int) -> Progress | None:
         """Restores tensors and files, and returns where the run stood. Raises as `restore`."""
-        for path in reversed(self._folder.checkpoint_folders()):
+        for path in reversed(self.folder.checkpoint_folders()):
             if _is_intact(path):
                 saved = Progress.load(path / "progress.json", steps_per_epoch=steps_per_epoch)
                 if saved.corpus != corpus:
                     raise UserError(
-                        f"{self._folder.path}: the text has changed since the run started (it was {saved.corpus}, "
+                        f"{self.folder.path}: the text has changed since the run started (it was {saved.corpus}, "
                         f"it is {corpus}); restore it, or start another run with it"
                     )
                 try:
@@ -157,7 +161,7 @@ class Checkpoints:
 
     def _cut_files(self, saved: Progress) -> None:
         """Removes what was appended to files after the checkpoint."""
-        for file in self._folder.appended:
+        for file in self.folder.appended:
             length = saved.lengths.get(file.name, 0)
             size = file.stat().st_size if file.exists() else 0
             if size < length:

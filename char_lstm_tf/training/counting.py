@@ -85,11 +85,12 @@ class CountingRun:
 
     def stats(self) -> TrainingStats:
         """Returns what the counting took."""
+        characters = round(len(self._ids) * self._text.chars_per_id)
         return TrainingStats(
             parameters=self.best.keras_model.count_params(),
-            characters_seen=len(self._ids),
+            characters_seen=characters,
             seconds=round(time.monotonic() - self._started, 1),
-            chars_per_second=round(len(self._ids) / self._counted_in),
+            chars_per_second=round(characters / self._counted_in),
         )
 
 

@@ -87,10 +87,10 @@ class Windows(ABC):
 
     def __post_init__(self) -> None:
         if not self.count:
-            rows = self.batch_size if self.always_whole else 1
+            rows, token = self.batch_size if self.always_whole else 1, "token" if self.form.sparse else "character"
             raise UserError(
-                f"the training split has {len(self.ids):,} characters, fewer than {rows} windows of "
-                f"--window={self.window} and the character after each; give more text, or lower --window "
+                f"the training split has {len(self.ids):,} {token}s, fewer than {rows} windows of "
+                f"--window={self.window} and the {token} after each; give more text, or lower --window "
                 "or --batch_size"
             )
 

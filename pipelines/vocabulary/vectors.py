@@ -108,7 +108,7 @@ def names_of(token: str) -> tuple[str, ...]:
 
 def written(token: str) -> str:
     """Returns a token as a word of a file: without white space, in place of which there are signs or escapes."""
-    return "".join(BLANK if c == " " else repr(c)[1:-1] if c.isspace() else c for c in token)
+    return "".join(BLANK if c == " " else ascii(c)[1:-1] if c.isspace() or c == BLANK else c for c in token)
 
 
 def write(path: Path, names: Sequence[str], vectors: np.ndarray) -> None:

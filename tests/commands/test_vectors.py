@@ -67,6 +67,11 @@ def test_mistakes_end_in_one_line(trained, tmp_path):
         assert message in done.stderr.splitlines()[-1]
 
 
+def test_a_sign_for_a_blank_and_a_blank_have_different_names():
+    names = [vectors.written(token) for token in (" ", "\u2423", " the", "\n", "\u3000")]
+    assert names == ["\u2423", r"\u2423", "\u2423the", r"\n", r"\u3000"]
+
+
 def test_a_word_is_found_with_or_without_its_blank():
     known = Vocabulary(["\ufffd", *" abz", "ab", " ab", "ba"])
     assert [find(token, known) for token in ("ab", "ba", "z", " ab")] == [6, 7, 4, 6]

@@ -129,7 +129,8 @@ def test_killed_while_it_saves_and_asked_to_stop_it_ends_as_if_nothing_had_happe
     status, stderr = run.kill(process, signal.SIGTERM)
     assert status == 143
     assert f"resuming after step {killed_at}" in stderr
-    assert f"SIGTERM: stopped after step {run.step():,}; continue with --resume" in stderr
+    assert f"SIGTERM: stopped after step {run.step():,}; continue with " in stderr
+    assert f" -m char_lstm_tf.train --resume --name=killed --output_dir={run.folder.parent}\n" in stderr
     assert RunFolder(run.folder).state == "interrupted"
 
     run.end("--resume")

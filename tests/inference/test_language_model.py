@@ -50,6 +50,11 @@ def model(trained) -> LanguageModel:
     return char_lstm_tf.load(trained)
 
 
+def test_a_model_says_what_it_is(model):
+    parameters, characters = model.network.keras_model.count_params(), len(model.vocabulary) - 1
+    assert repr(model) == f"LanguageModel(Recurrent, {parameters:,} parameters, {characters} characters)"
+
+
 @pytest.mark.slow
 def test_texts_are_those_of_the_command_for_each_prompt_and_seed(model, trained):
     prompts = ["The ", "", "a" * 700, "The "]

@@ -49,6 +49,12 @@ def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_vocabulary(model):
     )
 
 
+def test_documents_have_no_words():
+    report = scoring.Score(30, 60.0, 5, 0, documents=4).report()
+    assert (report["documents"], report["nats_per_document"]) == (4, 15)
+    assert not {"words", "perplexity_per_word"} & set(report)
+
+
 def test_weights_are_those_at_the_time_of_the_call(model, scorer):
     before = scorer.score(IDS).nats
     model.keras_model.get_layer("logits").bias.assign_add(np.arange(len(VOCABULARY), dtype="float32"))

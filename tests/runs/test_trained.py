@@ -56,7 +56,7 @@ def test_what_is_no_trained_run_is_named_with_what_to_do(tmp_path):
         (tmp_path / "none", "none: no such folder"),
         (tmp_path / "empty", "empty: not a trained run, it has no flags.txt"),
         (exported, "a SavedModel for serving; give the run's folder, .*gru"),
-        (begun.path, "resume it with python -m char_lstm_tf.train --resume --name=begun --output_dir="),
+        (begun.path, "resume it with .*python.* -m char_lstm_tf.train --resume --name=begun --output_dir="),
     ):
         with pytest.raises(UserError, match=message):
             TrainedRun.open(path)

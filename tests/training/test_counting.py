@@ -7,7 +7,16 @@ from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.runs.trained import TrainedRun
+from char_lstm_tf.training.counting import CountingRun
 from char_lstm_tf.training.train import prepare_text, train
+
+
+def test_what_a_run_of_words_has_seen_is_counted_in_characters(tmp_path):
+    (tmp_path / "verse.txt").write_text(verse(200))
+    where = {"name": "words", "output_dir": str(tmp_path), "data_dir": str(tmp_path)}
+    plan = plan_run(text=(f"{tmp_path}/verse.txt",), architecture="counts", tokens="words", **where)
+    text = prepare_text(plan)
+    assert CountingRun(plan, text).stats().characters_seen == text.spelled[0] > 2 * len(text.split("train"))
 
 
 @pytest.mark.slow

@@ -66,6 +66,6 @@ class TokenScorer(ABC):
         """Returns what `nats_of_each` does without a window. Texts may be pieces, without end symbols around them."""
 
 
-def progress_bar(characters: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
+def progress_bar(tokens: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
     """Returns a bar that appears after two seconds, on a terminal alone unless it is told otherwise."""
-    return tqdm(total=characters, desc="scoring", unit=" chars", delay=2, disable=disable, leave=leave)
+    return tqdm(total=tokens, desc="scoring", unit=" tokens", delay=2, disable=disable, leave=leave)

@@ -67,17 +67,19 @@ class Score:
 
     def report(self) -> dict[str, float | None]:
         """Returns the measures under the names that `evaluate --json` prints; None for one that is infinite."""
-        nats_per_word = self.nats / self.words if self.words else math.inf
-        of_documents = {"documents": self.documents, "nats_per_document": self.nats / max(self.documents, 1)}
+        measures: dict[str, float | None]
+        if self.documents:  # a name or a line of a log is no text of so many words
+            measures = {"documents": self.documents, "nats_per_document": self.nats / self.documents}
+        else:
+            nats_per_word = self.nats / self.words if self.words else math.inf
+            measures = {"words": self.words, "perplexity_per_word": perplexity(nats_per_word)}
         return {
             "characters": self.characters,
             "nats_per_char": self.nats_per_char,
             "bits_per_char": self.bits_per_char,
             "perplexity_per_char": perplexity(self.nats_per_char),
-            "words": self.words,
-            "perplexity_per_word": perplexity(nats_per_word),
+            **measures,
             "unknown_characters": self.unknown_characters,
-            **(of_documents if self.documents else {}),
         }
 
 

@@ -185,4 +185,4 @@ class Fitting:
     def _stop(self, received: signal.Signals) -> NoReturn:
         """Saves a checkpoint, and raises StoppedError."""
         self.save()
-        raise StoppedError(received, self.progress.step)
+        raise StoppedError(received, self.progress.step, self._checkpoints.folder.resume_command)

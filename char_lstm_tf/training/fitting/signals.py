@@ -13,8 +13,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one: the te
 class StoppedError(UserError):
     """The process was asked to stop, and has saved a checkpoint."""
 
-    def __init__(self, number: signal.Signals, step: int) -> None:
-        super().__init__(f"{number.name}: stopped after step {step:,}; continue with --resume")
+    def __init__(self, number: signal.Signals, step: int, command: str) -> None:
+        super().__init__(f"{number.name}: stopped after step {step:,}; continue with {command}")
         self.status = 128 + number  # as a shell reports it
 
 
