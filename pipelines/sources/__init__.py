@@ -1,11 +1,9 @@
 """Where text comes from, and how it is read."""
 
+from pipelines.sources.derived import Lines, Plain
 from pipelines.sources.documents import Document, Source, SourceLine, joined
-from pipelines.sources.lines import Lines
 from pipelines.sources.reading import Reader
-from pipelines.sources.reference import LanguageReference
-from pipelines.sources.text_files import TextFile, text_documents, text_files
-from pipelines.sources.typography import Plain
+from pipelines.sources.text_files import LanguageReference, TextFile, text_documents, text_files
 
 __all__ = [
     "Document",

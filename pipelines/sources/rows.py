@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import UserError
-from pipelines.sources.documents import Document, Source
-from pipelines.sources.labels import tidy
-from pipelines.sources.lines import lines_of
+from pipelines.sources.derived import Derived, lines_of, tidy
+from pipelines.sources.documents import Document
 
 SUFFIXES = (".tsv", ".csv", ".jsonl")
 
@@ -21,7 +20,7 @@ Row = tuple[int, list[Any]]  # number of a line, and the values of the fields; [
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Derived):
     """The texts in one column of a table, and their labels in another.
 
     Attributes:
@@ -32,21 +31,15 @@ class Rows:
         compose: whether to compose accents (NFC).
     """
 
-    source: Source
     text_field: str
     label_field: str = ""
     compose: bool = True
 
     @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.source.name
-
-    def fingerprint(self) -> str:
-        """Returns a hash of everything the texts are made from."""
-        kind = Path(self.name).suffix.lower()
+    def change(self) -> str:
+        """The format of the table, its columns, and whether accents are composed."""
         labels = f" label {self.label_field}" if self.label_field else ""
-        return f"{self.source.fingerprint()} rows {kind} {self.text_field} {self.compose}{labels}"
+        return f"rows {Path(self.name).suffix.lower()} {self.text_field} {self.compose}{labels}"
 
     def documents(self) -> Iterator[Document]:
         """Yields a document a row, named `FILE:LINE` by the line that it ends in.

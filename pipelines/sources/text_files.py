@@ -1,4 +1,4 @@
-"""Files, folders and globs → text files."""
+"""Files, folders and globs → text files; and the text to train on when none is given."""
 
 import dataclasses
 import glob
@@ -14,13 +14,11 @@ from pipelines import UserError
 from pipelines.files import path_of
 from pipelines.gutenberg import cleaning
 from pipelines.sources import large_files, rows
+from pipelines.sources.derived import Labelled, Lines, Plain
 from pipelines.sources.documents import Document, Source
-from pipelines.sources.labels import Labelled
-from pipelines.sources.lines import Lines
 from pipelines.sources.reading import Reader
-from pipelines.sources.typography import Plain
 
-_AS_USUAL = Reader()
+_DEFAULT_READER = Reader()
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class TextFile:
     """
 
     path: Path
-    reader: Reader = _AS_USUAL
+    reader: Reader = _DEFAULT_READER
     piped: bytes | None = None
 
     @property
@@ -47,10 +45,8 @@ class TextFile:
         how = f"{self.reader.encoding} {self.reader.clean}"
         if self._is_large:
             with self.path.open("rb") as file:
-                digest, traces = (
-                    hashlib.file_digest(file, "sha256"),
-                    large_files.found_in(self.path, large_files.TRACES),
-                )
+                digest = hashlib.file_digest(file, "sha256")
+            traces = large_files.found_in(self.path, large_files.TRACES)
         else:
             data = self._bytes()
             digest, traces = hashlib.sha256(data), large_files.TRACES.search(data) is not None
@@ -83,9 +79,29 @@ class TextFile:
             raise UserError(f"--text={self.path}: {error.strerror}") from error
 
 
+@dataclass(frozen=True)
+class LanguageReference:
+    """The Python language reference: some 500,000 characters of English prose and grammar.
+
+    CPython has it for `help()`. Its length differs a little between versions.
+    """
+
+    name: str = "the Python language reference, as no other text was given"
+
+    def fingerprint(self) -> str:
+        """Returns the SHA-256 of the text."""
+        return hashlib.sha256("".join(document.text for document in self.documents()).encode()).hexdigest()
+
+    def documents(self) -> Iterator[Document]:
+        """Yields all topics as one text, in alphabetical order of their names."""
+        from pydoc_data.topics import topics  # half a megabyte that only this source needs
+
+        yield Document("\n".join(topics[name] for name in sorted(topics)))
+
+
 def text_documents(
     patterns: Sequence[str],
-    reader: Reader = _AS_USUAL,
+    reader: Reader = _DEFAULT_READER,
     *,
     documents: str = "text",
     text_field: str = "text",
@@ -128,7 +144,7 @@ def _place_of(path: Path, labels: str) -> str:
 
 
 def text_files(
-    patterns: Sequence[str], reader: Reader = _AS_USUAL, *, suffixes: tuple[str, ...] = (".txt",)
+    patterns: Sequence[str], reader: Reader = _DEFAULT_READER, *, suffixes: tuple[str, ...] = (".txt",)
 ) -> list[TextFile]:
     """Returns the files that `--text` means, in the given order and each once. Empty files of a folder are left out.
 

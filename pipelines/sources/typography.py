@@ -1,12 +1,7 @@
 """The same typography and layout for all texts, so that a model tells authors apart and not editions."""
 
-import dataclasses
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-from pipelines.sources.documents import Document, Source
 
 VERSION = 1  # part of fingerprints: raise it when `plain` changes
 
@@ -35,24 +30,3 @@ def plain(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text).translate(ASCII)
     return re.sub(r"\s+", " ", _EMPHASIS.sub(r"\1", text))
-
-
-@dataclass(frozen=True)
-class Plain:
-    """The documents of another source, `plain`."""
-
-    source: Source
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.source.name
-
-    def fingerprint(self) -> str:
-        """Returns a hash of everything the texts are made from."""
-        return f"{self.source.fingerprint()} plain {VERSION}"
-
-    def documents(self) -> Iterator[Document]:
-        """Yields the texts."""
-        for document in self.source.documents():
-            yield dataclasses.replace(document, text=plain(document.text))
