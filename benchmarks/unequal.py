@@ -18,7 +18,7 @@ from absl import app, flags
 
 import char_lstm_tf
 from benchmarks.books import read_books
-from char_lstm_tf.inference.classifying import report
+from char_lstm_tf.inference.measures import report
 
 FLAGS = flags.FLAGS
 AUTHORS = ("austen", "baum", "dickens", "fitzgerald", "melville", "thompson", "twain", "wells")

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from char_lstm_tf.inference import classifying
+from char_lstm_tf.inference import calibration, measures
 from char_lstm_tf.inference.texts import TextOptions
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.pictures import draw_confusion
@@ -80,7 +80,7 @@ class ClassifyConfig(TextOptions):
         "What is likely before the text is read. training: a label that had more documents; best for the accuracy if "
         "the texts have the same shares. equal: all the same. balanced: in between, so that rare labels are found more "
         "often; usually best for macro F1.",
-        choices=tuple(classifying.PRIORS),
+        choices=tuple(calibration.PRIORS),
     )
     json: bool = option(False, "Print JSON instead of a table: one object per line, the measures on the last line.")
     picture: str = option("", "PNG file to write: the confusion matrix. Needs --labels.")
@@ -154,7 +154,7 @@ class Classification:
             probabilities = judgement.probabilities[row]
             self._print_row(document, probabilities, quantile)
             self._documents += 1
-            self._unusual += quantile is not None and quantile > classifying.UNUSUAL
+            self._unusual += quantile is not None and quantile > calibration.UNUSUAL
             if self._config.passage:
                 votes = self._votes.setdefault(document.name.rsplit("[", 1)[0], Counter())
                 votes[names[int(probabilities.argmax())]] += 1
@@ -176,11 +176,11 @@ class Classification:
             facts |= {"label": document.label} if document.label else {}
             facts |= {"probabilities": dict(zip(names, map(float, row), strict=True))}
             if quantile is not None:
-                facts |= {"loss_quantile": quantile, "unusual": quantile > classifying.UNUSUAL}
+                facts |= {"loss_quantile": quantile, "unusual": quantile > calibration.UNUSUAL}
             print(json.dumps(facts, ensure_ascii=False))
             return
         shares = "".join(f" {share:>{max(9, len(name))}.4f}" for share, name in zip(row, names, strict=True))
-        mark = "" if quantile is None else f" {quantile:>8.3f}{'!' if quantile > classifying.UNUSUAL else ' '}"
+        mark = "" if quantile is None else f" {quantile:>8.3f}{'!' if quantile > calibration.UNUSUAL else ' '}"
         shown = f"{document.name}: {' '.join(document.text[: 2 * SHOWN].split())[:SHOWN]}"
         print(f"{predicted:<{self._width}}{shares}{mark}  {format_flag(shown)}")
 
@@ -198,7 +198,7 @@ class Classification:
                 print(json.dumps({"documents": self._documents} | self._summary(), ensure_ascii=False))
             return
         names = self._judge.labels
-        report = classifying.report(np.array(self._probabilities), np.array(self._truths), names)
+        report = measures.report(np.array(self._probabilities), np.array(self._truths), names)
         report |= {"characters": self._characters}
         if self._judge.predicts_text:
             report |= {"nats_per_char": self._nats / max(self._characters, 1)}

@@ -27,7 +27,7 @@ from typing import Any
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.config.settings import Classifier, Documents
-from char_lstm_tf.inference.classifying import verdict
+from char_lstm_tf.inference.measures import verdict
 from char_lstm_tf.runs.listing import format_number
 from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, plan_run

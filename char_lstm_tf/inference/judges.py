@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from char_lstm_tf.inference import classifying
+from char_lstm_tf.inference import measures
 from char_lstm_tf.inference.adaptive import LearntWeights
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import Score
@@ -72,8 +72,8 @@ class Judge:
             if not model.calibration.passages:
                 notes.append(f"{folder}: had no held-out texts to calibrate its probabilities on; they are extreme")
             report = model.calibration.report
-            if report and not classifying.tells_labels(report):
-                notes.append(f"{folder}: {classifying.verdict(report)}")
+            if report and not measures.beats_shares(report):
+                notes.append(f"{folder}: {measures.verdict(report)}")
         return cls(models, labels, notes)
 
     @classmethod
@@ -111,18 +111,18 @@ class Judge:
         Args:
             texts: in the form of the training text.
             whole: whether each ends where a document ends.
-            priors: see `classifying.Calibration.prior`.
+            priors: see `Calibration.prior`.
         """
         if not self._models[0].vocabulary.labels:
             nats, characters = self._losses_of_each_run(texts, whole=whole)
-            return Judgement(nats, characters, classifying.softmax(-nats))
+            return Judgement(nats, characters, measures.softmax(-nats))
         losses = [model.losses_under_each(texts, whole=whole) for model in self._models]
         logits = np.zeros((len(texts), len(self.labels)))
         for model, (nats, characters) in zip(self._models, losses, strict=True):
             places = [model.vocabulary.labels.index(label) for label in self.labels]
             calibration = model.calibration
-            logits += (calibration.evidence(nats, characters) + calibration.prior(priors))[:, places]
-        (nats, characters), probabilities = losses[0], classifying.softmax(logits / len(self._models))
+            logits += calibration.logits(nats, characters, priors=priors)[:, places]
+        (nats, characters), probabilities = losses[0], measures.softmax(logits / len(self._models))
         quantiles, typical = None, self._models[0].calibration.typical_losses
         if typical:
             chosen = probabilities.argmax(axis=1)

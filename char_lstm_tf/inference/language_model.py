@@ -8,7 +8,7 @@ import numpy as np
 
 from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
 from char_lstm_tf.inference.answers import LabelScorer
-from char_lstm_tf.inference.classifying import PRIORS, Calibration
+from char_lstm_tf.inference.calibration import PRIORS, Calibration
 from char_lstm_tf.inference.scoring import Score, Scorer, TokenScorer
 from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number

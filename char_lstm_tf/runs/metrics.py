@@ -41,7 +41,7 @@ class Metrics:
         held_out: what `evaluate --json` prints of `validation` and `test`; of a model that answers labels, its
             accuracy. With labels, `labels` says how well they are told.
         training: what it took.
-        calibration: of the probabilities of labels, see `inference.classifying`.
+        calibration: of the probabilities of labels, see `inference.calibration`.
         peak_memory_bytes: of the process.
         corpus: key of the encoded text in the run's --data_dir.
         provenance: versions, commit and machine.

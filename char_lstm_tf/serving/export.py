@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.serving import warmup

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from char_lstm_tf.inference import scoring
-from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.inference.writing.drawing import Draws, without_unknown
 from char_lstm_tf.inference.writing.loop import Limits, absorb, generate
 from char_lstm_tf.models import classifier
@@ -262,9 +262,7 @@ def classify(
     def classify(text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the likeliest label of each whole document, and the probability of each label, in their order."""
         nats, characters = nats_under_each(text)
-        lengths = tf.cast(1 if calibration.per_text else tf.maximum(characters, 1), tf.float64)[..., None]
-        nats += tf.constant(calibration.offsets or (0.0,), tf.float64) * lengths
-        evidence = -nats / (calibration.scale * lengths**calibration.power)
+        evidence = calibration.evidence(nats, tf.cast(tf.maximum(characters, 1), tf.float64))
         probabilities = tf.nn.softmax(evidence + calibration.prior("training"))
         likeliest = tf.gather(tf.constant(labels), tf.argmax(probabilities, axis=1))
         return {"label": likeliest, "probabilities": tf.cast(probabilities, tf.float32)}

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from char_lstm_tf.inference import classifying
+from char_lstm_tf.inference import measures
 from char_lstm_tf.inference.answers import LabelScorer
-from char_lstm_tf.inference.classifying import Calibration, TypicalLosses
+from char_lstm_tf.inference.calibration import Calibration, TypicalLosses, calibrate
 from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
@@ -170,9 +170,7 @@ class Judged:
     def calibrate(self, shares: tuple[float, ...]) -> Calibration:
         """Returns the calibration that suits them."""
         labels, weights = self.passages.labels, self.passages.weights
-        return classifying.calibrate(
-            self.nats, self.characters, labels, shares=shares, weights=weights, per_text=self.per_text
-        )
+        return calibrate(self.nats, self.characters, labels, shares=shares, weights=weights, per_text=self.per_text)
 
     def typical_losses(self) -> TypicalLosses:
         """Returns how large the losses under the true labels are."""
@@ -181,10 +179,10 @@ class Judged:
         return TypicalLosses.found_in(own, self.characters, labels, self.nats.shape[1])
 
     def report(self, calibration: Calibration, names: Sequence[str]) -> dict[str, Any]:
-        """Returns `classifying.report` of the reported passages."""
+        """Returns `measures.report` of the reported passages."""
         shown = self.passages.reported
         probabilities = calibration.probabilities(self.nats[shown], self.characters[shown])
-        return classifying.report(probabilities, self.passages.labels[shown], names, shares=calibration.shares)
+        return measures.report(probabilities, self.passages.labels[shown], names, shares=calibration.shares)
 
 
 def measure_labels(

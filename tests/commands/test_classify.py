@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, command
 
 import char_lstm_tf
-from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.inference.texts import documents_of_part
 from char_lstm_tf.runs.trained import TrainedRun
 

@@ -14,7 +14,7 @@ import char_lstm_tf
 from char_lstm_tf import classify
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.answers import LabelScorer
-from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models import classifier
 from char_lstm_tf.models.build import build, load

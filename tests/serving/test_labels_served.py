@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.inference.classifying import Calibration
+from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from char_lstm_tf.inference.classifying import report, tells_labels, verdict
 from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.inference.measures import beats_shares, report, verdict
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.training.counting import CountingRun
 from char_lstm_tf.training.labels import measure_labels
@@ -88,7 +88,7 @@ def test_labels_that_say_nothing_are_said_to_say_nothing(tmp_path):
             (tmp_path / "texts" / label / f"{number}.txt").write_text(text)
     model = count(tmp_path, {})
     found = model.calibration.report
-    assert not tells_labels(found)
+    assert not beats_shares(found)
     assert "no better than the shares of the labels" in verdict(found)
     told = count(tmp_path / "told", {"karo": 12, "milene": 12}).calibration.report
-    assert tells_labels(told)
+    assert beats_shares(told)
