@@ -155,8 +155,8 @@ class Classification:
             self._print_row(document, probabilities, quantile)
             self._documents += 1
             self._unusual += quantile is not None and quantile > calibration.UNUSUAL
-            if self._config.passage:
-                votes = self._votes.setdefault(document.name.rsplit("[", 1)[0], Counter())
+            if document.part_of:
+                votes = self._votes.setdefault(document.part_of, Counter())
                 votes[names[int(probabilities.argmax())]] += 1
             if document.label in names:
                 truth = names.index(document.label)

@@ -172,7 +172,8 @@ def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:
         short += not count
         for start in range(0, count * size, size):
             name = f"{document.name}[{start}:{start + size}]"
-            yield dataclasses.replace(document, text=document.text[start : start + size], name=name)
+            text = document.text[start : start + size]
+            yield dataclasses.replace(document, text=text, name=name, part_of=document.name)
     if short:
         print(f"{short:,} documents have fewer than {size:,} characters and were left out", file=sys.stderr)
 

@@ -20,6 +20,7 @@ class Document:
         removed: characters that they removed.
         name: where it stands, such as `names.txt:3`; empty where it is all of its source.
         label: what it is an example of, such as its author; empty where none is known.
+        part_of: name of the document that it is a passage of; empty: it is a whole document.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Document:
     removed: int = 0
     name: str = ""
     label: str = ""
+    part_of: str = ""
 
 
 class Source(Protocol):
