@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines.corpus import Corpus, Packed
+from pipelines.corpus import Corpus
 
 CHUNK = 1 << 20  # characters of the training text in memory at a time
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd; of the polynomial that hashes a run of characters, modulo 2^64
@@ -19,16 +19,12 @@ def originality(texts: Sequence[str], corpus: Corpus) -> dict:
         sample that occurs in the training text, and `copied`, that part; `mean_length`, `shortest` and `longest` of the
         samples, and the same of the training documents.
     """
-    count, distinct = len(texts), set(texts)
+    count, distinct, lengths = len(texts), set(texts), list(map(len, texts))
     run = longest_copied_run(sorted(distinct), corpus)
-    documents = _Documents(corpus, distinct)
-    known = documents.known
-    if corpus.vocabulary.end is None:
-        encoded = {text: corpus.vocabulary.encode(text) for text in distinct if len(text) <= len(run)}
-        known = {text for text, ids in encoded.items() if _common([ids], corpus, len(ids)) is not None}
+    find = _among_documents if any(corpus.documents) else _in_running_text
+    known, facts = find(corpus, distinct, longest=len(run))
     new = sum(text not in known for text in texts)
-    lengths = list(map(len, texts))
-    found = {
+    return {
         "samples": count,
         "distinct": len(distinct),
         "share_distinct": len(distinct) / count,
@@ -39,49 +35,34 @@ def originality(texts: Sequence[str], corpus: Corpus) -> dict:
         "mean_length": sum(lengths) / count,
         "shortest": min(lengths),
         "longest": max(lengths),
+        **facts,
     }
-    return found | documents.lengths()
 
 
-class _Documents:
-    """The training documents, read once.
+def _in_running_text(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[set[str], dict]:
+    """Returns which texts occur in the training text, where nothing longer than `longest` characters can."""
+    encoded = {text: corpus.vocabulary.encode(text) for text in texts if len(text) <= longest}
+    return {text for text, ids in encoded.items() if _common([ids], corpus, len(ids)) is not None}, {}
 
-    Attributes:
-        known: which of the texts are training documents.
-    """
 
-    def __init__(self, corpus: Corpus, texts: set[str]) -> None:
-        self.known: set[str] = set()
-        self._count, self._sum, self._shortest, self._longest = 0, 0, 0, 0
-        if corpus.vocabulary.end is None:
-            return
-        encoded = {corpus.vocabulary.encode(text).tobytes(): text for text in texts}
-        sizes = {len(key) for key in encoded}
-        for part in corpus.document_split("train").packed(size=CHUNK):
-            self._measure(part, corpus.vocabulary.lengths)
-            for ids in part.each():
-                inside = ids[1:-1]
-                if inside.nbytes in sizes and (key := inside.tobytes()) in encoded:
-                    self.known.add(encoded[key])
-
-    def _measure(self, part: Packed, lengths_of_tokens: np.ndarray) -> None:
-        lengths = np.diff(np.cumsum(lengths_of_tokens[part.ids])[part.places]) - 1  # without the end symbol
-        shortest = int(lengths.min())
-        self._shortest = min(self._shortest, shortest) if self._count else shortest
-        self._longest = max(self._longest, int(lengths.max()))
-        self._count += len(lengths)
-        self._sum += int(lengths.sum())
-
-    def lengths(self) -> dict:
-        """Returns the lengths of the training documents; {} of running text."""
-        if not self._count:
-            return {}
-        return {
-            "training_documents": self._count,
-            "training_mean_length": self._sum / self._count,
-            "training_shortest": self._shortest,
-            "training_longest": self._longest,
-        }
+def _among_documents(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[set[str], dict]:
+    """Returns which texts are training documents, and the lengths of all training documents."""
+    encoded = {corpus.vocabulary.encode(text).tobytes(): text for text in texts}
+    known, sizes, lengths = set(), {len(key) for key in encoded}, []
+    for part in corpus.document_split("train").packed(size=CHUNK):
+        characters = np.cumsum(corpus.vocabulary.lengths[part.ids])[part.places]
+        lengths.append(np.diff(characters) - 1)  # without the end symbol
+        for ids in part.each():
+            inside = ids[1:-1]
+            if inside.nbytes in sizes and (key := inside.tobytes()) in encoded:
+                known.add(encoded[key])
+    every = np.concatenate(lengths)
+    return known, {
+        "training_documents": len(every),
+        "training_mean_length": float(every.mean()),
+        "training_shortest": int(every.min()),
+        "training_longest": int(every.max()),
+    }
 
 
 def longest_copied_run(texts: Sequence[str], corpus: Corpus) -> str:

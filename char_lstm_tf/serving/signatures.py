@@ -45,7 +45,7 @@ class Signatures:
         calibration: Calibration | None = None,
     ) -> None:
         self._network, self._vocabulary, self._strings, self._size = network, vocabulary, strings, len(vocabulary)
-        self._end, self._labels = vocabulary.end, vocabulary.labels
+        self._end, self._labels = vocabulary.framing.end, vocabulary.labels
         self._calibration = calibration or Calibration((1.0,) * len(vocabulary.labels))
 
     def all(self) -> dict[str, Signature]:
@@ -89,8 +89,7 @@ class Signatures:
         first = tf.constant(0, tf.int64)
         written, _ = generate(self._network.step(labels), ids, state, draws, limits, first=first)
         text = tf.gather(self._strings.tokens, written)
-        if self._end is not None:
-            text = tf.where(tf.cumsum(tf.cast(written == self._end, tf.int32), axis=1) == 0, text, "")
+        text = tf.where(tf.cumsum(tf.cast(written == self._end, tf.int32), axis=1) == 0, text, "")
         text = tf.strings.reduce_join(text, axis=1)
         return tf.strings.substr(text, tf.zeros_like(num_chars), num_chars, unit="UTF8_CHAR")
 

@@ -107,26 +107,23 @@ class Strings:
         self.lengths = tf.constant(vocabulary.lengths, tf.int32)
 
     def encode(self, text: tf.Tensor, *, whole: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what `encode` does, at least one id a row: of documents, the end symbol stands before each text.
+        """Returns what `encode` does, with the end symbols of documents around each text; at least one id a row.
 
         An asset that isn't the vocabulary that the weights were trained with is an error.
 
         Args:
-            text: string `[B]`; "" of a running text is `Vocabulary.start`.
+            text: string `[B]`; "" is read as `Vocabulary.start`.
             whole: whether the texts are complete, so that an end symbol follows each document.
         """
-        end = self._vocabulary.end
+        end, marks = self._vocabulary.framing.end, self._vocabulary.framing.marks
         with tf.control_dependencies(self._require_assets()):
-            text = tf.identity(text) if end is not None else tf.where(text == "", self._vocabulary.start, text)
-            ids, lengths = encode(text, self._table)
+            ids, lengths = encode(tf.where(text == "", self._vocabulary.start, text), self._table)
         if self._words is not None:
             ids, lengths = join_words(ids, lengths, self._vocabulary, self._words)
-        if end is None:
-            return ids, lengths
-        ids, lengths = tf.pad(ids, [[0, 0], [1, 1]], constant_values=end), lengths + 1
+        ids, lengths = tf.pad(ids, [[0, 0], [marks, marks]], constant_values=end), lengths + marks
         if whole:
             places = tf.range(tf.shape(ids)[1])
-            ids, lengths = tf.where(places == lengths[:, None], end, ids), lengths + 1
+            ids, lengths = tf.where(places == lengths[:, None], max(end, 0), ids), lengths + marks
         return ids, lengths
 
     def _require_assets(self) -> list[tf.Operation]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines import UserError
 from pipelines.vocabulary import words
+from pipelines.vocabulary.framing import RUNNING, Framing, of_documents
 
 UNKNOWN = "\ufffd"  # Unicode's replacement character, which decoders also use for broken bytes
 END = "\uffff"  # holds the place of the end symbol in a text; Unicode never gives this code point to a character
@@ -55,6 +56,11 @@ class Vocabulary:
     def end(self) -> int | None:
         """The id of the end symbol; None for running text. A text can't contain it: `END` is an unknown character."""
         return self.tokens.index("") if "" in self.tokens else None
+
+    @cached_property
+    def framing(self) -> Framing:
+        """What stands around a text."""
+        return RUNNING if self.end is None else of_documents(self.end)
 
     @cached_property
     def characters(self) -> str:
@@ -166,22 +172,24 @@ class Vocabulary:
 
         Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3, 1]`; without: `[2, 1]`.
         """
-        return self._after_end(self.encode(text), [self.end])
+        return self.framing.whole(self.encode(text))
 
     def encode_prompt(self, text: str) -> np.ndarray:
         """Returns what a model reads before it continues a text; at least one id.
 
-        Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3]`; without: `[2, 1]`, and `START` for `""`.
+        Before: `"he"`; after, with an end symbol of id 1: `[1, 4, 3]`; without: `[2, 1]`, and `start` for `""`.
         """
-        return self._after_end(self.encode(text if text or self.end is not None else self.start), [])
+        return self.framing.prompt(self.encode(text or self.start))
 
     @property
     def start(self) -> str:
-        """What a running text continues where there is no prompt: a new line, or a blank if it knows no new line."""
-        return " " if START not in self.tokens and " " in self.tokens else START
+        """What an empty prompt of running text is read as: a new line, or a blank if it has no new line.
 
-    def _after_end(self, ids: np.ndarray, what_follows: list) -> np.ndarray:
-        return ids if self.end is None else np.array([self.end, *ids.tolist(), *what_follows], ids.dtype)
+        Empty for documents, whose prompts follow an end symbol.
+        """
+        if self.end is not None:
+            return ""
+        return " " if START not in self.tokens and " " in self.tokens else START
 
     def decode(self, ids: np.ndarray) -> str:
         """Returns the text of ids; `UNKNOWN` stands for every character that had no id, nothing for the end symbol."""

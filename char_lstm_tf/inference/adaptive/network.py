@@ -78,7 +78,7 @@ class AdaptiveScorer(TokenScorer):
         lengths = [max(len(ids) - 1, 0) for ids in texts]
         each = list(labels) or [0] * len(texts)
         with progress_bar(sum(lengths), disable=True if quiet else None) as progress:
-            if self._end is None or not all(len(ids) and ids[0] == self._end == ids[-1] for ids in texts):
+            if not texts or any(len(ids) == 0 or {ids[0], ids[-1]} != {self._end} for ids in texts):
                 return [
                     self._read(ids, np.full(len(ids), label, np.int32), progress)
                     for ids, label in zip(texts, each, strict=True)
@@ -86,7 +86,7 @@ class AdaptiveScorer(TokenScorer):
             # Documents follow each other as in training: the end of one is where the next begins.
             stream = np.concatenate([*(ids[:-1] for ids in texts), np.array([self._end])]).astype(np.int32)
             found = self._read(stream, np.append(np.repeat(np.array(each, np.int32), lengths), 0), progress)
-        return np.split(found, np.cumsum(lengths)[:-1]) if lengths else []
+        return np.split(found, np.cumsum(lengths)[:-1])
 
     def _read(self, ids: np.ndarray, labels: np.ndarray, progress: tqdm) -> np.ndarray:
         """Returns the losses of a text that is read from a fresh state."""

@@ -33,7 +33,7 @@ class TokenScorer(ABC):
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self._end, self._labels = vocabulary.end, len(vocabulary.labels)
+        self._end, self._labels = vocabulary.framing.end, len(vocabulary.labels)
 
     def nats_of_each(
         self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, window: int = 0, quiet: bool = False

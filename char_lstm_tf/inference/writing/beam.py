@@ -18,7 +18,7 @@ def search(
     *,
     count: int,
     width: int,
-    end: int | None = None,
+    end: int = -1,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the `width` likeliest texts found, int32 `[width, count]`, and their nats, float32 `[width]`.
 
@@ -31,16 +31,15 @@ def search(
         states: before that character is read, float32 `[1, H]` each.
         count: characters to write, at least 1.
         width: texts to keep.
-        end: id of the end symbol. A document that has ended stays as it is: only end symbols follow, at no cost.
+        end: see `Framing.end`. A document that has ended stays as it is: only end symbols follow, at no cost.
     """
 
     def write(position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor) -> tuple:
         logits, new_states = step(ids, states)
         size = tf.shape(logits)[1]
         likelihoods = tf.nn.log_softmax(without_unknown(logits))
-        if end is not None:
-            nothing_more = tf.where(tf.range(size) == end, 0.0, -np.inf)
-            likelihoods = tf.where(((ids == end) & (position > 0))[:, None], nothing_more, likelihoods)
+        nothing_more = tf.where(tf.range(size) == end, 0.0, -np.inf)
+        likelihoods = tf.where(((ids == end) & (position > 0))[:, None], nothing_more, likelihoods)
         continued = scores[:, None] + likelihoods
         scores, best = tf.math.top_k(tf.reshape(continued, [-1]), width)
         rows, ids = best // size, best % size
@@ -74,13 +73,15 @@ def likeliest_texts(
         label: id of the label, if the model knows labels.
     """
 
+    end = vocabulary.framing.end
+
     def step(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         return network.step(tf.fill(tf.shape(ids), label))(ids, state)
 
     @tf.function(autograph=False)
     def run(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         states = absorb(network, ids[:, :-1], tf.shape(ids)[1:] - 1, network.start(1))
-        found = [search(step, ids[:, -1], states, count=chars, width=beam, end=vocabulary.end) for beam in {width, 1}]
+        found = [search(step, ids[:, -1], states, count=chars, width=beam, end=end) for beam in {width, 1}]
         return tuple(tf.concat(parts, 0) for parts in zip(*found, strict=True))
 
     ids = vocabulary.encode_prompt(prompt).astype(np.int32)

@@ -43,14 +43,14 @@ class Limits(NamedTuple):
 
     Attributes:
         count: how many tokens to write at most, int32.
-        end: id of the end symbol, after which a row has nothing of meaning (more of them, or 0). None: of running text.
+        end: id of the end symbol, after which a row has nothing of meaning (more of them, or 0); see `Framing.end`.
         lengths: how many characters each token has, int32 `[V]`, where words are tokens; None: it doesn't matter.
         wanted: how many characters are enough in each row, int32 `[B]`. With `lengths`, the loop ends when all have
             them, and what follows is 0.
     """
 
     count: tf.Tensor
-    end: int | None = None
+    end: int = -1
     lengths: tf.Tensor | None = None
     wanted: tf.Tensor | None = None
 
@@ -92,15 +92,14 @@ def generate(
     ) -> tuple:
         logits, new_state = step(ids, state)
         chosen = choose(without_unknown(logits), noise_at(first + tf.cast(position, tf.int64)))
-        if end is not None:
-            chosen = tf.where(ended(position, ids), end, chosen)
+        chosen = tf.where(ended(position, ids), end, chosen)
         left = left if lengths is None else left - tf.gather(lengths, chosen)
         return position + 1, chosen, left, written.write(position, chosen), *new_state
 
     def goes_on(position: tf.Tensor, ids: tf.Tensor, left: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
-        done = False if end is None else ended(position, ids)
-        done = done if lengths is None else done | (left <= 0)
-        return position < count if done is False else (position < count) & ~tf.reduce_all(done)
+        done = ended(position, ids) if lengths is None else ended(position, ids) | (left <= 0)
+        # At least one step, since TensorFlow can't stack the result of none.
+        return (position < count) & ((position == 0) | ~tf.reduce_all(done))
 
     written = tf.TensorArray(tf.int32, count if size is None else size, element_shape=ids.shape)
     left = tf.zeros_like(ids) if wanted is None else wanted  # characters

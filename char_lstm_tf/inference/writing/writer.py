@@ -33,7 +33,7 @@ class Writer:
         def generate_chunk(
             ids: tf.Tensor, state: State, labels: tf.Tensor, draws: Draws, *, count: tf.Tensor, first: tf.Tensor
         ) -> tuple[tf.Tensor, State]:
-            limits = Limits(count, end=vocabulary.end)
+            limits = Limits(count, end=vocabulary.framing.end)
             return generate(network.step(labels), ids, state, draws, limits, first=first, size=CHUNK)
 
         @tf.function(jit_compile=True, autograph=False)
@@ -62,7 +62,7 @@ class Writer:
             place = tf.constant(first, tf.int64)
             written, state = self._generate(last, state, own, draws, count=tf.constant(count), first=place)
             last = written[:, count - 1]
-            found = [before_end(row, self._vocabulary.end) for row in written.numpy()[: len(prompts), :count]]
+            found = [before_end(row, self._vocabulary.framing.end) for row in written.numpy()[: len(prompts), :count]]
             texts = [self._vocabulary.decode(row)[: max(room, 0)] for row, room in zip(found, left, strict=True)]
             yield texts
             first, left = first + count, left - [len(text) for text in texts]
@@ -92,10 +92,8 @@ class Writer:
         return tf.constant([text[-1] for text in texts]), states, own
 
 
-def before_end(ids: np.ndarray, end: int | None) -> np.ndarray:
+def before_end(ids: np.ndarray, end: int) -> np.ndarray:
     """Returns the ids before the first end symbol; all, if there is none."""
-    if end is None:
-        return ids
     found = np.flatnonzero(ids == end)
     return ids[: found[0]] if len(found) else ids
 
