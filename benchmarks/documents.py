@@ -55,9 +55,9 @@ def work(pipe: Connection, documents: str, text: str, folder: str) -> None:
     import_tensorflow()
     from char_lstm_tf.models import recurrent
     from char_lstm_tf.runs.plan import plan_run
+    from char_lstm_tf.runs.text import prepare_text
     from char_lstm_tf.training.fitting.step import train_function
     from char_lstm_tf.training.run import Run
-    from char_lstm_tf.training.train import prepare_text
 
     plan = plan_run(
         text=(text,), documents=documents, name=documents, output_dir=folder, data_dir=folder, epochs=10_000

@@ -54,10 +54,10 @@ def work(pipe: Connection, core: int | None, cluster: dict, flags: dict, folder:
     if core is not None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     from char_lstm_tf.runs.plan import plan_run
+    from char_lstm_tf.runs.text import prepare_text
     from char_lstm_tf.training import workers
     from char_lstm_tf.training.fitting.step import train_function
     from char_lstm_tf.training.run import Run
-    from char_lstm_tf.training.train import prepare_text
 
     with contextlib.redirect_stderr(io.StringIO()):  # who waits for whom
         plan = plan_run(output_dir=folder, data_dir=folder, window=WINDOW, epochs=1_000_000, **flags)

@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING
 
 from char_lstm_tf.inference.texts import TextOptions, documents_of_part, in_groups, read_texts
 from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
-from char_lstm_tf.runs.listing import format_number, unknown_warning
+from char_lstm_tf.runs.tables import format_number
+from char_lstm_tf.runs.text import unknown_warning
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import command_line
 from pipelines.files import file_of, require_writable

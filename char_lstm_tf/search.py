@@ -34,13 +34,12 @@ from typing import Any
 
 from char_lstm_tf.config import RECIPES, BatchConfig, Config, ModelConfig, OutputConfig, TextConfig, TrainingConfig
 from char_lstm_tf.runs.cluster import Cluster
-from char_lstm_tf.runs.flags_file import flag_lines
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.folder import RunFolder, flag_lines
 from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan
+from char_lstm_tf.runs.text import prepare_text
 from char_lstm_tf.runs.trials import Rung, config_of, reason_of, rungs, settings_of, shown
 from char_lstm_tf.training.pictures import draw_trials
-from char_lstm_tf.training.train import prepare_text
 from pipelines import UserError, command_line
 from pipelines.files import path_of, written_aside
 from pipelines.options import Options, option
@@ -115,7 +114,9 @@ def main(given: dict[str, Any]) -> None:
     for name in ("resume", "overwrite", "init_from"):
         base.require(not base.is_given(name), name, "isn't for a search; leave it out")
     base.require(base.split[1] > 0, "split", "leaves nothing to validate on, and a search compares validation losses")
-    base.require(base.architecture != "counts", "architecture", "counts has no training whose flags could be searched")
+    base.require(
+        base.settings.model.training is not None, "architecture", "has no training whose flags could be searched"
+    )
     if Cluster.from_environment():
         raise UserError("TF_CONFIG: a search uses one machine; unset it, and give each its own --seed and --name")
     settings = settings_of(options.vary, options.trials, seed=base.seed)

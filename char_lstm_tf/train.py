@@ -23,14 +23,12 @@ Exit status: 0 it worked, 1 something is wrong with the flags or the text, 3 the
 """
 
 import shlex
-from typing import Any
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.config.settings import Classifier, Documents
 from char_lstm_tf.inference.measures import verdict
-from char_lstm_tf.runs.listing import format_number
 from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, plan_run
+from char_lstm_tf.runs.tables import held_out_table
 from char_lstm_tf.training.fitting.signals import SIGNALS, Signals
 from char_lstm_tf.training.train import train
 from pipelines import command_line
@@ -49,42 +47,20 @@ def main(plan: Plan) -> None:
 
 def print_results(plan: Plan, metrics: Metrics) -> None:
     """Prints the table of a finished run, and what to do with it."""
-    settings, exported = plan.config.settings, plan.folder.versions()
-    if isinstance(settings.model, Classifier):
-        if metrics.held_out:
-            _print_answers(metrics.held_out)
-        verb, *words = ["classify", "--text=FILE"]
-    else:
-        if metrics.held_out:
-            _print_losses(metrics.held_out)
-        length = "--num_samples=5" if isinstance(settings.text, Documents) else "--chars=500"
-        verb, *words = ["sample", length, "--temperature=0.8"]
+    settings, exported, training = plan.config.settings, plan.folder.versions(), metrics.training
+    if metrics.held_out:
+        print("\n".join(held_out_table(metrics)))
     if metrics.calibration:
         report = metrics.calibration.get("report")
         print(f"\nlabels: {verdict(report) if report else NOT_MEASURED}")
+    verb = settings.model.command
+    words = {"sample": [settings.text.length_flag, "--temperature=0.8"], "classify": ["--text=FILE"]}[verb]
     use = [command_line.python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={plan.folder.path}", *words]
-    training = metrics.training
     print(
         f"\n{training.parameters:,} parameters, {training.characters_seen:,} characters seen in "
         f"{training.seconds:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"
         f"{verb} it: {' ' * (len('sample') - len(verb))} {shlex.join(use)}"
     )
-
-
-def _print_answers(held_out: dict[str, dict[str, Any]]) -> None:
-    print(f"{'held out':<12}{'documents':>11}{'accuracy':>11}{'nats/document':>15}")
-    for split, row in held_out.items():
-        print(f"{split:<12}{row['documents']:>11,}{row['accuracy']:>11.1%}{row['nats_per_document']:>15.4f}")
-
-
-def _print_losses(held_out: dict[str, dict[str, Any]]) -> None:
-    print(f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}")
-    for split, row in held_out.items():
-        perplexity = format_number(row["perplexity_per_char"], 2)
-        print(
-            f"{split:<12}{row['characters']:>12,}{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
-            f" {perplexity:>16}"
-        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pipelines import UserError
 from pipelines.options import Options
@@ -78,6 +79,15 @@ def written_aside(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         remove(aside)
+
+
+@contextmanager
+def synced_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to write bytes to, and waits in the end until they are on the disk."""
+    with path.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def remove(path: Path) -> None:

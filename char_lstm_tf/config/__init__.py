@@ -48,8 +48,8 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
     def check(self) -> None:
         """Checks the groups, that they fit each other, and that every flag that is given has an effect."""
         super().check()
-        usual = {"batching": self.usual_order, "encoding": self.usual_encoding}  # flags.txt has them for all models
-        given = {name: value for name, value in self.given().items() if value != usual.get(name)}
+        # flags.txt has the usual values of all models
+        given = {name: value for name, value in self.given().items() if value != self.usual.get(name)}
         require_effect(Settings, self.settings, given)
         for name in ("patience", "plateau_patience"):
             self.require(
@@ -83,19 +83,25 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
         return settings
 
     @property
-    def usual_encoding(self) -> str:
-        """What follows from --tokens without --encoding: `one_hot` or `embedding`."""
-        return "embedding" if self.tokens == "words" else "one_hot"
+    def usual(self) -> dict[str, str]:
+        """What --batching and --encoding are if they aren't given."""
+        return {
+            "batching": "stream" if self.target == "sequence" else "shuffled",
+            "encoding": "embedding" if self.tokens == "words" else "one_hot",
+        }
 
     @property
     def input_encoding(self) -> str:
         """`one_hot` or `embedding`: --encoding, or what follows from --tokens."""
-        return self.encoding or self.usual_encoding
+        return self.encoding or self.usual["encoding"]
 
     def resolved(self) -> dict[str, Any]:
         """Returns the value of each flag by name, in the order of `--help`. Defaults that depend on others are set."""
         values = {field.name: getattr(self, field.name) for fields in self.groups().values() for field in fields}
-        return values | {"batching": self.batch_order, "stride": self.window_stride, "encoding": self.input_encoding}
+        values |= {name: values[name] or value for name, value in self.usual.items()}
+        usual_stride = 3 if self.target == "next_char" else self.window
+        stream = values["batching"] == "stream" or self.target == "label"  # these have no stride
+        return values | {"stride": 0 if stream else self.stride or usual_stride}
 
 
 OUTCOME = frozenset(field.name for field in dataclasses.fields(Config) if field.metadata["outcome"])

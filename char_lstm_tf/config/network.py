@@ -4,8 +4,6 @@ import dataclasses
 
 from pipelines.options import Options, option
 
-WINDOWS_IN_A_PART = 16  # windows in the longest part of a document that --target=label trains on
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BatchConfig(Options):
@@ -44,28 +42,6 @@ class BatchConfig(Options):
         "--target=sequence, so that each character is predicted once, and 3 for next_char.",
         at_least=0,
     )
-
-    @property
-    def usual_order(self) -> str:
-        """What follows from --target without --batching: `stream` or `shuffled`."""
-        return "stream" if self.target == "sequence" else "shuffled"
-
-    @property
-    def batch_order(self) -> str:
-        """`stream` or `shuffled`: --batching, or what follows from --target."""
-        return self.batching or self.usual_order
-
-    @property
-    def window_stride(self) -> int:
-        """Characters from one window to the next; 0 for a stream, which has no stride."""
-        if self.batch_order == "stream" or self.target == "label":
-            return 0
-        return self.stride or (3 if self.target == "next_char" else self.window)
-
-    @property
-    def longest_part(self) -> int:
-        """Tokens of the longest part of a document that --target=label trains on."""
-        return WINDOWS_IN_A_PART * self.window
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

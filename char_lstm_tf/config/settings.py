@@ -4,22 +4,79 @@
 flag that is given and that no chosen kind reads is refused.
 """
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 from char_lstm_tf.config.variants import Variant
+from pipelines import UserError
+from pipelines.files import path_of
+from pipelines.sources import LanguageReference, Lines, Plain, Reader, Source, text_documents
+
+MOST_ONE_HOT = 10_000  # numbers in a one-hot vector; 41 MB for a batch of 16 × 64
+WINDOWS_IN_A_PART = 16  # windows in the longest part of a document that --target=label trains on
+
+
+class Files(Variant, chosen_by="--text"):
+    """Files of one's own."""
+
+    text: tuple[str, ...]
+    text_encoding: str
+    clean: bool
+
+    def find(self, how: "Running | Documents") -> list[Source]:
+        """Returns the files, each with its documents. Raises UserError if there are none."""
+        return text_documents(
+            self.text,
+            Reader(encoding=self.text_encoding, clean=self.clean, plain=how.plain),
+            documents=how.documents,
+            text_field=how.text_field or "",
+            labels=how.labels,
+            label_field=how.label_field or "",
+        )
+
+
+class Books(Variant, chosen_by="--books"):
+    """Books of Project Gutenberg."""
+
+    books: str
+    max_books: int
+    mirror: str
+
+    def find(self, how: "Running | Documents") -> list[Source]:
+        """Returns the books, downloaded if need be. Raises UserError if there are none."""
+        from pipelines.sources import datasets  # takes a while
+
+        return how.cut(datasets.books(self.books, data_dir=how.data_path, mirror=self.mirror, max_books=self.max_books))
+
+
+class Dataset(Variant, chosen_by="--tfds"):
+    """A dataset of TensorFlow Datasets."""
+
+    tfds: str
+    tfds_text_key: str
+    mirror: Annotated[str | None, "--tfds=gutenberg*"]
+
+    def find(self, how: "Running | Documents") -> list[Source]:
+        """Returns the dataset, prepared if need be. Raises UserError if there is none."""
+        from pipelines.sources import datasets  # takes a while
+
+        return how.cut(
+            datasets.dataset(self.tfds, text_key=self.tfds_text_key, data_dir=how.data_path, mirror=self.mirror or "")
+        )
+
+
+class Reference(Variant):
+    """What is read without any of these flags."""
+
+    def find(self, how: "Running | Documents") -> list[Source]:
+        """Returns the language reference that comes with Python."""
+        return how.cut(LanguageReference())
 
 
 class Text(Variant):
     """What all texts have."""
 
-    text: tuple[str, ...]
-    text_encoding: Annotated[str | None, "--text"]
-    clean: Annotated[bool | None, "--text"]
-    books: str
-    max_books: Annotated[int | None, "--books"]
-    tfds: str
-    tfds_text_key: Annotated[str | None, "--tfds"]
-    mirror: Annotated[str | None, "--books", "--tfds=gutenberg*"]
+    source: Files | Books | Dataset | Reference
     normalize: str
     tokens: str
     max_words: Annotated[int | None, "--tokens=words"]
@@ -27,9 +84,32 @@ class Text(Variant):
     max_vocabulary: int
     data_dir: str
 
+    @property
+    def data_path(self) -> Path:
+        """The folder for downloads and for encoded texts."""
+        return path_of(self.data_dir)
+
+    @property
+    def plain(self) -> bool:
+        """Whether all texts get the same typography and layout."""
+        return self.normalize == "plain"
+
+    def cut(self, source: Source) -> list[Source]:
+        """Returns a source in the form in which it is read."""
+        return [Plain(source) if self.plain else source]
+
 
 class Running(Text):
     """One running text, without a beginning and an end."""
+
+    documents: ClassVar[str] = "text"
+    text_field: ClassVar[None] = None
+    labels: ClassVar[str] = ""
+    label_field: ClassVar[None] = None
+    deduplicate: ClassVar[bool] = False
+    ends: ClassVar[bool] = False  # whether the model learns where a text ends
+    texts_in_sample: ClassVar[int] = 1
+    length_flag: ClassVar[str] = "--chars=500"  # how `sample` is told how much to write
 
 
 class Documents(Text, chosen_by="--documents=files|lines|rows"):
@@ -40,6 +120,13 @@ class Documents(Text, chosen_by="--documents=files|lines|rows"):
     labels: str
     label_field: Annotated[str | None, "--labels=field"]
     deduplicate: bool
+    ends: ClassVar[bool] = True
+    texts_in_sample: ClassVar[int] = 8  # at two temperatures, 16 rows
+    length_flag: ClassVar[str] = "--num_samples=5"
+
+    def cut(self, source: Source) -> list[Source]:
+        """Returns a source, or its lines, in the form in which it is read."""
+        return super().cut(Lines(source) if self.documents == "lines" else source)
 
 
 class Training(Variant):
@@ -84,10 +171,25 @@ class Network(Variant):
     window: int
     training: Training
 
+    @property
+    def longest_part(self) -> int:
+        """Tokens of the longest part of a document that --target=label trains on."""
+        return WINDOWS_IN_A_PART * self.window
+
+    def require_memory(self, vocabulary_size: int) -> None:
+        """Raises UserError if one-hot vectors would be too long."""
+        if self.encoding == "one_hot" and vocabulary_size > MOST_ONE_HOT:
+            megabytes = self.batch_size * self.window * vocabulary_size * 4 / 1e6
+            raise UserError(
+                f"--encoding=one_hot: vectors of {vocabulary_size:,} numbers would take {megabytes:,.0f} MB a batch, "
+                f"and {MOST_ONE_HOT:,} are the most; use --encoding=embedding, or fewer --max_words or --max_vocabulary"
+            )
+
 
 class TextModel(Variant):
     """What all models of text have: they write samples."""
 
+    command: ClassVar[str] = "sample"  # what to do with a trained model
     sample_prompt: str
     sample_chars: int
     sample_temperatures: Annotated[tuple[float, ...] | None, "--sample_chars"]
@@ -99,13 +201,25 @@ class TextNetwork(TextModel, Network):
     tie: Annotated[bool | None, "--encoding=embedding"]
     sampled_softmax: Annotated[int | None, "--tokens=words"]
     gradient_steps: int
+    target: str
+    batching: str
     stride: Annotated[int | None, "--batching=shuffled"]
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """Flags that fix the shapes of weights, besides those that fix them in all networks."""
+        return ("tie",)
 
 
 class Counts(TextModel, chosen_by="--architecture=counts"):
     """Counted and smoothed sequences of tokens; no network."""
 
     order: int
+    training: ClassVar[None] = None
+    sizes: ClassVar[tuple[str, ...]] = ()
+
+    def require_memory(self, vocabulary_size: int) -> None:
+        """Does nothing: what counts take is known when a text is counted."""
 
 
 class NeuralNgram(
@@ -116,6 +230,11 @@ class NeuralNgram(
     target: Literal["next_char"]
     batching: Literal["shuffled"]
     ngram_inputs: str
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """See `TextNetwork`: concatenated vectors make the first layer as wide as the window."""
+        return (*super().sizes, "window") if self.ngram_inputs == "concat" else super().sizes
 
 
 class Bidirectional(
@@ -133,8 +252,6 @@ class Recurrent(TextNetwork):
     """Recurrent layers that read a text token by token and carry a state."""
 
     architecture: str
-    target: str
-    batching: str
     cell: str
 
 
@@ -145,6 +262,8 @@ class Classifier(Network, chosen_by="--target=label", reason="it reads whole doc
     batching: Literal["shuffled"]
     cell: str
     ngrams: bool
+    command: ClassVar[str] = "classify"
+    sizes: ClassVar[tuple[str, ...]] = ("ngrams",)
 
 
 Model = Counts | NeuralNgram | Classifier | Bidirectional | Recurrent

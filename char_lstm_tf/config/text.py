@@ -104,11 +104,6 @@ class TextConfig(Options):
     )
 
     @property
-    def reader(self) -> Reader:
-        """How the text is read."""
-        return Reader(encoding=self.text_encoding, clean=self.clean, plain=self.normalize == "plain")
-
-    @property
     def prompt_reader(self) -> Reader:
         """How texts for the trained model are read. The encoding of the training text is tried, but not forced."""
         cleaned = self.clean and self.tfds.split("/")[0] in ("", "gutenberg")  # other datasets are left as they are

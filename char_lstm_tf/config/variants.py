@@ -151,7 +151,7 @@ def _why_unread(name: str, kind: Any, chosen: Variant) -> str:
     for field, inner in _fields(type(chosen)).items() if may_read else ():
         if _needs(name, inner):
             return _why_unread(name, inner, getattr(chosen, field))
-    needed = readers[type(chosen)] if may_read else [need for needs in readers.values() for need in needs]
+    needed = dict.fromkeys(need for needs in readers.values() for need in needs)
     if needed and (may_read or len(readers) <= 2):
         return f"only has an effect with {' or '.join(needed)}; add that, or leave it out"
     return f"has no effect with {chosen.chosen_by}; leave one of them out"

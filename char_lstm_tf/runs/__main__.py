@@ -10,7 +10,7 @@ it with --resume of train). The progress and the loss of an unfinished run are t
 import dataclasses
 from pathlib import Path
 
-from char_lstm_tf.runs import listing
+from char_lstm_tf.runs import tables
 from char_lstm_tf.runs.folder import RunFolder
 from pipelines import UserError, command_line
 from pipelines.files import path_of
@@ -43,9 +43,9 @@ def main(config: RunsConfig) -> None:
     if not folder.is_dir():
         raise UserError(f"--output_dir={folder}: no such folder")
     if config.names:
-        print(listing.comparison(*(_run(folder, name) for name in config.names)))
+        print(tables.comparison(*(_run(folder, name) for name in config.names)))
     else:
-        print(listing.HEADER)
+        print(tables.HEADER)
         for path in sorted(folder.iterdir()):
             if RunFolder(path).started:
                 print(_row(RunFolder(path)))
@@ -53,7 +53,7 @@ def main(config: RunsConfig) -> None:
 
 def _row(run: RunFolder) -> str:
     try:
-        return listing.row(run)
+        return tables.row(run)
     except (UserError, OSError, LookupError, TypeError) as error:  # the other runs are shown all the same
         return f"{run.path.name:<24}{error}"
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from char_lstm_tf.config import Config, OutputConfig
-from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
 from char_lstm_tf.runs.metrics import Metrics
 from pipelines import UserError
-from pipelines.command_line import python_command
+from pipelines.command_line import given_flags, python_command
 from pipelines.files import ASIDE, path_of, remove, written_aside
+from pipelines.options import field_types, format_flag
 from pipelines.vocabulary import Vocabulary
 
 
@@ -210,3 +210,32 @@ def _lock(descriptor: int, *, shared: bool) -> None:
             if not attempts_left:
                 raise
             time.sleep(0.1)
+
+
+def flag_lines(config: Config) -> str:
+    """Returns the text of a flagfile that repeats a run: one flag per line, defaults included.
+
+    Before: `Config(name="x", split=(0.9, 0.1, 0.0), …)`; after: `…\\n--split=0.9,0.1,0.0\\n--clean=true\\n…`.
+    """
+    lines = []
+    for name, value in config.resolved().items():
+        if name in ("overwrite", "resume") or value is None:
+            continue  # repeating a run neither replaces nor resumes it
+        values = value if field_types(Config)[name] == tuple[str, ...] else [value]
+        lines += [f"--{name}={format_flag(item)}" for item in values]
+    return "\n".join(lines) + "\n"
+
+
+def config_from_lines(text: str) -> Config:
+    """Returns the configuration that `flag_lines` wrote. Flags of older versions that had no effect are left out.
+
+    Raises:
+        UserError: a line is no flag of this version.
+    """
+    lines = text.rstrip("\n").split("\n")
+    if any(line.lstrip("-").startswith("flagfile") for line in lines):
+        raise UserError("flags.txt: a run's own flags must not read another file; remove the line with --flagfile")
+    try:
+        return Config.with_defaults(given_flags(Config, lines))
+    except UserError as error:
+        raise UserError(f"flags.txt: {error}; it is damaged, or of a newer version") from None

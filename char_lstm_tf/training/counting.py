@@ -37,26 +37,22 @@ class CountingRun:
         self._started = time.monotonic()
         self._config, self._folder, self._text = plan.config, plan.folder, text
         self._held_out, self._ids = text.held_out(), text.split("train")
-        order, size, end = plan.config.order, len(text.vocabulary), text.vocabulary.end
+        order, size, vocabulary = plan.config.order, len(text.vocabulary), text.vocabulary
         parts: list[IdRange | np.ndarray] = [self._ids, *_of_each_label(text)]
-        levels = [_levels(ids, end, order=order, vocabulary_size=size) for ids in parts]
-        trees = [kneser_ney.tables_of(tree, size) for tree in levels]
-        self._tables, (_, *roots) = kneser_ney.forest(trees) if text.vocabulary.labels else (trees[0], [0])
+        levels = [_levels(ids, vocabulary.end, order=order, vocabulary_size=size) for ids in parts]
+        whole, *trees = [kneser_ney.tables_of(tree, size) for tree in levels]
         self.left_out: Judged | None = None
         shares: Sequence[float] = ()
-        if text.vocabulary.labels and end is not None:
+        self._tables = whole
+        roots: list[int] = []
+        if trees:
+            self._tables, (_, *roots) = kneser_ney.forest([whole, *trees])
             characters = [tree[0].totals.sum() * text.chars_per_id for tree in levels[1:]]
             choices = [counted.own_shares(characters, half) for half in counted.HALF_SHARES]
-            counts = LeaveOneOut(levels, order=order, vocabulary_size=size, end=end)
+            counts = LeaveOneOut(levels, order=order, vocabulary_size=size, end=text.document_split("train").end)
             self.left_out, shares = judge_left_out(text, counts, choices)
         self._counted_in = time.monotonic() - self._started
-        self.best = counted.counted_model(
-            self._tables,
-            order=order,
-            vocabulary_size=size,
-            roots=roots,
-            shares=shares,
-        )
+        self.best = counted.counted_model(self._tables, order=order, vocabulary_size=size, roots=roots, shares=shares)
 
     def fit(self) -> None:
         """Saves the model."""
@@ -65,12 +61,8 @@ class CountingRun:
             self.best.keras_model.save(path)
         if not self._config.quiet:
             megabytes = sum(values.nbytes for values in vars(self._tables).values()) / 1e6
-            tokens = "characters" if self._config.tokens == "chars" else "tokens"
-            print(
-                f"{len(self._tables.seen):,} sequences of up to {self._config.order} {tokens}, tables of "
-                f"{megabytes:,.1f} MB",
-                file=sys.stderr,
-            )
+            sequences = f"{len(self._tables.seen):,} sequences of up to {self._config.order}"
+            print(f"{sequences} {self._text.vocabulary.unit}s, tables of {megabytes:,.1f} MB", file=sys.stderr)
 
     def measure(self) -> dict[str, dict]:
         """Returns the scores on the held-out parts of the text, and writes samples."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.models import build, classifier
-from char_lstm_tf.runs.origin import Origin
+from char_lstm_tf.runs.plan import Origin
 from pipelines import UserError
 from pipelines.files import path_of
 from pipelines.vocabulary import Vocabulary, vectors

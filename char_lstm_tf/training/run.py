@@ -6,7 +6,7 @@ import time
 
 import keras
 
-from char_lstm_tf.config.settings import Classifier, Counts
+from char_lstm_tf.config.settings import Network
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.seeding import seeded
@@ -23,7 +23,7 @@ from char_lstm_tf.training.compiling import compile_model
 from char_lstm_tf.training.fitting.divergence import DivergedError
 from char_lstm_tf.training.fitting.evaluation import Evaluation
 from char_lstm_tf.training.fitting.loop import Fitting
-from char_lstm_tf.training.fitting.objective import AnswerLabels, Objective, PredictText
+from char_lstm_tf.training.fitting.objective import objective_of
 from char_lstm_tf.training.fitting.signals import Signals
 from char_lstm_tf.training.pictures import draw_curves
 from char_lstm_tf.training.workers import ALONE, OwnVariables, Workers
@@ -58,10 +58,9 @@ class Run:
         self._config, self._signals = config, signals or Signals()
         self._log = sys.stderr if workers.chief and not config.quiet else None
         kind = config.settings.model
-        assert not isinstance(kind, Counts)  # nothing of it is trained
-        objective = AnswerLabels if isinstance(kind, Classifier) else PredictText
-        self.objective: Objective = objective(
-            config, text, shuffled=plan.folder.shuffled, rows=workers.rows(config.batch_size)
+        assert isinstance(kind, Network)  # of counts, nothing is trained
+        self.objective = objective_of(
+            kind, text, seed=config.seed, shuffled=plan.folder.shuffled, rows=workers.rows(config.batch_size)
         )
         per_epoch = self.objective.batches.steps_per_epoch
         steps = min(per_epoch * config.epochs, config.max_steps or sys.maxsize)
@@ -111,7 +110,7 @@ class Run:
         model = build(
             dataclasses.replace(config, batch_size=config.batch_size // self._workers.replicas),
             text.vocabulary,
-            stream=config.batch_order == "stream",
+            stream=self.objective.batches.carries_state,
             trains=recurrent.worth_compiling(steps, config.window),
             packed=True,
         ).keras_model

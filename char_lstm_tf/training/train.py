@@ -7,24 +7,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from char_lstm_tf.config import Config
-from char_lstm_tf.runs import text_lines
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, outcome_of
-from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
+from char_lstm_tf.runs.text import prepare_text, show_text
 from char_lstm_tf.training.fitting.signals import Signals
-from pipelines import UserError, corpus, sources
-from pipelines.files import path_of, remove
-from pipelines.sources import datasets
+from pipelines.corpus import Corpus
+from pipelines.files import remove
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from char_lstm_tf.training.counting import CountingRun
     from char_lstm_tf.training.run import Run
-
-MOST_ONE_HOT = 10_000  # numbers in a one-hot vector; 41 MB for a batch of 16 × 64
 
 
 def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
@@ -52,7 +47,7 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
     if _is_finished(plan):
         return plan.folder.load_metrics()
     text = prepare_text(plan)
-    _show(text, config)
+    show_text(text, config)
     import_tensorflow(verbose=config.verbose)
     # TensorFlow takes seconds to import, so a mistake in the text shows first.
     from char_lstm_tf.models import recurrent
@@ -64,7 +59,7 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
         recurrent.keep_memory()
     else:
         recurrent.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
-    if config.architecture == "counts":
+    if config.settings.model.training is None:
         return _finish(plan, text, CountingRun(plan, text))
     return _finish(plan, text, Run(plan, text, workers.of_this_machine(), signals))
 
@@ -76,9 +71,9 @@ def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Me
         LostWorkerError: another worker has ended.
     """
     config = plan.config
-    if config.architecture == "counts" or config.gradient_steps:
-        flag = "gradient_steps" if config.gradient_steps else "architecture=counts"
-        raise UserError(f"--{flag}: works on one machine alone; leave it out, or unset TF_CONFIG")
+    alone = "works on one machine alone; leave it out, or unset TF_CONFIG"
+    config.require(not config.gradient_steps, "gradient_steps", alone)
+    config.require(config.settings.model.training is not None, "architecture", alone)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of a lost worker in ten lines
     import_tensorflow(verbose=config.verbose)
     from char_lstm_tf.training import workers
@@ -90,7 +85,7 @@ def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Me
             return plan.folder.load_metrics() if everyone.chief else None
         if everyone.chief:
             text = prepare_text(plan)
-            _show(text, config)
+            show_text(text, config)
             everyone.wait()
         else:
             everyone.wait()  # if the folder is shared, the text is there now
@@ -119,16 +114,7 @@ def _is_finished(plan: Plan) -> bool:
     return True
 
 
-def _show(text: corpus.Corpus, config: Config) -> None:
-    """Says what is in a text. Raises UserError if its one-hot vectors would be too long."""
-    if not config.quiet:
-        print(*text_lines.facts(text, deduplicates=config.deduplicate), sep="\n", file=sys.stderr)
-    _require_memory(config, len(text.vocabulary))
-    for warning in text_lines.warnings(text, split=config.split):
-        print(warning, file=sys.stderr)
-
-
-def _finish(plan: Plan, text: corpus.Corpus, run: "Run | CountingRun") -> Metrics:
+def _finish(plan: Plan, text: Corpus, run: "Run | CountingRun") -> Metrics:
     """Trains, measures and exports, and returns what metrics.json holds."""
     from char_lstm_tf.serving.export import export
     from char_lstm_tf.training.labels import measure_labels
@@ -151,80 +137,3 @@ def _finish(plan: Plan, text: corpus.Corpus, run: "Run | CountingRun") -> Metric
         metrics.save(folder.metrics)
         remove(folder.checkpoints)
     return metrics
-
-
-def _require_memory(config: Config, vocabulary_size: int) -> None:
-    """Raises UserError if one-hot vectors would be too long."""
-    if config.architecture != "counts" and config.input_encoding == "one_hot" and vocabulary_size > MOST_ONE_HOT:
-        megabytes = config.batch_size * config.window * vocabulary_size * 4 / 1e6
-        raise UserError(
-            f"--encoding=one_hot: vectors of {vocabulary_size:,} numbers would take {megabytes:,.0f} MB a batch, and "
-            f"{MOST_ONE_HOT:,} are the most; use --encoding=embedding, or fewer --max_words or --max_vocabulary"
-        )
-
-
-def prepare_text(plan: Plan) -> corpus.Corpus:
-    """Returns the text of a run as ids. Ids of the run it starts from stay the same.
-
-    Raises:
-        UserError: the text can't be found or read.
-    """
-    config, folder = plan.config, _data_dir(plan.config) / "corpora"
-    progress = plan.folder.newest_progress() if config.resume else None
-    if progress and (found := _text_of_checkpoint(config, folder / Progress.load(progress).corpus)):
-        return found
-    return corpus.prepare(
-        find_sources(config),
-        split=config.split,
-        documents=config.documents != "text",
-        labelled=bool(config.labels),
-        deduplicate=config.deduplicate,
-        max_vocabulary=config.max_vocabulary,
-        max_words=config.max_words if config.tokens == "words" else 0,
-        folder=folder,
-        known=plan.origin.vocabulary if plan.origin else None,
-    )
-
-
-def _text_of_checkpoint(config: Config, prepared: Path) -> corpus.Corpus | None:
-    """Returns the encoded text that a run was trained on; None if it is gone, or its files have changed.
-
-    Files that were moved are known by their hashes. If they were deleted, the encoded text is all that is needed.
-    """
-    try:
-        found = corpus.Corpus.load(prepared)
-    except UserError:
-        return None
-    try:
-        unchanged = tuple(source.fingerprint() for source in find_sources(config)) == found.fingerprints
-    except UserError as error:
-        print(f"{error}; continuing with the encoded text in {prepared}", file=sys.stderr)
-        return found
-    return found if unchanged else None
-
-
-def find_sources(config: Config) -> list[sources.Source]:
-    """Returns the sources of a configuration: files, books, a dataset, or else the language reference."""
-    data_dir, mirror = _data_dir(config), config.mirror
-    if config.text:
-        return sources.text_documents(
-            config.text,
-            config.reader,
-            documents=config.documents,
-            text_field=config.text_field,
-            labels=config.labels,
-            label_field=config.label_field,
-        )
-    source: sources.Source = sources.LanguageReference()
-    if config.books:
-        source = datasets.books(config.books, data_dir=data_dir, mirror=mirror, max_books=config.max_books)
-    if config.tfds:
-        text_key = config.tfds_text_key
-        source = datasets.dataset(config.tfds, text_key=text_key, data_dir=data_dir, mirror=mirror)
-    if config.documents == "lines":
-        source = sources.Lines(source)
-    return [sources.Plain(source) if config.reader.plain else source]
-
-
-def _data_dir(config: Config) -> Path:
-    return path_of(config.data_dir)

@@ -1,6 +1,6 @@
 """What training reads, whatever it is cut from."""
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import tensorflow as tf
 
@@ -11,7 +11,12 @@ class Batches(Protocol):
     A batch is `(inputs, targets)`. For a worker that trains together with others, it has the rows of this worker only,
     and a third element: how many rows these are, and how many the whole batch has, int32 `[2]`. A short batch may have
     no row for a worker. Then one is there in its place, and the first number is 0.
+
+    Attributes:
+        carries_state: whether each row of a batch continues that of the batch before, so that all have B rows.
     """
+
+    carries_state: ClassVar[bool]
 
     @property
     def steps_per_epoch(self) -> int:

@@ -1,6 +1,7 @@
 """Whole documents and their labels, in batches of about the same length."""
 
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +21,6 @@ class WholeDocuments:
 
     Args:
         documents: with labels.
-        end: id of the end symbol, which fills up rows.
         batch_size: B.
         longest: the most tokens of a row.
         seed: of the orders.
@@ -31,11 +31,12 @@ class WholeDocuments:
         UserError: there are no documents.
     """
 
+    carries_state: ClassVar[bool] = False
+
     def __init__(
         self,
         documents: DocumentRange,
         *,
-        end: int,
         batch_size: int,
         longest: int,
         seed: int,
@@ -43,7 +44,7 @@ class WholeDocuments:
         chars_per_id: float = 1.0,
     ) -> None:
         self._rows, self._chars_per_id = rows, chars_per_id
-        self._ids, self._end, self._batch_size, self._seed = documents.ids, end, batch_size, seed
+        self._ids, self._end, self._batch_size, self._seed = documents.ids, documents.end, batch_size, seed
         places = documents.ends[:]
         lengths = np.diff(places) - 1
         pieces = np.maximum(-(-lengths // longest), 1)

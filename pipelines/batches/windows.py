@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import UserError
-from pipelines.corpus import IdRange
-from pipelines.shuffling import ShuffledDocuments
+from pipelines.corpus import IdRange, ShuffledDocuments
 
 BATCHES_READ_AT_ONCE = 32  # because opening the file takes as long as reading a small batch
 
@@ -83,11 +82,14 @@ class Windows(ABC):
     rows: range | None = None
     chars_per_id: float = 1.0
 
-    always_whole: ClassVar[bool]  # whether each batch has B rows
+    carries_state: ClassVar[bool]
 
     def __post_init__(self) -> None:
         if not self.count:
-            rows, token = self.batch_size if self.always_whole else 1, "token" if self.form.sparse else "character"
+            rows, token = (
+                self.batch_size if self.carries_state else 1,
+                "character" if self.chars_per_id == 1 else "token",
+            )
             raise UserError(
                 f"the training split has {len(self.ids):,} {token}s, fewer than {rows} windows of "
                 f"--window={self.window} and the {token} after each; give more text, or lower --window "
@@ -150,7 +152,7 @@ class Windows(ABC):
                 lambda place: self._read(epoch, self._places(place, tf.minimum(place + group, count))),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
-            return read.rebatch(rows, drop_remainder=self.always_whole)
+            return read.rebatch(rows, drop_remainder=self.carries_state)
 
         epochs = tf.data.Dataset.range(first_epoch, -(-last // self.steps_per_epoch))
         return epochs.flat_map(batches_of).take(last - first)
@@ -196,7 +198,7 @@ class Windows(ABC):
 class Stream(Windows):
     """B rows side by side, each a contiguous part of the text. A row continues where that of the last batch ended."""
 
-    always_whole = True
+    carries_state = True
 
     @property
     def count(self) -> int:
@@ -225,7 +227,7 @@ class Shuffled(Windows):
     stride: int = 1
     seed: int = 0
 
-    always_whole = False
+    carries_state = False
 
     @property
     def count(self) -> int:

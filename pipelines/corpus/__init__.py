@@ -3,6 +3,7 @@
 from pipelines.corpus.documents import DocumentRange, Packed
 from pipelines.corpus.id_range import IdRange
 from pipelines.corpus.preparing import prepare
+from pipelines.corpus.shuffling import ShuffledDocuments
 from pipelines.corpus.stored import SPLITS, Corpus
 
-__all__ = ["SPLITS", "Corpus", "DocumentRange", "IdRange", "Packed", "prepare"]
+__all__ = ["SPLITS", "Corpus", "DocumentRange", "IdRange", "Packed", "ShuffledDocuments", "prepare"]

@@ -45,6 +45,11 @@ class DocumentRange:
         """The number of documents."""
         return max(len(self.ends) - 1, 0)
 
+    @property
+    def end(self) -> int:
+        """The id of the end symbol."""
+        return int(self.ids[:1][0])
+
     def packed(self, *, size: int) -> Iterator[Packed]:
         """Yields some documents at a time: about `size` ids, or a single document that is longer."""
         for first in range(0, len(self), CHUNK):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class IdRange:
         ids = np.fromfile(self.path, self.dtype, count, offset=offset)
         self.require(len(ids) == count)
         return ids
+
+    def pieces(self, size: int) -> Iterator[np.ndarray]:
+        """Yields all ids, `size` of them at a time."""
+        return (self[start : start + size] for start in range(0, len(self), size))
 
     @property
     def labels_dtype(self) -> str:

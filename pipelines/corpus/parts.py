@@ -1,6 +1,5 @@
-"""Sources → training, validation and test as provisional ids."""
+"""Sources → training, validation and test as provisional ids: of a running text, or of documents."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,39 +13,37 @@ from pipelines import UserError
 from pipelines.corpus import spool
 from pipelines.corpus.balancing import balance
 from pipelines.corpus.id_range import IdRange
-from pipelines.corpus.splitting import spool_documents
+from pipelines.corpus.splitting import Spooled, spool_documents
 from pipelines.corpus.spool import ProvisionalIds
+from pipelines.corpus.stored import crc32, label_dtype
+from pipelines.files import synced_file
 from pipelines.sources import Document, Source, SourceLine, joined
+from pipelines.vocabulary import END, Vocabulary
 
 MOST_LABELS = 1000
+LABELS_AT_ONCE = 1 << 12  # documents whose labels are written at a time
 
 
 @dataclass
 class Parts:
-    """Training, validation and test as provisional ids.
+    """Training, validation and test of a running text.
 
     Attributes:
         ids: of each part.
         seen: the characters that they stand for, in order.
         lines: about each source.
-        is_first: of each part, which documents no earlier one equals; [] for running text.
-        kept: of each part, which documents to keep, bool; [] for running text.
-        labels: of each part, the labels of the documents, as places in `names`; likewise.
-        names: the labels that occur, in the order of their first document.
-        facts: what was left out, for `corpus.json`.
+        end: the place of the end symbol in `seen`, of documents.
+        labels: those of the documents, in the order of their first document.
     """
 
     ids: list[IdRange]
     seen: str
     lines: list[SourceLine]
-    is_first: list[np.ndarray] = dataclasses.field(default_factory=list)
-    kept: list[np.ndarray] = dataclasses.field(default_factory=list)
-    labels: list[np.ndarray] = dataclasses.field(default_factory=list)
-    names: list[str] = dataclasses.field(default_factory=list)
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    end: int | None = None
+    labels: Sequence[str] = ()
 
     @classmethod
-    def of_running_text(cls, sources: Sequence[Source], split: Sequence[float], folder: Path) -> "Parts":
+    def read(cls, sources: Sequence[Source], split: Sequence[float], folder: Path) -> "Parts":
         """Reads all sources as one text, which is split by place."""
         lines, ids = [SourceLine(source.name) for source in sources], ProvisionalIds()
         path = folder / "spool"
@@ -59,46 +56,120 @@ class Parts:
         parts = [IdRange(path, "uint32", begin, end) for begin, end in pairwise([0, *edges, characters])]
         return cls(parts, ids.seen, lines)
 
-    @classmethod
-    def of_documents(
-        cls,
+    def chunks(self, part: int) -> Iterator[np.ndarray]:
+        """Yields the ids of a part, some at a time."""
+        return self.ids[part].pieces(spool.CHUNK)
+
+    def finish(self, vocabulary: Vocabulary, lengths: Sequence[int], folder: Path) -> dict[str, Any]:
+        """Writes what a corpus has besides its ids, and returns what `corpus.json` has of that.
+
+        Args:
+            vocabulary: of the corpus.
+            lengths: how many ids each part has in `ids.bin`.
+            folder: of the corpus.
+        """
+        return {}
+
+
+class DocumentParts(Parts):
+    """Training, validation and test of documents, which are split by what they say.
+
+    Attributes:
+        spooled: the documents.
+        kept: of each part, which documents the corpus has, bool.
+    """
+
+    spooled: Spooled
+    kept: list[np.ndarray]
+
+    def __init__(
+        self,
         sources: Sequence[Source],
         split: Sequence[float],
         folder: Path,
         *,
         labelled: bool,
         known: Sequence[str],
-    ) -> "Parts":
-        """Reads all documents, which are split by what they say."""
+        deduplicate: bool,
+    ) -> None:
         lines, ids = [SourceLine(source.name, documents=True) for source in sources], ProvisionalIds()
         progress = tqdm(
             _watched(sources, lines), "encoding", unit=" documents", unit_scale=True, delay=2, leave=False, disable=None
         )
-        spooled = spool_documents(progress, split, folder, ids, labelled=labelled)
+        self.spooled = spooled = spool_documents(progress, split, folder, ids, labelled=labelled)
         if 0 < len(spooled.labels) <= MOST_LABELS:
             balance(spooled, split)
         spooled.close()
-        parts = spooled.parts
-        counts = [len(part.is_first) for part in parts]
         names = _shortened([source.name for source in sources])
-        if not sum(counts):
+        if not any(len(part.is_first) for part in spooled.parts):
             left_out = {"empty documents": spooled.empty, "documents without a label": spooled.unlabelled}
             what = "".join(f", {count:,} {kind}" for kind, count in left_out.items() if count)
             raise UserError(f"no text in {names}{what}")
-        facts: dict[str, Any] = {"empty": spooled.empty, "unlabelled": spooled.unlabelled}
-        facts |= {"moved": spooled.moved, "cut": spooled.cut}
         if labelled:
             _check_labels(spooled.labels, known, names)
-        return cls(
-            [part.ids for part in parts],
+        super().__init__(
+            [part.ids for part in spooled.parts],
             ids.seen,
             lines,
-            [part.is_first for part in parts],
-            [part.kept for part in parts],
-            [part.labels for part in parts],
-            spooled.labels if labelled else [],
-            facts,
+            end=ids.seen.index(END),
+            labels=spooled.labels if labelled else (),
         )
+        self.kept = [part.kept & part.is_first if deduplicate else part.kept for part in spooled.parts]
+
+    def chunks(self, part: int) -> Iterator[np.ndarray]:
+        """Yields the ids of a part, `END, document, END, document …`, without the documents that aren't kept."""
+        if self.kept[part].all():
+            yield from super().chunks(part)
+            return
+        left_out = np.append(~self.kept[part], False)  # of the first END, which no document has before it
+        number = -1
+        for chunk in super().chunks(part):
+            ends = chunk == self.end
+            numbers = number + np.cumsum(ends) - ends  # a document's END belongs to it
+            number += int(np.count_nonzero(ends))
+            yield chunk[~left_out[numbers]]
+
+    def finish(self, vocabulary: Vocabulary, lengths: Sequence[int], folder: Path) -> dict[str, Any]:
+        """Writes `ends.bin`, and `labels.bin` if there are labels. See `Parts.finish`."""
+        begin = 0
+        with synced_file(folder / "ends.bin") as file:
+            for length in lengths:
+                place = 0
+                for ids in IdRange(folder / "ids.bin", vocabulary.dtype, begin, begin + length).pieces(spool.CHUNK):
+                    file.write((np.flatnonzero(ids == vocabulary.end) + place).astype(np.int64).tobytes())
+                    place += len(ids)
+                begin += length
+        spooled = self.spooled
+        facts = {
+            "documents": [int(kept.sum()) for kept in self.kept],
+            "duplicates": sum(int((part.kept & ~part.is_first).sum()) for part in spooled.parts),
+            "ends_crc32": crc32(folder / "ends.bin"),
+            **{name: getattr(spooled, name) for name in ("empty", "unlabelled", "moved", "cut")},
+        }
+        return facts | (self._write_labels(vocabulary, folder) if self.labels else {})
+
+    def _write_labels(self, vocabulary: Vocabulary, folder: Path) -> dict[str, Any]:
+        """Writes `labels.bin`, and returns what `corpus.json` has of it.
+
+        Each id has the label of its document there, and the end symbol before the first document of a part that of the
+        first.
+        """
+        ids = np.array(list(map(vocabulary.labels.index, self.labels)), label_dtype(len(vocabulary.labels)))
+        ends = np.fromfile(folder / "ends.bin", np.int64)
+        counts, first = [], 0
+        with synced_file(folder / "labels.bin") as file:
+            for part, kept in zip(self.spooled.parts, self.kept, strict=True):
+                labels = ids[part.labels[kept]]
+                counts.append(np.bincount(labels, minlength=len(vocabulary.labels)).tolist())
+                lengths = np.diff(ends[first : first + len(labels) + 1])
+                first += len(labels) + 1
+                file.write(
+                    (labels[:1] if len(labels) else ids[:1] * 0).tobytes()
+                )  # an empty part has an end symbol too
+                for start in range(0, len(labels), LABELS_AT_ONCE):
+                    some = slice(start, start + LABELS_AT_ONCE)
+                    file.write(np.repeat(labels[some], lengths[some]).tobytes())
+        return {"labelled": np.transpose(counts).tolist(), "labels_crc32": crc32(folder / "labels.bin")}
 
 
 def _check_labels(found: Sequence[str], known: Sequence[str], names: str) -> None:

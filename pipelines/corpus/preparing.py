@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,12 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import UserError
-from pipelines.corpus import spool
-from pipelines.corpus.parts import Parts
-from pipelines.corpus.stored import SPLITS, Corpus, crc32, label_dtype
-from pipelines.files import remove
+from pipelines.corpus.parts import DocumentParts, Parts
+from pipelines.corpus.stored import SPLITS, Corpus, crc32
+from pipelines.files import remove, synced_file
 from pipelines.sources import Source
-from pipelines.vocabulary import END, Vocabulary, code_points, words
+from pipelines.vocabulary import Vocabulary, code_points, words
 
-LABELS_AT_ONCE = 1 << 12  # documents whose labels are written at a time
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
 
 
@@ -57,23 +55,26 @@ def prepare(
         UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`. There are
             fewer than two labels, or two that differ in nothing but case.
     """
-    known = known.with_end() if known and documents else known
-    if known and 0 < max_vocabulary < len(known.characters):
-        raise UserError(
-            f"--max_vocabulary={max_vocabulary}: fewer than the {len(known.characters)} ids of --init_from, which "
-            "stay; give more, or 0 for no limit"
-        )
+    start = known or Vocabulary.fit("")
+    read: Callable[..., Parts] = Parts.read
     fingerprints = [source.fingerprint() for source in sources]
-    settings = [FORMAT, list(split), max_vocabulary, fingerprints]
-    if known:
-        settings.append(known.tokens if known.words else known.characters)
-    if max_words > len(known.words if known else ()):
-        settings.append({"max_words": max_words})
+    settings: list[Any] = [FORMAT, list(split), max_vocabulary, fingerprints]
+    kind: dict[str, Any] = {}
     if documents:
-        kind: dict[str, Any] = {"documents": True, "deduplicate": deduplicate, "balanced": True}
-        settings.append(kind | ({"labelled": known.labels if known else ()} if labelled else {}))
-    if not known:
-        known = Vocabulary.fit("").with_end() if documents else Vocabulary.fit("")
+        start = start.with_end()
+        read = partial(DocumentParts, labelled=labelled, known=start.labels, deduplicate=deduplicate)
+        kind = {"documents": True, "deduplicate": deduplicate, "balanced": True}
+        kind |= {"labelled": start.labels} if labelled else {}
+    if known:
+        settings.append(start.tokens if start.words else start.characters)
+        if 0 < max_vocabulary < len(start.characters):
+            raise UserError(
+                f"--max_vocabulary={max_vocabulary}: fewer than the {len(start.characters)} ids of --init_from, which "
+                "stay; give more, or 0 for no limit"
+            )
+    if max_words > len(start.words):
+        settings.append({"max_words": max_words})
+    settings += [kind] if kind else []
     prepared = folder / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:20]
     if prepared.is_dir():
         try:
@@ -81,154 +82,90 @@ def prepare(
         except UserError as error:
             print(f"{error}; encoding the text again", file=sys.stderr)
             remove(prepared)
-    if not prepared.is_dir():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="preparing-", dir=folder) as aside:
-                written = Path(aside, "corpus")
-                written.mkdir()
-                if documents:
-                    parts = Parts.of_documents(sources, split, Path(aside), labelled=labelled, known=known.labels)
-                else:
-                    parts = Parts.of_running_text(sources, split, Path(aside))
-                limits = {"max_vocabulary": max_vocabulary, "max_words": max_words}
-                facts = _write(parts, known, deduplicate, written, **limits)
-                facts["fingerprints"] = fingerprints
-                (written / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-                _publish(written, prepared)
-        except OSError as error:
-            raise UserError(f"--data_dir: {error.strerror or error} ({error.filename or folder})") from error
+
+    def write(aside: Path) -> None:
+        parts = read(sources, split, aside.parent)
+        vocabulary = _vocabulary(parts, start, max_vocabulary=max_vocabulary, max_words=max_words)
+        facts = _write(parts, vocabulary, aside) | {"fingerprints": fingerprints}
+        (aside / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+    _publish(prepared, write)
     return Corpus.load(prepared)
 
 
-def _publish(written: Path, prepared: Path) -> None:
+def _publish(prepared: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` make a folder, beside which it may put other files, and moves that to its place."""
     try:
-        written.rename(prepared)
-    except OSError:
-        if not prepared.is_dir():  # otherwise another run was faster and wrote the same
-            raise
+        prepared.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="preparing-", dir=prepared.parent) as folder:
+            aside = Path(folder, "corpus")
+            aside.mkdir()
+            write(aside)
+            try:
+                aside.rename(prepared)
+            except OSError:
+                if not prepared.is_dir():  # otherwise another run was faster and wrote the same
+                    raise
+    except OSError as error:
+        raise UserError(f"--data_dir: {error.strerror or error} ({error.filename or prepared.parent})") from error
 
 
-def _write(
-    parts: Parts, known: Vocabulary, deduplicate: bool, folder: Path, *, max_vocabulary: int, max_words: int
-) -> dict:
-    """Writes a corpus without its `corpus.json`, and returns what belongs there.
-
-    Provisional ids are counted over the training split, and translated to the ids of the vocabulary.
-    """
-    kept = [kept & first if deduplicate else kept for kept, first in zip(parts.kept, parts.is_first, strict=True)]
-    end = parts.seen.find(END) if known.end is not None else -1
-
-    def chunks(part: int) -> Iterable[np.ndarray]:
-        ids = (parts.ids[part][start : start + spool.CHUNK] for start in range(0, len(parts.ids[part]), spool.CHUNK))
-        return _without(ids, end, ~kept[part]) if kept and not kept[part].all() else ids
-
-    vocabulary = known.extended(_likeliest(chunks(0), parts.seen, known, max_vocabulary))
-    if max_words > len(known.words):
-        texts = _progress(_texts(chunks(0), parts.seen), len(parts.ids[0]), "counting words")
-        found = words.frequent(texts, characters=vocabulary.characters, count=max_words)
-        new = [word for word in found if word not in known.words][: max_words - len(known.words)]
-        vocabulary = Vocabulary((*vocabulary.tokens, *new), vocabulary.labels)
-    if parts.names:
-        vocabulary = vocabulary.with_labels(parts.names)
-    lengths, spelled, unknown = ([0] * len(SPLITS) for _ in range(3))
-    with (folder / "ids.bin").open("wb") as file, (folder / "ends.bin").open("wb") as ends:
-        for part in range(len(SPLITS)):
-            for ids in _encoded(chunks(part), parts.seen, vocabulary, len(parts.ids[part])):
-                if end >= 0:
-                    ends.write((np.flatnonzero(ids == vocabulary.end) + lengths[part]).astype(np.int64).tobytes())
-                lengths[part] += ids.size
-                spelled[part] += int(vocabulary.lengths[ids].sum()) if vocabulary.words else ids.size
-                unknown[part] += ids.size - int(np.count_nonzero(ids))
-                file.write(ids.tobytes())
-        for written in (file, ends):
-            written.flush()
-            os.fsync(written.fileno())
-    vocabulary.save(folder / "vocabulary.json")
-    facts = {"characters": sum(lengths), "bounds": [lengths[0], lengths[0] + lengths[1]], "unknown": unknown}
-    facts |= {"sources": list(map(str, parts.lines)), "crc32": crc32(folder / "ids.bin"), "spelled": spelled}
-    if known.end is None:
-        (folder / "ends.bin").unlink()
-        return facts
-    facts |= {"documents": [int(part.sum()) for part in kept], "ends_crc32": crc32(folder / "ends.bin")}
-    repeated = (kept & ~first for kept, first in zip(parts.kept, parts.is_first, strict=True))
-    facts |= {"duplicates": sum(int(part.sum()) for part in repeated), **parts.facts}
-    if parts.names:
-        facts |= _write_labels(parts, kept, vocabulary, folder)
-    return facts
-
-
-def _likeliest(chunks: Iterable[np.ndarray], seen: str, known: Vocabulary, max_vocabulary: int) -> list[str]:
-    """Returns the characters of the training part that get ids: the most frequent ones, as many as may have some."""
-    counts = np.zeros(len(seen), np.int64)
-    for chunk in chunks:
-        counts += np.bincount(chunk, minlength=len(seen))
-    order = [seen[place] for place in np.argsort(-counts, kind="stable") if counts[place]]
+def _vocabulary(parts: Parts, known: Vocabulary, *, max_vocabulary: int, max_words: int) -> Vocabulary:
+    """Returns a vocabulary, extended by the most frequent characters and words of the training part, and by labels."""
+    counts = np.zeros(len(parts.seen), np.int64)
+    for chunk in parts.chunks(0):
+        counts += np.bincount(chunk, minlength=len(parts.seen))
+    order = [parts.seen[place] for place in np.argsort(-counts, kind="stable") if counts[place]]
     taken = set(known.characters)
     new = [character for character in order if character not in taken]
-    return new[: max_vocabulary - len(known.characters) if max_vocabulary else None]
+    vocabulary = known.extended(new[: max_vocabulary - len(taken) if max_vocabulary else None])
+    if max_words > len(known.words):
+        found = words.frequent(_texts(parts, 0, "counting words"), characters=vocabulary.characters, count=max_words)
+        new = [word for word in found if word not in known.words][: max_words - len(known.words)]
+        vocabulary = Vocabulary((*vocabulary.tokens, *new), vocabulary.labels)
+    return vocabulary.with_labels(parts.labels)
 
 
-def _encoded(chunks: Iterable[np.ndarray], seen: str, vocabulary: Vocabulary, characters: int) -> Iterator[np.ndarray]:
-    """Yields the ids of the vocabulary for provisional ones, a part at a time."""
+def _write(parts: Parts, vocabulary: Vocabulary, folder: Path) -> dict[str, Any]:
+    """Writes a corpus without its `corpus.json`, and returns what belongs there."""
+    lengths, spelled, unknown = ([0] * len(SPLITS) for _ in range(3))
+    with synced_file(folder / "ids.bin") as file:
+        for part in range(len(SPLITS)):
+            for ids in _encoded(parts, part, vocabulary):
+                lengths[part] += ids.size
+                spelled[part] += vocabulary.count_characters(ids)
+                unknown[part] += ids.size - int(np.count_nonzero(ids))
+                file.write(ids.tobytes())
+    vocabulary.save(folder / "vocabulary.json")
+    return {
+        "characters": sum(lengths),
+        "bounds": [lengths[0], lengths[0] + lengths[1]],
+        "unknown": unknown,
+        "spelled": spelled,
+        "sources": list(map(str, parts.lines)),
+        "crc32": crc32(folder / "ids.bin"),
+        **parts.finish(vocabulary, lengths, folder),
+    }
+
+
+def _encoded(parts: Parts, part: int, vocabulary: Vocabulary) -> Iterator[np.ndarray]:
+    """Yields the ids of the vocabulary for the provisional ones of a part, some at a time."""
     if vocabulary.words:
-        texts = _progress(_texts(chunks, seen), characters, "encoding words")
-        yield from (vocabulary.encode_pieces(pieces) for pieces in words.cut(texts, vocabulary.piece))
+        for pieces in words.cut(_texts(parts, part, "encoding words"), vocabulary.piece):
+            yield vocabulary.encode_pieces(pieces)
         return
-    translation = vocabulary.encode(seen)
-    if vocabulary.end is not None and END in seen:
-        translation[seen.index(END)] = vocabulary.end
-    yield from (translation[chunk] for chunk in chunks)
+    translation = vocabulary.encode(parts.seen)
+    if parts.end is not None:
+        translation[parts.end] = vocabulary.end
+    for chunk in parts.chunks(part):
+        yield translation[chunk]
 
 
-def _texts(chunks: Iterable[np.ndarray], seen: str) -> Iterator[str]:
-    """Yields the text of provisional ids, a part at a time, none of them empty."""
-    characters = code_points(seen)
-    for chunk in chunks:
-        if chunk.size:
-            yield characters[chunk].tobytes().decode("utf-32-le")
-
-
-def _progress(texts: Iterable[str], characters: int, what: str) -> Iterator[str]:
-    """Yields texts, and shows how far they are."""
-    with tqdm(total=characters, desc=what, unit=" chars", unit_scale=True, delay=2, leave=False, disable=None) as bar:
-        for text in texts:
-            yield text
-            bar.update(len(text))
-
-
-def _write_labels(parts: Parts, kept: Sequence[np.ndarray], vocabulary: Vocabulary, folder: Path) -> dict:
-    """Writes `labels.bin`, and returns what `corpus.json` has of it.
-
-    Each id has the label of its document there, and the end symbol before the first document of a part that of the
-    first.
-    """
-    ids = np.array([vocabulary.labels.index(name) if name in vocabulary.labels else 0 for name in parts.names])
-    ends = np.fromfile(folder / "ends.bin", np.int64)
-    counts, first = [], 0
-    with (folder / "labels.bin").open("wb") as file:
-        for part, chosen in enumerate(kept):
-            labels = ids[parts.labels[part]][chosen].astype(label_dtype(len(vocabulary.labels)))
-            counts.append(np.bincount(labels, minlength=len(vocabulary.labels)).tolist())
-            lengths = np.diff(ends[first : first + len(labels) + 1])
-            first += len(labels) + 1
-            for start in range(0, len(labels), LABELS_AT_ONCE):
-                some = slice(start, start + LABELS_AT_ONCE)
-                before_first = labels[:1] if start == 0 else labels[:0]
-                file.write(before_first.tobytes() + np.repeat(labels[some], lengths[some]).tobytes())
-            if not len(labels):  # an empty part has an end symbol too
-                file.write(np.zeros(1, label_dtype(len(vocabulary.labels))).tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-    return {"labelled": np.transpose(counts).tolist(), "labels_crc32": crc32(folder / "labels.bin")}
-
-
-def _without(chunks: Iterable[np.ndarray], end: int, left_out: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields `END, document, END …` without some of the documents; `left_out` is bool, one for each."""
-    left_out = np.append(left_out, False)  # of the first END, which no document has before it
-    number = -1
-    for chunk in chunks:
-        ends = chunk == end
-        numbers = number + np.cumsum(ends) - ends  # a document's END belongs to it
-        number += int(np.count_nonzero(ends))
-        yield chunk[~left_out[numbers]]
+def _texts(parts: Parts, part: int, what: str) -> Iterator[str]:
+    """Yields the text of a part, some characters at a time, never none, and shows how far it is."""
+    characters, total = code_points(parts.seen), len(parts.ids[part])
+    with tqdm(total=total, desc=what, unit=" chars", unit_scale=True, delay=2, leave=False, disable=None) as bar:
+        for chunk in parts.chunks(part):
+            if chunk.size:
+                yield characters[chunk].tobytes().decode("utf-32-le")
+            bar.update(chunk.size)

@@ -165,10 +165,9 @@ def first_of_each(values: IdRange) -> np.ndarray:
     buckets = 1 + len(values) // spool.CHUNK
     for bucket in range(buckets):
         places, found = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
-        for start in range(0, len(values), spool.CHUNK):
-            chunk = values[start : start + spool.CHUNK]
+        for number, chunk in enumerate(values.pieces(spool.CHUNK)):
             inside = np.flatnonzero(chunk % np.uint64(buckets) == bucket)
-            places.append(inside + start)
+            places.append(inside + number * spool.CHUNK)
             found.append(chunk[inside])
         _, earliest = np.unique(np.concatenate(found), return_index=True)
         first[np.concatenate(places)[earliest]] = True

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from pipelines import UserError
 from pipelines.corpus.documents import DocumentRange
 from pipelines.corpus.id_range import IdRange
+from pipelines.corpus.shuffling import ShuffledDocuments
 from pipelines.vocabulary import Vocabulary
 
 SPLITS = ("train", "validation", "test")
@@ -32,11 +34,10 @@ class Corpus:
             end symbol before its first document and one after each.
         bounds: where training and validation end.
         sources: a line about each source.
-        spelled: how many characters the ids of training, validation and test stand for; () of older ones, where each
-            is one.
+        spelled: how many characters the ids of training, validation and test stand for.
         unknown: characters of training, validation and test that the vocabulary lacks.
         fingerprints: hashes of what it was made from.
-        documents: how many documents training, validation and test have; zeros for running text.
+        documents: how many documents training, validation and test have; () for running text.
         duplicates: documents with the same text as an earlier one.
         empty: documents without anything but white space, which are left out.
         unlabelled: documents without a label, which are left out if labels were asked for.
@@ -49,11 +50,11 @@ class Corpus:
     vocabulary: Vocabulary
     characters: int
     bounds: tuple[int, int]
+    spelled: tuple[int, ...]
     sources: tuple[str, ...] = ()
-    spelled: tuple[int, ...] = ()
     unknown: tuple[int, ...] = (0, 0, 0)
     fingerprints: tuple[str, ...] = ()
-    documents: tuple[int, ...] = (0, 0, 0)
+    documents: tuple[int, ...] = ()
     duplicates: int = 0
     empty: int = 0
     unlabelled: int = 0
@@ -72,9 +73,14 @@ class Corpus:
         return IdRange(self.folder / "ids.bin", self.vocabulary.dtype, begin, end, labels)
 
     @property
+    def _files(self) -> tuple[str, ...]:
+        """The files besides `ids.bin`, whose checksums are in `corpus.json`."""
+        return ()
+
+    @property
     def chars_per_id(self) -> float:
         """The mean number of characters of a token of the training part; 1 where words are no tokens."""
-        return self.spelled[0] / self.bounds[0] if self.vocabulary.words else 1.0
+        return self.spelled[0] / max(self.bounds[0], 1)
 
     def document_split(self, name: str) -> DocumentRange:
         """Returns the documents of `train`, `validation` or `test`."""
@@ -82,15 +88,12 @@ class Corpus:
         edges = [0, *accumulate(count + 1 for count in self.documents)]
         return DocumentRange(self.split(name), IdRange(self.folder / "ends.bin", "int64", edges[part], edges[part + 1]))
 
-    def held_out(self) -> dict[str, IdRange | DocumentRange]:
+    def held_out(self) -> Mapping[str, IdRange | DocumentRange]:
         """Returns the parts to measure on: `validation` and `test`, unless they are empty.
 
         Raises:
             UserError: a part has a single character.
         """
-        if self.vocabulary.end is not None:
-            documents = {name: self.document_split(name) for name in SPLITS[1:]}
-            return {name: part for name, part in documents.items() if len(part)}
         parts = {name: self.split(name) for name in SPLITS[1:]}
         for name, ids in parts.items():
             if len(ids) == 1:
@@ -98,6 +101,10 @@ class Corpus:
                     f"--split: the {name} split has 1 character, and the first isn't scored; give it more or 0"
                 )
         return {name: ids for name, ids in parts.items() if len(ids)}
+
+    def epochs(self, *, seed: int, folder: Path) -> IdRange | ShuffledDocuments:
+        """Returns the ids for training, epoch after epoch. Documents are shuffled: see `ShuffledDocuments`."""
+        return self.split("train")
 
     @classmethod
     def load(cls, folder: Path) -> "Corpus":
@@ -112,18 +119,36 @@ class Corpus:
             names = {field.name for field in dataclasses.fields(cls)} - {"folder", "vocabulary", "characters", "bounds"}
             known = {name: facts[name] for name in names if name in facts}  # older ones lack some
             known = {name: _frozen(value) for name, value in known.items()}
-            found = cls(folder, vocabulary, facts["characters"], tuple(facts["bounds"]), **known)
+            validation, test = facts["bounds"]
+            known.setdefault("spelled", (validation, test - validation, facts["characters"] - test))
+            kind = cls if vocabulary.end is None else DocumentCorpus
+            found = kind(folder, vocabulary, facts["characters"], tuple(facts["bounds"]), **known)
             whole = ids.stat().st_size == found.characters * np.dtype(vocabulary.dtype).itemsize
             whole &= "crc32" not in facts or facts["crc32"] == crc32(ids)  # older ones have no sum
-            if vocabulary.end is not None:
-                whole &= facts["ends_crc32"] == crc32(folder / "ends.bin")
-            if vocabulary.labels:
-                whole &= facts["labels_crc32"] == crc32(folder / "labels.bin")
+            for name in found._files:
+                whole &= facts[f"{name}_crc32"] == crc32(folder / f"{name}.bin")
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise UserError(f"{folder}: damaged ({error})") from error
         if not whole:
             raise UserError(f"{folder}: damaged (ids.bin, ends.bin or labels.bin has changed)")
         return found
+
+
+class DocumentCorpus(Corpus):
+    """Documents as ids on disk."""
+
+    @property
+    def _files(self) -> tuple[str, ...]:
+        return ("ends", "labels") if self.vocabulary.labels else ("ends",)
+
+    def held_out(self) -> Mapping[str, DocumentRange]:
+        """Returns the parts to measure on: `validation` and `test`, unless they are empty."""
+        parts = {name: self.document_split(name) for name in SPLITS[1:]}
+        return {name: part for name, part in parts.items() if len(part)}
+
+    def epochs(self, *, seed: int, folder: Path) -> ShuffledDocuments:
+        """Returns the documents for training in an order of their own for each epoch."""
+        return ShuffledDocuments(self.document_split("train"), seed=seed, folder=folder)
 
 
 def _frozen(value: Any) -> Any:

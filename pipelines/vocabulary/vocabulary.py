@@ -72,10 +72,19 @@ class Vocabulary:
         """The tokens that are words, in the order of their ids; () for a vocabulary of characters."""
         return tuple(token for token in self.tokens if len(token) > 1)
 
+    @property
+    def unit(self) -> str:
+        """What a token is called: `character`, or `token` where words are tokens too."""
+        return "token" if self.words else "character"
+
     @cached_property
     def lengths(self) -> np.ndarray:
         """How many characters each token has, int64 `[V]`; the end symbol counts as one."""
         return np.array([max(len(token), 1) for token in self.tokens], np.int64)
+
+    def count_characters(self, ids: np.ndarray) -> int:
+        """Returns how many characters ids stand for; an end symbol counts as one."""
+        return int(self.lengths[ids].sum()) if self.words else ids.size
 
     @cached_property
     def piece(self) -> re.Pattern[str]:

@@ -8,8 +8,8 @@ from conftest import ROOT, TINY, command, verse
 from char_lstm_tf.config import RECIPES, Config
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import Plan, plan_run
+from char_lstm_tf.runs.text import prepare_text
 from char_lstm_tf.train import print_results
-from char_lstm_tf.training.train import prepare_text
 from pipelines import UserError
 from pipelines.command_line import given_flags
 

@@ -1,16 +1,19 @@
 import pytest
 
-from char_lstm_tf.config import BatchConfig, Config, ModelConfig, TrainingConfig
+from char_lstm_tf.config import Config, ModelConfig, TrainingConfig
 from pipelines import UserError
 from pipelines.command_line import given_flags
 
 
 def test_batches_follow_the_target():
-    sequence, next_char = BatchConfig(), BatchConfig(target="next_char")
-    assert (sequence.batch_order, sequence.window_stride) == ("stream", 0)
-    assert (next_char.batch_order, next_char.window_stride) == ("shuffled", 3)
-    assert BatchConfig(batching="shuffled", window=40).window_stride == 40
-    assert BatchConfig(batching="shuffled", stride=7).window_stride == 7
+    def batches(**flags):
+        model = Config(name="x", **flags).settings.model
+        return model.batching, model.stride
+
+    assert batches() == ("stream", None)
+    assert batches(target="next_char") == ("shuffled", 3)
+    assert batches(batching="shuffled", window=40) == ("shuffled", 40)
+    assert batches(batching="shuffled", stride=7) == ("shuffled", 7)
 
 
 def test_gradients_are_clipped_to_a_norm_of_1_unless_told_otherwise():

@@ -57,7 +57,7 @@ def test_together_workers_read_all_documents_and_labels(tmp_path):
     prepared = corpus.prepare(
         [Labelled(texts)], split=(1, 0, 0), documents=True, labelled=True, folder=tmp_path / "data"
     )
-    options = {"end": prepared.vocabulary.end, "batch_size": 6, "longest": 20, "seed": 3}
+    options = {"batch_size": 6, "longest": 20, "seed": 3}
     documents = prepared.document_split("train")
     whole = WholeDocuments(documents, **options)
     parts = [WholeDocuments(documents, rows=range(2 * worker, 2 * worker + 2), **options) for worker in range(3)]
@@ -70,7 +70,7 @@ def test_together_workers_read_all_documents_and_labels(tmp_path):
             assert rows == len(ids)
             assert len(own)
             empty += count == 0
-            padded = np.full((count, ids.shape[1]), options["end"])
+            padded = np.full((count, ids.shape[1]), prepared.vocabulary.end)
             padded[:, : own.shape[1]] = own[:count]
             found.append(padded)
             answers.append(own_labels[:count])

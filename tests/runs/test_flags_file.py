@@ -1,7 +1,7 @@
 import pytest
 
 from char_lstm_tf.config import RECIPES, Config
-from char_lstm_tf.runs.flags_file import config_from_lines, flag_lines
+from char_lstm_tf.runs.folder import config_from_lines, flag_lines
 from pipelines import UserError
 from pipelines.command_line import given_flags
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import command
 
 from char_lstm_tf.config import Config, OutputConfig
-from char_lstm_tf.runs import listing
+from char_lstm_tf.runs import tables
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
 from pipelines import UserError
@@ -62,7 +62,7 @@ def folder(tmp_path):
     ],
 )
 def test_numbers_of_any_size_fit_a_column(value, shown):
-    assert listing.format_number(value, 2) == shown
+    assert tables.format_number(value, 2) == shown
     assert len(shown) <= 16
 
 
@@ -105,7 +105,7 @@ def test_a_run_is_running_as_long_as_its_process_lives(folder):
 
 
 def test_a_comparison_shows_what_differs_and_what_came_of_it(folder):
-    text = listing.comparison(RunFolder(folder / "finished"), RunFolder(folder / "interrupted"))
+    text = tables.comparison(RunFolder(folder / "finished"), RunFolder(folder / "interrupted"))
     rows = [line.split() for line in text.splitlines()]
     assert ["--units", "5", "128,128"] in rows
     assert [row[0] for row in rows if row[0].startswith("--")] == ["--units"]  # the names differ, too

@@ -6,9 +6,10 @@ from conftest import verse
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models.build import load
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.text import prepare_text
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.counting import CountingRun
-from char_lstm_tf.training.train import prepare_text, train
+from char_lstm_tf.training.train import train
 
 
 def test_what_a_run_of_words_has_seen_is_counted_in_characters(tmp_path):

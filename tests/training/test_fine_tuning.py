@@ -9,7 +9,7 @@ from char_lstm_tf.config import Config, ModelConfig
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.models import build, networks
 from char_lstm_tf.models.encodings import Interface
-from char_lstm_tf.runs.origin import Origin
+from char_lstm_tf.runs.plan import Origin
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training import compiling, fine_tuning
 from char_lstm_tf.training.fine_tuning import extend_weights

@@ -6,9 +6,9 @@ import pytest
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.measures import beats_shares, report, verdict
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.text import prepare_text
 from char_lstm_tf.training.counting import CountingRun
 from char_lstm_tf.training.labels import measure_labels
-from char_lstm_tf.training.train import prepare_text
 
 SYLLABLES = [first + second for first in "bdgklmnprst" for second in "aeiou"]
 

@@ -10,7 +10,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.training.train import prepare_text
+from char_lstm_tf.runs.text import prepare_text
 from pipelines import corpus
 from pipelines.sources import text_files
 from pipelines.vocabulary import Vocabulary

@@ -11,9 +11,10 @@ from conftest import verse
 
 import char_lstm_tf
 from char_lstm_tf.runs.plan import plan_run
+from char_lstm_tf.runs.text import prepare_text
 from char_lstm_tf.training.compiling import averaged_weights
 from char_lstm_tf.training.run import Run
-from char_lstm_tf.training.train import prepare_text, train
+from char_lstm_tf.training.train import train
 from pipelines import UserError
 
 
@@ -49,7 +50,7 @@ def test_its_losses_are_nats_a_character(tmp_path, capsys):
 
 
 def test_one_hot_vectors_of_many_words_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("char_lstm_tf.training.train.MOST_ONE_HOT", 30)
+    monkeypatch.setattr("char_lstm_tf.config.settings.MOST_ONE_HOT", 30)
     with pytest.raises(UserError, match=r"--encoding=one_hot: vectors of \d+ numbers .* use --encoding"):
         train(plan(tmp_path, encoding="one_hot"))
 

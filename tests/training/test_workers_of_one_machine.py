@@ -15,7 +15,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.training.fitting.step import train_function
 from char_lstm_tf.training.run import Run
-from char_lstm_tf.training.train import prepare_text
+from char_lstm_tf.runs.text import prepare_text
 from char_lstm_tf.training.workers import ALONE, Workers
 
 flags = dict(units=(16, 16), batch_size=12, window=16, seed=3) | json.loads(sys.argv[1])

@@ -8,14 +8,12 @@ from typing import Any
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.writing import Sampling, Writer
 
-SAMPLE_DOCUMENTS = 8  # of a sample; at two temperatures, 16 rows
-
 
 def sample_report(writer: Writer, config: Config, epoch: int, losses: Mapping[str, Any]) -> str:
     """Returns a sample for each temperature, under a heading with the epoch and its losses.
 
     Of documents, a sample is as many of them as there are in `sample_chars` characters, but at least one and at most
-    `SAMPLE_DOCUMENTS`, one label after the other.
+    eight, one label after the other.
 
     Args:
         writer: of the model.
@@ -25,7 +23,7 @@ def sample_report(writer: Writer, config: Config, epoch: int, losses: Mapping[st
         losses: the logs of the epoch.
     """
     temperatures, prompt = config.sample_temperatures, config.prompt_reader.prompt(config.prompt)
-    count = 1 if config.documents == "text" else SAMPLE_DOCUMENTS
+    count = config.settings.text.texts_in_sample
     rows = [
         Sampling(temperature=temperature, seed=config.seed + number)
         for temperature in temperatures

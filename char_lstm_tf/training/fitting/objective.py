@@ -1,10 +1,13 @@
 """What a run learns: to predict text, or to answer the label of a document."""
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from char_lstm_tf.config import Config
+from char_lstm_tf.config import settings
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.scoring import Scorer, perplexity
 from char_lstm_tf.inference.writing import Writer
@@ -12,17 +15,9 @@ from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from pipelines.batches import Batches, Form, Shuffled, Stream, WholeDocuments
 from pipelines.corpus import Corpus
-from pipelines.shuffling import ShuffledDocuments
 
 
-class HeldOutScorer(Protocol):
-    """What measures a model on a held-out part."""
-
-    def score(self, ids: Any, /) -> Any:
-        """Returns the score of a part."""
-
-
-class Objective(Protocol):
+class Objective(ABC):
     """What a run learns, from which batches, and what its losses mean.
 
     Attributes:
@@ -37,62 +32,63 @@ class Objective(Protocol):
     sparse: bool
     rows: str
 
-    def scorer(self, network: Any) -> HeldOutScorer:
-        """Returns what measures a model on the held-out parts."""
+    @abstractmethod
+    def scorer(self, network: Any) -> Any:
+        """Returns what measures a model on the held-out parts: a `Scorer` or a `LabelScorer`."""
 
     def writer(self, network: Any) -> Writer | None:
         """Returns what writes samples; None if there are none."""
+        return None
 
-    def measures(self, loss: float, prefix: str = "") -> dict[str, float]:
+    @staticmethod
+    def measures(loss: float, prefix: str = "") -> dict[str, float]:
         """Returns what follows from a loss, for the logs, with a prefix before the names."""
+        return {}
 
-    def describe(self, logs: dict[str, float], prefix: str = "") -> str:
+    @staticmethod
+    @abstractmethod
+    def describe(logs: dict[str, float], prefix: str = "") -> str:
         """Returns a loss of the logs as the progress line shows it."""
 
 
-class PredictText:
-    """Predicts the next token of a text. Losses are nats per character.
+def objective_of(
+    model: settings.Network, text: Corpus, *, seed: int, shuffled: Path, rows: range | None = None
+) -> Objective:
+    """Returns what a run learns.
 
     Args:
-        config: the sizes.
+        model: its kind and sizes.
         text: to learn.
+        seed: of the order of windows or documents.
         shuffled: folder for the documents of an epoch in their order.
         rows: which rows of each batch to read; None: all.
 
     Raises:
         UserError: the text is too short for the sizes.
     """
+    if isinstance(model, settings.TextNetwork):
+        return PredictText(model, text, seed=seed, shuffled=shuffled, rows=rows)
+    return AnswerLabels(model, text, seed=seed, rows=rows)
 
-    def __init__(self, config: Config, text: Corpus, *, shuffled: Path, rows: range | None = None) -> None:
+
+class PredictText(Objective):
+    """Predicts the next token of a text. Losses are nats per character."""
+
+    def __init__(
+        self, model: settings.TextNetwork, text: Corpus, *, seed: int, shuffled: Path, rows: range | None
+    ) -> None:
         vocabulary, self._vocabulary = text.vocabulary, text.vocabulary
-        self._writes = config.sample_chars > 0
+        self._writes = model.sample_chars > 0
         self.chars_per_loss, self.sparse = text.chars_per_id, bool(vocabulary.words)
-        form = Form(config.input_encoding, config.target, len(vocabulary), sparse=self.sparse, end=vocabulary.end)
-        ids, window = text.split("train"), config.window
-        self.batches: Batches
-        if config.batch_order == "shuffled":
-            self.batches = Shuffled(
-                ids,
-                form,
-                batch_size=config.batch_size,
-                window=window,
-                rows=rows,
-                chars_per_id=text.chars_per_id,
-                stride=config.window_stride,
-                seed=config.seed,
+        self.rows = f"windows of {model.window} {vocabulary.unit}s"
+        form = Form(model.encoding, model.target, len(vocabulary), sparse=self.sparse, end=vocabulary.end)
+        if model.batching == "shuffled":
+            cut: Callable[..., Batches] = partial(
+                Shuffled, text.split("train"), form, stride=model.stride or model.window, seed=seed
             )
         else:
-            self.batches = Stream(
-                ids
-                if vocabulary.end is None
-                else ShuffledDocuments(text.document_split("train"), seed=config.seed, folder=shuffled),
-                form,
-                batch_size=config.batch_size,
-                window=window,
-                rows=rows,
-                chars_per_id=text.chars_per_id,
-            )
-        self.rows = f"windows of {window} {'tokens' if config.tokens == 'words' else 'characters'}"
+            cut = partial(Stream, text.epochs(seed=seed, folder=shuffled), form)
+        self.batches = cut(batch_size=model.batch_size, window=model.window, rows=rows, chars_per_id=text.chars_per_id)
 
     def scorer(self, network: Network) -> Scorer:
         """Returns what measures a model on the held-out parts."""
@@ -117,20 +113,18 @@ class PredictText:
         return f"loss {nats:.4f} ({nats / math.log(2):.3f} bits/char)"
 
 
-class AnswerLabels:
-    """Answers the label of a document. Losses are nats per document. Arguments as for `PredictText`."""
+class AnswerLabels(Objective):
+    """Answers the label of a document. Losses are nats per document."""
 
     chars_per_loss, sparse, rows = 1.0, True, "documents"
 
-    def __init__(self, config: Config, text: Corpus, *, shuffled: Path, rows: range | None = None) -> None:
-        self._vocabulary, end = text.vocabulary, text.vocabulary.end
-        assert end is not None  # documents have one
-        self.batches: Batches = WholeDocuments(
+    def __init__(self, model: settings.Network, text: Corpus, *, seed: int, rows: range | None) -> None:
+        self._vocabulary = text.vocabulary
+        self.batches = WholeDocuments(
             text.document_split("train"),
-            end=end,
-            batch_size=config.batch_size,
-            longest=config.longest_part,
-            seed=config.seed,
+            batch_size=model.batch_size,
+            longest=model.longest_part,
+            seed=seed,
             rows=rows,
             chars_per_id=text.chars_per_id,
         )
@@ -138,14 +132,6 @@ class AnswerLabels:
     def scorer(self, network: Classifier) -> LabelScorer:
         """Returns what measures a model on the held-out parts."""
         return LabelScorer(network, self._vocabulary)
-
-    def writer(self, network: Classifier) -> None:
-        """Returns None: it writes nothing."""
-
-    @staticmethod
-    def measures(loss: float, prefix: str = "") -> dict[str, float]:
-        """Returns nothing: the accuracy says more than a loss in other units."""
-        return {}
 
     @staticmethod
     def describe(logs: dict[str, float], prefix: str = "") -> str:

@@ -27,7 +27,7 @@ def join(cluster: Cluster, config: Config) -> Workers:
     """
     cluster.meet()
     # The text isn't read yet, so the number of characters is taken for a small one.
-    words = config.max_words if config.tokens == "words" else 0
+    words = config.settings.text.max_words or 0
     recurrent.set_up_tensorflow(config, config.batch_size // len(cluster.addresses), words)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()

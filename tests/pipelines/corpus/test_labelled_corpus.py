@@ -4,7 +4,6 @@ from conftest import LabelledSource
 
 from pipelines import UserError, corpus
 from pipelines.batches import Form, Shuffled, Stream
-from pipelines.shuffling import ShuffledDocuments
 from pipelines.vocabulary import Vocabulary
 
 KINDS = {"x": "aeiou", "y": "bcdfg", "z": "hjklm"}  # each label has characters of its own
@@ -39,7 +38,7 @@ def test_batches_have_the_label_of_each_target(tmp_path, order):
     prepared = prepare(tmp_path)
     ids, end = prepared.split("train"), prepared.vocabulary.end
     if order is Stream:
-        ids = ShuffledDocuments(prepared.document_split("train"), seed=1, folder=tmp_path / "epochs")
+        ids = corpus.ShuffledDocuments(prepared.document_split("train"), seed=1, folder=tmp_path / "epochs")
     form = Form("embedding", "sequence", len(prepared.vocabulary), end=end)
     batches = order(ids, form, batch_size=4, window=8)
     steps = 2 * batches.steps_per_epoch

@@ -11,7 +11,7 @@ LETTERS = {label: set(letters) for label, letters in KINDS.items()}
 def made(tmp_path, *, batch_size=7, longest=100, seed=1):
     prepared = prepare(tmp_path, split=(1, 0, 0))
     documents = prepared.document_split("train")
-    whole = WholeDocuments(documents, end=prepared.vocabulary.end, batch_size=batch_size, longest=longest, seed=seed)
+    whole = WholeDocuments(documents, batch_size=batch_size, longest=longest, seed=seed)
     return prepared.vocabulary, whole
 
 

@@ -43,6 +43,22 @@ def row(run: RunFolder) -> str:
     )
 
 
+def held_out_table(metrics: Metrics) -> list[str]:
+    """Returns the measures of the held-out parts as a table."""
+    rows = metrics.held_out
+    if all("accuracy" in row for row in rows.values()):  # the label is what the model answers
+        lines = [f"{'held out':<12}{'documents':>11}{'accuracy':>11}{'nats/document':>15}"]
+        for split, row in rows.items():
+            lines.append(f"{split:<12}{row['documents']:>11,}{row['accuracy']:>11.1%}{row['nats_per_document']:>15.4f}")
+        return lines
+    lines = [f"{'held out':<12}{'characters':>12}{'nats/char':>11}{'bits/char':>11}{'perplexity/char':>17}"]
+    for split, row in rows.items():
+        losses = f"{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
+        perplexity = format_number(row["perplexity_per_char"], 2)
+        lines.append(f"{split:<12}{row['characters']:>12,}{losses} {perplexity:>16}")
+    return lines
+
+
 def comparison(one: RunFolder, other: RunFolder) -> str:
     """Returns the flags and measures in which two runs differ, a line each."""
     lines = [f"{'':<28}{one.path.name:>24}{other.path.name:>24}"]
@@ -58,19 +74,6 @@ def comparison(one: RunFolder, other: RunFolder) -> str:
         values = ["-" if value is None else f"{value:,}" for value in found]
         lines.append(f"{name.replace('_', ' '):<28}{values[0]:>24}{values[1]:>24}")
     return "\n".join(lines)
-
-
-def unknown_warning(unknown: int, characters: int, *, where: str) -> str:
-    """Returns what to say if more than 1 in 1,000 characters are unknown, else "".
-
-    The unknown character is likely where there are many, so a loss that counts them is lower than it should be.
-    """
-    if unknown <= characters / 1000:
-        return ""
-    return (
-        f"warning: {unknown:,} of the {characters:,} characters of {where} ({unknown / characters:.1%}) are unknown "
-        "and count as one character, so its loss is too low"
-    )
 
 
 def _nats(metrics: Metrics | None, split: str) -> str:

@@ -4,7 +4,6 @@ from conftest import FakeSource
 
 from pipelines import corpus
 from pipelines.batches import Form, Shuffled, Stream
-from pipelines.shuffling import ShuffledDocuments
 
 TEXTS = [chr(97 + number % 26) * (1 + number % 7) + str(number) for number in range(200)]
 
@@ -16,7 +15,7 @@ def prepared(tmp_path):
 
 @pytest.fixture
 def shuffled(prepared, tmp_path):
-    return ShuffledDocuments(prepared.document_split("train"), seed=5, folder=tmp_path / "epochs")
+    return corpus.ShuffledDocuments(prepared.document_split("train"), seed=5, folder=tmp_path / "epochs")
 
 
 def documents(prepared, ids):
@@ -33,8 +32,8 @@ def test_an_epoch_has_every_document_once_in_an_order_of_its_own(prepared, shuff
 
 
 def test_the_order_depends_on_the_seed_and_the_epoch_alone(prepared, shuffled, tmp_path):
-    again = ShuffledDocuments(prepared.document_split("train"), seed=5, folder=tmp_path / "again")
-    other = ShuffledDocuments(prepared.document_split("train"), seed=6, folder=tmp_path / "other")
+    again = corpus.ShuffledDocuments(prepared.document_split("train"), seed=5, folder=tmp_path / "again")
+    other = corpus.ShuffledDocuments(prepared.document_split("train"), seed=6, folder=tmp_path / "other")
     assert np.array_equal(again.of_epoch(7)[:], shuffled.of_epoch(7)[:])
     assert not np.array_equal(other.of_epoch(7)[:], shuffled.of_epoch(7)[:])
 

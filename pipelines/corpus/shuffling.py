@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
-from pipelines.corpus import DocumentRange, IdRange
+from pipelines.corpus.documents import DocumentRange
+from pipelines.corpus.id_range import IdRange
 from pipelines.files import written_aside
 
 CHUNK = 1 << 16  # documents whose places are in memory at a time
@@ -60,6 +60,8 @@ class ShuffledDocuments:
 
     def _write(self, epoch: int, values: IdRange, path: Path) -> None:
         """Writes the values of each document, in the order of an epoch."""
+        import tensorflow as tf  # takes seconds, and texts are prepared without it
+
         count, size = len(self._documents), np.dtype(values.dtype).itemsize
         with path.open("wb") as out, values.path.open("rb", buffering=0) as file:
             out.write(values[:1].tobytes())  # of the end symbol before the first document

@@ -1,0 +1,132 @@
+"""The text of a run: how it is found and prepared, and what the run prints about it before it trains."""
+
+import sys
+from collections.abc import Iterator, Mapping
+
+from char_lstm_tf.config import Config
+from char_lstm_tf.runs.plan import Plan
+from char_lstm_tf.runs.progress import Progress
+from pipelines import UserError, corpus
+
+LABELS_SHOWN = 12
+
+
+def prepare_text(plan: Plan) -> corpus.Corpus:
+    """Returns the text of a run as ids. Ids of the run it starts from stay the same.
+
+    A resumed run gets the encoded text that it was trained on, unless that is gone, or files have changed. Files that
+    were moved are known by their hashes. If they were deleted, the encoded text is all that is needed.
+
+    Raises:
+        UserError: the text can't be found or read.
+    """
+    text = plan.config.settings.text
+    folder = text.data_path / "corpora"
+    if plan.config.resume and (progress := plan.folder.newest_progress()):
+        try:
+            found = corpus.Corpus.load(folder / Progress.load(progress).corpus)
+        except UserError:
+            pass  # it is encoded again
+        else:
+            try:
+                if tuple(source.fingerprint() for source in text.source.find(text)) == found.fingerprints:
+                    return found
+            except UserError as error:
+                print(f"{error}; continuing with the encoded text in {found.folder}", file=sys.stderr)
+                return found
+    return corpus.prepare(
+        text.source.find(text),
+        split=text.split,
+        documents=text.ends,
+        labelled=bool(text.labels),
+        deduplicate=text.deduplicate,
+        max_vocabulary=text.max_vocabulary,
+        max_words=text.max_words or 0,
+        folder=folder,
+        known=plan.origin.vocabulary if plan.origin else None,
+    )
+
+
+def show_text(text: corpus.Corpus, config: Config) -> None:
+    """Prints what is in a text, unless --quiet, and what makes the losses say less than they seem to.
+
+    Raises:
+        UserError: there are too many tokens for the kind of model.
+    """
+    if not config.quiet:
+        print(*facts(text, deduplicates=config.deduplicate), sep="\n", file=sys.stderr)
+    config.settings.model.require_memory(len(text.vocabulary))
+    for warning in warnings(text, split=config.split):
+        print(warning, file=sys.stderr)
+
+
+def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
+    """Returns what is in a text: its sources, lengths, documents and labels.
+
+    Args:
+        text: prepared.
+        deduplicates: whether documents that repeat an earlier one were dropped.
+    """
+    vocabulary, spelled = text.vocabulary, text.spelled
+    parts = "{:,} for training, {:,} for validation, {:,} for the test".format(*text.documents or (0, 0, 0))
+    labels = {name: sum(count) for name, count in zip(vocabulary.labels, text.labelled, strict=True)}
+    tokens = f"{len(text.split('train')):,} tokens for training, {text.chars_per_id:.2f} characters each"
+    done = "dropped" if deduplicates else "kept; --deduplicate drops them"
+    lines = [  # each is about so many things, and left out if there are none
+        (
+            sum(spelled),
+            f" characters, {spelled[0]:,} of them for training, {len(vocabulary.characters) - 1} different ones",
+        ),
+        (len(vocabulary.words), f" words are tokens, and rarer ones are spelled: {tokens}"),
+        (sum(text.documents), f" documents: {parts}; the end of each counts as a character"),
+        (text.duplicates, f" documents repeat an earlier one ({done})"),
+        (text.empty, " empty documents were left out"),
+        (
+            sum(text.moved.values()),
+            f" documents were moved to another part, so that each label is learnt and measured{_named(text.moved)}",
+        ),
+        (
+            sum(text.cut.values()),
+            " passages were cut out of documents for training, to measure labels with few documents "
+            f"on them{_named(text.cut)}",
+        ),
+        (len(labels), f" labels and their documents{_named(labels)}"),
+        (text.unlabelled, " documents without a label were left out"),
+    ]
+    return [*text.sources, *(f"{count:,}{line}" for count, line in lines if count)]
+
+
+def _named(counts: Mapping[str, int]) -> str:
+    """Returns the first names with their counts: `: austen 6, baum 13 and 70 more`. Nothing has no name."""
+    named = [f"{name} {count:,}" for name, count in counts.items() if name]
+    rest = f" and {len(named) - LABELS_SHOWN:,} more" if len(named) > LABELS_SHOWN else ""
+    return f": {', '.join(named[:LABELS_SHOWN])}{rest}" if named else ""
+
+
+def warnings(text: corpus.Corpus, *, split: tuple[float, ...]) -> Iterator[str]:
+    """Yields what makes the losses say less than they seem to."""
+    for part, unknown, characters in zip(corpus.SPLITS, text.unknown, text.spelled, strict=True):
+        if warning := unknown_warning(unknown, characters, where=f"the {part} part"):
+            yield warning
+    shares = zip(corpus.SPLITS, text.documents, split, strict=False)  # running text has no documents
+    for part, count in ((part, count) for part, count, share in shares if share):
+        place, labelled = corpus.SPLITS.index(part), zip(text.vocabulary.labels, text.labelled, strict=True)
+        lacking = [name for name, of_parts in labelled if not of_parts[place]]
+        if not count:
+            yield f"warning: no document fell into the {part} part (--split), nothing is measured"
+        elif lacking:
+            listed = ", ".join(lacking[:LABELS_SHOWN]) + " …" * (len(lacking) > LABELS_SHOWN)
+            yield f"warning: the {part} part has no document of {listed}: they are few, and too short to cut"
+
+
+def unknown_warning(unknown: int, characters: int, *, where: str) -> str:
+    """Returns what to say if more than 1 in 1,000 characters are unknown, else "".
+
+    The unknown character is likely where there are many, so a loss that counts them is lower than it should be.
+    """
+    if unknown <= characters / 1000:
+        return ""
+    return (
+        f"warning: {unknown:,} of the {characters:,} characters of {where} ({unknown / characters:.1%}) are unknown "
+        "and count as one character, so its loss is too low"
+    )
