@@ -43,9 +43,9 @@ def train(config: Config) -> dict[str, Any]:
     # Imported here, so that importing the package takes no time.
     from char_lstm_tf.runs.plan import plan_run
     from char_lstm_tf.training.train import train
-    from pipelines.tensorflow_import import kept_settings
+    from pipelines.process_state import visiting
 
-    with kept_settings():
+    with visiting():
         metrics = train(plan_run(**config.given()))
     return metrics.facts() if metrics else {}
 
@@ -59,9 +59,10 @@ def load(path: str | Path) -> "LanguageModel":
     Raises:
         UserError: there is no trained run.
     """
-    from pipelines.tensorflow_import import import_tensorflow, kept_settings
+    from pipelines.process_state import visiting
+    from pipelines.tensorflow_import import import_tensorflow
 
-    with kept_settings():
+    with visiting():
         import_tensorflow()
         from char_lstm_tf.inference.language_model import LanguageModel
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from char_lstm_tf.inference import measures
-from char_lstm_tf.inference.adaptive import LearntWeights
+from char_lstm_tf.inference.adaptive import LEARNING, LearntWeights
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import Score
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
+from pipelines.process_state import needs_tensorflow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,12 +173,15 @@ class Mixture:
         self._models, self._weights = list(models), LearntWeights(len(models))
         self.vocabulary, self.knows_documents, self.pieces = first.vocabulary, first.knows_documents, first.pieces
 
+    @needs_tensorflow
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns what `LanguageModel.losses` does. A label is for the models that know labels."""
-        found = [
-            model.losses(texts, window=window, label=label if model.vocabulary.labels else "") for model in self._models
-        ]
-        return [self._mixed(rows) for rows in zip(*found, strict=True)]
+        with LEARNING:
+            found = [
+                model.losses(texts, window=window, label=label if model.vocabulary.labels else "")
+                for model in self._models
+            ]
+            return [self._mixed(rows) for rows in zip(*found, strict=True)]
 
     @property
     def weights(self) -> list[float]:

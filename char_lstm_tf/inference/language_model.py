@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from char_lstm_tf import pickling
 from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
 from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.calibration import PRIORS, Calibration
@@ -19,6 +20,7 @@ from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.stack import Recurrent
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
+from pipelines.process_state import needs_tensorflow
 from pipelines.sources import Reader
 from pipelines.vocabulary import Vocabulary
 
@@ -31,8 +33,10 @@ class LanguageModel:
 
     The first call of a method compiles a loop, which takes some seconds. Later calls use it for texts of any number and
     any length. Texts take the form of the training text: line ends become `\\n`, and accents one code point (NFC) if it
-    was cleaned.
+    was cleaned. Several threads may use one model. A copy, or one that was pickled, is loaded from the run again.
     """
+
+    _place: tuple[Path, str] | None = None  # of the run, and what `TrainedRun.fingerprint` was
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class LanguageModel:
         return cls.of(TrainedRun.open(path))
 
     @classmethod
+    @needs_tensorflow
     def of(cls, run: TrainedRun) -> "LanguageModel":
         """Returns the best model of a run that is open. Raises UserError if its files don't fit each other."""
         network, vocabulary, calibration = load(run), run.vocabulary, None
@@ -84,7 +89,21 @@ class LanguageModel:
                 calibration.prior("training") + np.zeros(len(vocabulary.labels))
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(f"{run.folder.metrics}: damaged (calibration: {error})") from error
-        return cls(network, vocabulary, run.config.prompt_reader, calibration)
+        model = cls(network, vocabulary, run.config.prompt_reader, calibration)
+        model._place = run.folder.path.resolve(), run.fingerprint()
+        return model
+
+    def __reduce__(self) -> tuple:
+        """Pickles or copies the place of the run.
+
+        Raises:
+            UserError: the model was made in memory, or has learnt while scoring.
+        """
+        if self._place is None:
+            raise UserError("a model without a run's folder can't be pickled or copied; load a trained run instead")
+        if not self.answers_labels and self._scorer is not self._judge:
+            raise UserError("a model that learns while it scores can't be pickled or copied; do it before it learns")
+        return pickling.load_again, self._place
 
     @property
     def is_recurrent(self) -> bool:
@@ -96,6 +115,7 @@ class LanguageModel:
         """Whether `learn_while_scoring` is for it: a recurrent network or counted n-grams."""
         return type(self.network) in LEARNERS
 
+    @needs_tensorflow
     def learn_while_scoring(self, adaptation: Adaptation) -> None:
         """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
 
@@ -163,6 +183,7 @@ class LanguageModel:
             texts += ["".join(piece[row] for piece in pieces) for row in range(len(rows))]
         return texts
 
+    @needs_tensorflow
     def stream(
         self,
         prompts: Sequence[str],
@@ -203,6 +224,7 @@ class LanguageModel:
             )
         return [self.vocabulary.label_id(label)] if label else []
 
+    @needs_tensorflow
     def likeliest(self, prompt: str, *, chars: int, width: int, label: str = "") -> list[tuple[str, float]]:
         """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
         chars, width = (
@@ -212,6 +234,7 @@ class LanguageModel:
         label_id = sum(self.label_ids(label))
         return self._writer.likeliest(prompt, chars=chars, width=width, label=label_id)
 
+    @needs_tensorflow
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
         """Returns the k likeliest next characters after each prompt with their probabilities, likeliest first.
 
@@ -236,6 +259,7 @@ class LanguageModel:
             score for score, _ in self.losses(list(map(self.reader.prompt, list_of_texts("texts", texts))), label=label)
         ]
 
+    @needs_tensorflow
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns the score of each text and the losses of its characters, in nats.
 
@@ -281,6 +305,7 @@ class LanguageModel:
             for row in rows
         ]
 
+    @needs_tensorflow
     def losses_under_each(self, texts: Sequence[str], *, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """Returns the loss of each text under each label, in nats, float64 `[D, L]`, and its characters, `[D]`.
 

@@ -1,5 +1,7 @@
 """A trained run, opened once: its flags, vocabulary and metrics."""
 
+import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -53,6 +55,18 @@ class TrainedRun:
         if not folder.model.is_file():
             raise UserError(f"--{flag}={path}: no epoch is finished, so there is no model yet; {_remedy(folder)}")
         return cls(folder, folder.config, Vocabulary.load(folder.vocabulary), folder.load_metrics())
+
+    def fingerprint(self) -> str:
+        """Returns a hash of what the model was made of: its flags, vocabulary, metrics and weights.
+
+        Of the weights, it is their checksums in the file, so it costs nothing.
+        """
+        folder, digest = self.folder, hashlib.sha256()
+        for file in (folder.flags, folder.vocabulary, folder.metrics):
+            digest.update(file.read_bytes() if file.is_file() else b"-")
+        with zipfile.ZipFile(folder.model) as archive:
+            digest.update(repr([(info.filename, info.CRC) for info in archive.infolist()]).encode())
+        return digest.hexdigest()
 
     def load_corpus(self) -> Corpus:
         """Returns the text that the run was trained on, as it was encoded then.

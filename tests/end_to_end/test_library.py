@@ -11,7 +11,7 @@ import tensorflow as tf
 from conftest import ROOT, verse
 
 import char_lstm_tf
-from pipelines.tensorflow_import import require_usual_keras
+from pipelines.process_state import require_usual_keras
 
 SIZES = {"units": (8,), "batch_size": 4, "window": 16, "epochs": 1, "split": (0.8, 0.1, 0.1), "dropout": 0.2}
 STATE = """

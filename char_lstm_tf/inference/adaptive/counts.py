@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from char_lstm_tf.inference.adaptive.weights import LearntWeights
+from char_lstm_tf.inference.adaptive.weights import LEARNING, LearntWeights
 from char_lstm_tf.inference.scoring import Scorer, TokenScorer, progress_bar
 from char_lstm_tf.models.network import Network
 from pipelines.vocabulary import Vocabulary
@@ -84,7 +84,7 @@ class AdaptiveCounts(TokenScorer):
         # What is counted in the texts is for all labels.
         found: list[np.ndarray] = []
         given = self._scorer.nats_of_each(texts, labels, quiet=quiet)
-        with progress_bar(sum(map(len, given)), disable=True if quiet else None) as progress:
+        with LEARNING, progress_bar(sum(map(len, given)), disable=True if quiet else None) as progress:
             for ids, fixed in zip(texts, given, strict=True):
                 learnt, lengths = self._counting.read(ids)
                 found.append(self._weights.mixed(np.stack([fixed, learnt], axis=1), lengths).astype(np.float32))

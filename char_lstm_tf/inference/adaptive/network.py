@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from char_lstm_tf.inference.adaptive.weights import LEARNING
 from char_lstm_tf.inference.scoring import TokenScorer, progress_bar
 from char_lstm_tf.models.stack import Recurrent, carried_states
 from pipelines.vocabulary import Vocabulary
@@ -77,7 +78,7 @@ class AdaptiveScorer(TokenScorer):
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         lengths = [max(len(ids) - 1, 0) for ids in texts]
         each = list(labels) or [0] * len(texts)
-        with progress_bar(sum(lengths), disable=True if quiet else None) as progress:
+        with LEARNING, progress_bar(sum(lengths), disable=True if quiet else None) as progress:
             if not texts or any(len(ids) == 0 or {ids[0], ids[-1]} != {self._end} for ids in texts):
                 return [
                     self._read(ids, np.full(len(ids), label, np.int32), progress)

@@ -1,9 +1,13 @@
 """Predictors that predict together, with weights that are learnt from what has been predicted."""
 
 import math
+import threading
 from collections.abc import Sequence
 
 import numpy as np
+
+# Held while a scorer reads texts and learns from them: calls from several threads are one after the other.
+LEARNING = threading.RLock()
 
 
 class LearntWeights:

@@ -1,0 +1,158 @@
+"""The process that the package runs in, which may be somebody else's program: what is checked, and what is put back.
+
+The functions of the package leave nothing changed that belongs to the program. What they change for a moment is put
+back at once, so that nothing that another thread sets meanwhile is undone.
+"""
+
+import functools
+import importlib
+import logging
+import os
+import random
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from pipelines import UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+THREADS = Path("/proc/self/task")  # of this process, on Linux
+_IMPORTS = threading.Lock()  # so that two threads don't take what the other changes for the program's own
+_checked_in: int | None = None  # the process in which TensorFlow was found to be usable
+
+
+def require_own_tensorflow() -> None:
+    """Checks that this process wasn't forked from one that used TensorFlow.
+
+    TensorFlow computes in threads, and a forked process has none of its parent's, so most operations would wait for
+    ever. Whoever used it in the parent, its threads are missed here.
+
+    Raises:
+        UserError: it was.
+    """
+    global _checked_in
+    process = os.getpid()
+    if _checked_in == process:
+        return
+    if _in_use() and _lacks_threads(process):
+        raise UserError(
+            f"process {process} was forked from one that had used TensorFlow, which can't work here: load or train in "
+            "each process after the fork, or start processes with multiprocessing.get_context('spawn')"
+        )
+    _checked_in = process
+
+
+def _in_use() -> bool:
+    """Returns whether TensorFlow has started in this process, or in the one that it was forked from."""
+    module: Any = sys.modules.get("tensorflow.python.eager.context")
+    context = module and module.context_safe()
+    return bool(context and context._initialized)
+
+
+def _lacks_threads(process: int) -> bool:
+    try:
+        return not any(name.read_text().startswith("tf_") for name in THREADS.glob("*/comm"))
+    except OSError:  # a thread ended meanwhile
+        return _lacks_threads(process)
+
+
+def needs_tensorflow(function: Callable[P, R]) -> Callable[P, R]:
+    """Lets a function begin with `require_own_tensorflow`, before it waits for anything."""
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        require_own_tensorflow()
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def require_usual_keras() -> None:
+    """Checks that the program that this runs in hasn't changed what Keras computes with.
+
+    Raises:
+        UserError: the backend, the type of floats, or a strategy is another one.
+    """
+    try:
+        keras = importlib.import_module("keras")
+    except ImportError as error:
+        raise UserError(f"keras.json: its backend can't be imported ({error}); set it to tensorflow") from error
+    if keras.config.backend() != "tensorflow":
+        raise UserError(f"Keras' backend is {keras.config.backend()}: models here need KERAS_BACKEND=tensorflow")
+    if keras.config.floatx() != "float32":
+        raise UserError(
+            f"Keras' floatx is {keras.config.floatx()}: models here need float32; set it with keras.config.set_floatx"
+            "('float32'), or in keras.json"
+        )
+    if (policy := keras.config.dtype_policy().name) != "float32":
+        raise UserError(
+            f"Keras' dtype policy is {policy}: models here are float32; call keras.config.set_dtype_policy('float32') "
+            "before, and your own again afterwards"
+        )
+    if importlib.import_module("tensorflow").distribute.has_strategy():
+        raise UserError("called in the scope of a tf.distribute strategy; call it outside: a run makes its own")
+
+
+@contextmanager
+def visiting() -> Iterator[None]:
+    """What a function of the package runs in: it checks `require_own_tensorflow`, and forgets the temporary folder.
+
+    Python looks for that folder once, so that what the program sets TMPDIR to later would have no effect.
+    """
+    require_own_tensorflow()
+    folder = tempfile.tempdir
+    try:
+        yield
+    finally:
+        if folder is None:
+            tempfile.tempdir = None
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Puts back what TensorFlow and the packages that it imports change: environment, random state, warnings."""
+    with _IMPORTS:
+        variables, state, filters, folder = dict(os.environ), random.getstate(), warnings.filters[:], tempfile.tempdir
+        try:
+            yield
+        finally:
+            for name in os.environ.keys() - variables.keys():
+                del os.environ[name]
+            os.environ.update({name: value for name, value in variables.items() if os.environ.get(name) != value})
+            random.setstate(state)
+            warnings.filters[:] = filters  # type: ignore[index]
+            tempfile.tempdir = folder
+
+
+@contextmanager
+def exporting() -> Iterator[None]:
+    """Takes away the handler that absl adds to the root logger when TensorFlow exports a model."""
+    logger, handlers = logging.getLogger("absl"), list(logging.root.handlers)
+    level = logger.level
+    try:
+        yield
+    finally:
+        for handler in set(logging.root.handlers) - set(handlers):
+            if type(handler).__module__ == "absl.logging":
+                logging.root.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Sets variables that aren't set, and takes them away again."""
+    own = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name, value in own.items():
+            if os.environ.get(name) == value:
+                del os.environ[name]
