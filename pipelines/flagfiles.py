@@ -27,7 +27,9 @@ def expand(words: Sequence[str], *, recipes: Path | None = None, within: tuple[P
         if name not in ("--flagfile", "-flagfile"):
             yield word
             continue
-        path = _path_of(value if equals else next(left, ""), recipes).absolute()
+        value = value if equals else next(left, "")
+        named = [path for path in recipes_in(recipes) if path.stem == value] if recipes else []
+        path = (named[0] if named else path_of(value)).absolute()  # ./NAME is a file of the same name as a recipe
         if path in within:
             raise UserError(f"--flagfile={path}: reads itself; remove that line")
         try:
@@ -43,12 +45,6 @@ def expand(words: Sequence[str], *, recipes: Path | None = None, within: tuple[P
         lines = map(str.strip, text.split("\n"))  # not at U+2028, which a prompt may hold
         flags_of_file = [line for line in lines if line and not line.startswith(("#", "//"))]
         yield from expand(flags_of_file, recipes=recipes, within=(*within, path))
-
-
-def _path_of(value: str, recipes: Path | None) -> Path:
-    """Returns the path of a flagfile. The name of a recipe means the recipe; ./NAME is a file of the same name."""
-    named = [path for path in recipes_in(recipes) if path.stem == value] if recipes else []
-    return named[0] if named else path_of(value)
 
 
 def recipes_in(folder: Path) -> list[Path]:

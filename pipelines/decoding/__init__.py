@@ -1,6 +1,5 @@
 """Bytes → text: the encoding of a file."""
 
-from pipelines.decoding.decode import Decoded, decode
-from pipelines.decoding.html import is_html
+from pipelines.decoding.decode import Decoded, decode, is_html
 
 __all__ = ["Decoded", "decode", "is_html"]

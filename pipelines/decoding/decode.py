@@ -26,6 +26,9 @@ _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{3,}(?![A-Za-z0-9+/])")
 _HEAD_BYTES = 16_384  # enough to tell UTF-16
 _SPACES = 0.03  # spaces and newlines are at least this share of a text, but for East Asian ones
 _REPLACED_AT_MOST = 0.1  # more means that the encoding named by the user is another
+_FIRST_TAG = re.compile(
+    r"\ufeff?(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 class Decoded(NamedTuple):
@@ -179,3 +182,8 @@ def _place(data: bytes, offset: int, *, name: str) -> str:
 
 def _called(name: str) -> str:
     return f"{name}: " if name else ""
+
+
+def is_html(text: str) -> bool:
+    """Returns whether the first tag is that of a page, after comments: "<!-- x --><html>"; a fragment isn't known."""
+    return bool(_FIRST_TAG.match(text))

@@ -102,18 +102,10 @@ def read(text: str) -> Reading | None:
         if flaws or beyond.total() > len(text) / 2 or not all(homes.values()):
             return None
         best = "", 0  # too short to tell the language, but each word is possible in one
-    return Reading(*best, tuple(homes), frozenset(beyond), _common_homes(homes), _is_punctuated(text, beyond))
-
-
-def _is_punctuated(text: str, beyond: Iterable[str]) -> bool:
-    """Returns whether all beyond ASCII are marks, and some can't be letters: don’t and “so”."""
-    return _MARKS.issuperset(beyond) and bool(_PUNCTUATION.search(text))
-
-
-def _common_homes(homes: dict[str, frozenset[str]]) -> frozenset[str]:
-    """Returns the languages that all but a few words may be of; none if there are no words."""
     counts = Counter(name for languages in homes.values() for name in languages)
-    return frozenset(name for name, count in counts.items() if count >= (1 - _STRANGE_WORDS) * len(homes))
+    common = frozenset(name for name, count in counts.items() if count >= (1 - _STRANGE_WORDS) * len(homes))
+    is_punctuated = _MARKS.issuperset(beyond) and bool(_PUNCTUATION.search(text))  # some can't be letters: don’t, “so”
+    return Reading(*best, tuple(homes), frozenset(beyond), common, is_punctuated)
 
 
 def structural_flaws(text: str) -> float | None:

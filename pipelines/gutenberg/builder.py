@@ -108,7 +108,11 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         """Returns the only split. Training splits the text itself."""
-        return {"train": self._generate_examples(_local_folder(dl_manager.download_dir))}
+        downloads = (
+            dl_manager.download_dir
+        )  # books are cached beside others, or on each worker if those are in the cloud
+        folder = tempfile.gettempdir() if "://" in str(downloads) else downloads
+        return {"train": self._generate_examples(Path(folder) / "gutenberg")}
 
     def _generate_examples(self, folder: Path) -> Iterator[Record] | Any:
         """Yields (position, record) of each book, or returns the Beam pipeline that does."""
@@ -156,10 +160,3 @@ def prepare(
     with contextlib.redirect_stdout(sys.stderr):  # TFDS prints its progress to stdout
         builder.download_and_prepare(download_config=how)
     return builder
-
-
-def _local_folder(download_dir: Any) -> Path:
-    """Returns where books are cached: beside other downloads, or on each worker if those are in the cloud."""
-    if "://" in str(download_dir):
-        return Path(tempfile.gettempdir()) / "gutenberg"
-    return Path(download_dir) / "gutenberg"

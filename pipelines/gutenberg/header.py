@@ -38,19 +38,14 @@ def read_header(text: str, *, number: int) -> Book:
     end, rule = header_end(text)
     head = text[: end if rule else LONGEST_SMALL_PRINT]
     fields = {name.lower(): re.split(r"\s*\n\s*", value.strip()) for name, value in _FIELD.findall(head)}
-    first = _FIRST_LINE.search(head, 0, 500)
+    first, languages = _FIRST_LINE.search(head, 0, 500), re.split(r"[,;] *| and ", fields.get("language", [""])[0])
     return Book(
         id=number,
         title=" ".join(fields.get("title", ())) or (first["title"].strip("\"' ") if first else ""),
         author="; ".join(fields.get("author", ())) or (first["author"].strip() if first else ""),
-        language=_language(fields.get("language", [""])[0]),
+        language="; ".join(_CODES.get(name.lower(), name) for name in languages if name),  # codes, if there are any
         release_date=_date((fields.get("release date") or fields.get("posting date") or [""])[0], head),
     )
-
-
-def _language(names: str) -> str:
-    """Returns codes for names: "English, Tagalog" → "en; tl". A name without a code stays as it is."""
-    return "; ".join(_CODES.get(name.lower(), name) for name in re.split(r"[,;] *| and ", names) if name)
 
 
 def _date(written: str, head: str) -> str:

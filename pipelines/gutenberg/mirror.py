@@ -1,10 +1,12 @@
 """Downloads from a mirror of Project Gutenberg: slowly, each book once, and nothing but books.
 
-A book is kept in the cache folder as `pg84.txt`, exactly as it was served, beside `pg84.txt.sha256`.
+A book is kept in the cache folder as `pg84.txt`, exactly as it was served, beside `pg84.txt.sha256`, which
+`sha256sum --check` reads.
 """
 
 import functools
 import gzip
+import hashlib
 import math
 import re
 import sys
@@ -20,8 +22,8 @@ from tqdm import tqdm
 
 from pipelines import UserError
 from pipelines.decoding import is_html
+from pipelines.files import written_aside
 from pipelines.gutenberg import DEFAULT_MIRROR
-from pipelines.gutenberg.cache import check, store
 
 USER_AGENT = "char_lstm_tf (trains language models; fetches each book once, a file in two seconds)"
 _MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are asked to use mirrors
@@ -117,7 +119,7 @@ def fetch_file(paths: Sequence[str], *, name: str, called: str, mirror: Mirror, 
     """
     target = folder / name
     if target.exists():
-        check(target)
+        _check(target)
         return target
     objections = []
     for path in paths:
@@ -253,3 +255,35 @@ def _objection(response: urllib3.BaseHTTPResponse, data: bytes) -> str:
 def _has_no_end(data: bytes) -> bool:
     """Returns whether an old etext lacks the line that most of them end with."""
     return b"SMALL PRINT!" in data and not _OLD_END.search(data)
+
+
+def _check(file: Path) -> None:
+    """Checks a file against its recorded sum. The sum of a file that was put there by hand is recorded now.
+
+    Raises:
+        UserError: the file isn't what was stored.
+    """
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    record = _record(file)
+    if not record.exists():
+        _write_record(file, digest)
+    elif record.read_text("utf-8").split()[:1] != [digest]:
+        raise UserError(f"{file}: not what was downloaded (its SHA-256 differs): delete it to download it again")
+
+
+def store(data: bytes, file: Path) -> None:
+    """Writes `data` and its sum. The file comes last, so where it stands, both are whole."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)  # an older one would contradict the new sum
+    _write_record(file, hashlib.sha256(data).hexdigest())
+    with written_aside(file) as path:
+        path.write_bytes(data)
+
+
+def _write_record(file: Path, digest: str) -> None:
+    with written_aside(_record(file)) as path:
+        path.write_text(f"{digest}  {file.name}\n", encoding="utf-8")
+
+
+def _record(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")

@@ -81,18 +81,12 @@ def _label(value: Any, place: str) -> str:
     raise UserError(f"{place}: --label_field holds {type(value).__name__}, which can't be a label; name another field")
 
 
-def _comma_separated(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
-    """Yields the rows of a .csv file: RFC 4180, so a field in quotes may hold commas and line ends."""
-    return _table(csv.reader((line + "\n" for line in lines), strict=True), fields, name)
-
-
-def _tab_separated(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
-    """Yields the rows of a .tsv file, in which quotes are characters like any other."""
-    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    return _table(rows, fields, name)
-
-
-def _table(rows: Any, fields: Fields, name: str) -> Iterator[Row]:
+def _table(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
+    """Yields the rows of a .csv or .tsv file."""
+    if name.lower().endswith(".csv"):  # RFC 4180: a field in quotes may hold commas and line ends
+        rows = csv.reader((line + "\n" for line in lines), strict=True)
+    else:  # quotes are characters like any other
+        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
     csv.field_size_limit(sys.maxsize)  # it is 131,072 characters, and there is no way to set it for one reader
     columns: list[int] | None = None
     if all(field.isdecimal() for field in fields.values()):  # so the first line isn't one of names
@@ -145,17 +139,15 @@ def _json_lines(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row
                     f"{name}: line {number} has no {what} in --{flag}={field} (it has: {keys}); name another field, or "
                     "repair the line"
                 )
-        values = (row[field] for field in fields.values())
-        yield number, [_whole_characters(value) if isinstance(value, str) else value for value in values]
-
-
-def _whole_characters(text: str) -> str:
-    """Returns a text in which halves of surrogate pairs, which JSON allows, are U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        values = [row[field] for field in fields.values()]
+        for place, value in enumerate(values):
+            if isinstance(value, str):  # halves of surrogate pairs, which JSON allows, become U+FFFD
+                values[place] = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        yield number, values
 
 
 _READERS: dict[str, Callable[[Iterable[str], Fields, str], Iterator[Row]]] = {
-    ".csv": _comma_separated,
-    ".tsv": _tab_separated,
+    ".csv": _table,
+    ".tsv": _table,
     ".jsonl": _json_lines,
 }

@@ -132,15 +132,10 @@ def text_documents(
         elif documents == "lines":
             source = Lines(file)
         if labels in ("folder", "file"):
-            source = Labelled(source, _place_of(file.path, labels))
+            name = file.path.stem if labels == "file" else file.path.absolute().parent.name  # which may not be UTF-8
+            source = Labelled(source, name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
         found.append(Plain(source) if reader.plain else source)
     return found
-
-
-def _place_of(path: Path, labels: str) -> str:
-    """Returns the name of a file without its suffix, or that of its folder; on Linux, names may not be UTF-8."""
-    name = path.stem if labels == "file" else path.absolute().parent.name
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def text_files(

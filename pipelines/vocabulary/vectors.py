@@ -5,10 +5,9 @@ how many words there are and how many numbers each has; GloVe doesn't.
 """
 
 import gzip
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -47,7 +46,9 @@ def read(path: Path, wanted: Iterable[str]) -> VectorFile:
     wanted, vectors, seen = set(wanted), {}, set()
     size = lines = duplicates = broken = 0
     try:
-        with _opened(path) as file:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
             for number, line in enumerate(file):
                 parts = line.rstrip().split(b" ")
                 if number == 0 and len(parts) == 2 and all(part.isdigit() for part in parts):
@@ -73,12 +74,6 @@ def read(path: Path, wanted: Iterable[str]) -> VectorFile:
     if lines == broken:
         raise UserError(f"--vectors={path}: no vectors; a line is a word and its numbers, with blanks between")
     return VectorFile(vectors, size, lines, duplicates, broken)
-
-
-def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
 def _decoded(word: bytes) -> str | None:
@@ -121,12 +116,8 @@ def write(path: Path, names: Sequence[str], vectors: np.ndarray) -> None:
     """
     with path.open("w", encoding="utf-8") as file:
         file.write(f"{len(names)} {vectors.shape[1]}\n")
-        file.writelines(_lines(names, vectors))
-
-
-def _lines(names: Sequence[str], vectors: np.ndarray) -> Iterator[str]:
-    for name, vector in zip(names, vectors, strict=True):
-        yield f"{name} {' '.join(f'{value:.6g}' for value in vector.tolist())}\n"
+        for name, vector in zip(names, vectors, strict=True):
+            file.write(f"{name} {' '.join(f'{value:.6g}' for value in vector.tolist())}\n")
 
 
 def nearest(vectors: np.ndarray, row: int, *, count: int) -> list[tuple[int, float]]:

@@ -13,11 +13,6 @@ from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 
 
-def is_letter(character: str) -> bool:
-    """Returns whether a character makes words: a letter or a digit of any script, or a mark such as an accent."""
-    return character.isalnum() or unicodedata.category(character).startswith("M")
-
-
 def pattern(letters: Collection[str], *, blank: bool) -> re.Pattern[str]:
     """Returns what matches one piece after the other.
 
@@ -48,7 +43,9 @@ def frequent(texts: Iterable[str], *, characters: Collection[str], count: int) -
         count: how many pieces.
     """
     counts: Counter[str] = Counter()
-    piece = pattern(list(filter(is_letter, characters)), blank=" " in characters)
+    # Letters and digits of any script, and marks such as accents.
+    letters = [each for each in characters if each.isalnum() or unicodedata.category(each).startswith("M")]
+    piece = pattern(letters, blank=" " in characters)
     for pieces in cut(texts, piece):
         counts.update(pieces)
     found = [(piece, number) for piece, number in counts.items() if len(piece) > 1 and number > 1]

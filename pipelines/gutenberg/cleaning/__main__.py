@@ -55,8 +55,8 @@ def main(config: CleaningConfig) -> int:
                 text, encoding, _ = decode(data, encoding=config.text_encoding or None, name=called)
                 cleaned = clean(text)
                 _print_line(cleaned, name=name, encoding=encoding)
-                if config.show_removed:
-                    _print_removed(cleaned)
+                for rule, piece in cleaned.removed if config.show_removed else ():
+                    print(f"--- {rule}: {len(piece):,} characters", piece.strip("\n"), "", sep="\n")
                 if output:
                     output.write(cleaned.text, name, source=path)
         except UserError as error:
@@ -94,12 +94,6 @@ def _print_line(cleaned: Cleaned, *, name: str, encoding: str) -> None:
     first, last = (cleaned.text.strip().split("\n")[line].strip() for line in (0, -1))
     rules = ",".join(cleaned.rules) or "-"
     print(name, encoding, rules, cleaned.kept, cleaned.dropped, first, last, sep="\t", flush=True)
-
-
-def _print_removed(cleaned: Cleaned) -> None:
-    """Prints each piece that was removed, under its rule and its length."""
-    for rule, piece in cleaned.removed:
-        print(f"--- {rule}: {len(piece):,} characters", piece.strip("\n"), "", sep="\n")
 
 
 class Output:

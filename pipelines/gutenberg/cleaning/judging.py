@@ -233,7 +233,8 @@ def _add_titles(text: str, paragraphs: list[Paragraph]) -> None:
             and text.count(f"\n{lines[0]}") < 2
         ):
             found["titled"] = 1.0
-        just_below = {"line", "titled"} <= found.keys() and _is_title(text, paragraph)
+        alone = _BARE_TITLE.fullmatch(text, paragraph.start, paragraph.end)  # unlike "Note: the lamp"
+        just_below = {"line", "titled"} <= found.keys() and bool(alone)
         is_below |= just_below
         in_header |= bool(_FIRST_WORDS.match(text, paragraph.start, paragraph.end))
         above_rows = "rows" in found
@@ -264,18 +265,13 @@ def _add_lists(text: str, paragraphs: list[Paragraph]) -> None:
         is_listed = to_end < _FARTHEST_LIST and lists.is_list(words.lower(), title=title)
         if is_listed:
             _put_below(paragraph.signs)
-            if titled and lists.is_title_of_list(title):
+            if titled and (title.endswith(":") or lists.names_files(title)):
                 titled.signs["titled"] = 1.0
         elif "bias" in paragraph.signs:
             if _NO_TABLE.isdisjoint(paragraph.signs) and lists.is_authors(words.lower()):
                 _make_contents(paragraph.signs)
             is_title = words[:1].isupper() and lists.can_be_title(words)
             title, titled = (words.lower(), paragraph) if is_title else ("", None)
-
-
-def _is_title(text: str, paragraph: Paragraph) -> bool:
-    """Returns whether nothing follows a title on its line, as in "Note: the lamp"."""
-    return bool(_BARE_TITLE.fullmatch(text, paragraph.start, paragraph.end))
 
 
 def _lines(words: str) -> list[str]:

@@ -58,11 +58,6 @@ def is_authors(words: str) -> bool:
     return numbers > 1 and 2 * numbers >= len(lines) and not _has_books(lines)
 
 
-def is_title_of_list(words: str) -> bool:
-    """Returns whether a paragraph above such a list is its title."""
-    return words.endswith(":") or names_files(words)
-
-
 def can_be_title(words: str) -> bool:
     """Returns whether a paragraph is short and no sentence."""
     return len(words) < _LONGEST_TITLE and not words.endswith((".", "!", "?", "”", '"'))

@@ -24,14 +24,10 @@ class Phrase:
     left: tuple[str, ...] = ()
 
 
-def any_of(table: Iterable[Phrase]) -> str:
-    """Returns the regular expression that finds each phrase of `table`: "(?:a|b)"."""
-    return "(?:" + "|".join(phrase.pattern for phrase in table) + ")"
-
-
 def compiled(table: Iterable[Phrase], before: str = "", after: str = "") -> re.Pattern[str]:
-    """Returns the compiled regular expression of `table`, between two others."""
-    return re.compile(before + any_of(table) + after, re.IGNORECASE | re.MULTILINE)
+    """Returns the compiled regular expression that finds each phrase of `table`, between two others."""
+    any_phrase = "|".join(phrase.pattern for phrase in table)
+    return re.compile(f"{before}(?:{any_phrase}){after}", re.IGNORECASE | re.MULTILINE)
 
 
 # Above the book: the first words of a header.

@@ -19,7 +19,8 @@ def remove(text: str, spans: Iterable[Span]) -> str:
     """
     kept, position = [], 0
     for start, end in _merged(text, spans):
-        if has_own_lines(text, start, end):
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        if not before.strip() and not text[end : match_end(_LINE, text, end)].strip():  # it has its lines for itself
             left = text[position:start].rstrip(" \t\n")
             above = text.count("\n", position + len(left), start)
             below = match_end(_BLANK_LINES, text, end)
@@ -31,13 +32,6 @@ def remove(text: str, spans: Iterable[Span]) -> str:
             if text[start - 1 : start] in ("", "\n", " "):
                 position = match_end(_SPACES, text, end)
     return "".join([*kept, text[position:]])
-
-
-def has_own_lines(text: str, start: int, end: int) -> bool:
-    """Returns whether a span shares its first and its last line with nothing but blanks."""
-    before = text[text.rfind("\n", 0, start) + 1 : start]
-    after = text[end : match_end(_LINE, text, end)]
-    return not before.strip() and not after.strip()
 
 
 def match_end(pattern: re.Pattern[str], text: str, start: int) -> int:

@@ -8,9 +8,8 @@ from test_gutenberg_mirror import serving
 
 from pipelines import UserError
 from pipelines.gutenberg import catalogue
-from pipelines.gutenberg.cache import store
 from pipelines.gutenberg.catalogue import Book
-from pipelines.gutenberg.mirror import Mirror
+from pipelines.gutenberg.mirror import Mirror, store
 
 CATALOGUE = """\
 Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves
