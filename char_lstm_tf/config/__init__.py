@@ -74,11 +74,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
 
     @cached_property
     def settings(self) -> Settings:
-        """What the flags mean.
-
-        Raises:
-            UserError: the kind of model doesn't allow the value of a flag.
-        """
+        """What the flags mean. Raises UserError if the kind of model doesn't allow the value of a flag."""
         settings: Settings = resolve(Settings, self.resolved())
         return settings
 

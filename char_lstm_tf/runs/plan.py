@@ -29,11 +29,7 @@ class Origin(TrainedRun):
         return {name: resolved[name] for name in taken}
 
     def require_sizes(self, config: Config) -> None:
-        """Checks that its weights fit another configuration.
-
-        Raises:
-            UserError: a flag asks for another size.
-        """
+        """Checks that its weights fit another configuration. Raises UserError if a flag asks for another size."""
         asked, there = config.resolved(), self.config.resolved()
         new, old = config.settings, self.config.settings
         # A model of text may give its weights to one that answers labels, which has another output.

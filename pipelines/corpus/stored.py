@@ -108,11 +108,7 @@ class Corpus:
 
     @classmethod
     def load(cls, folder: Path) -> "Corpus":
-        """Reads what `prepare` wrote.
-
-        Raises:
-            UserError: a file is missing or damaged.
-        """
+        """Reads what `prepare` wrote. Raises UserError if a file is missing or damaged."""
         vocabulary, ids = Vocabulary.load(folder / "vocabulary.json"), folder / "ids.bin"
         try:
             facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))

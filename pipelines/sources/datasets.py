@@ -50,11 +50,7 @@ class PreparedDataset:
         return digest.hexdigest()
 
     def documents(self) -> Iterator[Document]:
-        """Yields the texts.
-
-        Raises:
-            UserError: the records have no text under this key.
-        """
+        """Yields the texts. Raises UserError if the records have no text under this key."""
         tfds = _tfds()
         for split in self.builder.info.splits:
             records = tfds.as_numpy(self.builder.as_dataset(split=split))

@@ -118,11 +118,7 @@ class Vocabulary:
         return (words or [id for id, token in enumerate(self.tokens) if id and token])[:count]
 
     def label_id(self, label: str) -> int:
-        """Returns the id of a label.
-
-        Raises:
-            UserError: it isn't known. The message lists those that are.
-        """
+        """Returns the id of a label. Raises UserError if it isn't known. The message lists those that are."""
         if label not in self.labels:
             known = ", ".join(self.labels) if self.labels else "none, as its documents had no labels"
             raise UserError(f"label {label!r} isn't known to the model; it knows {known}")
@@ -215,11 +211,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or isn't a vocabulary.
-        """
+        """Reads what `save` wrote. Raises UserError if the file is missing or isn't a vocabulary."""
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
             tokens, labels = kept["tokens" if "tokens" in kept else "characters"], tuple(kept.get("labels", ()))

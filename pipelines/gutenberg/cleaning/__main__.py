@@ -109,11 +109,7 @@ class Output:
         self._written: set[Path] = set()
 
     def write(self, text: str, name: str, *, source: Path) -> None:
-        """Writes a text.
-
-        Raises:
-            UserError: this would overwrite one of the sources, or what was written before.
-        """
+        """Writes a text. Raises UserError if this would overwrite one of the sources, or what was written before."""
         target = self._folder / name
         originals = (path for path in self._sources if path.exists())
         if target in self._written or (target.exists() and any(map(target.samefile, originals))):
