@@ -41,7 +41,7 @@ from char_lstm_tf.runs.text import prepare_text
 from char_lstm_tf.runs.trials import Rung, config_of, reason_of, rungs, settings_of, shown
 from char_lstm_tf.training.pictures import draw_trials
 from pipelines import UserError, command_line
-from pipelines.files import path_of, written_aside
+from pipelines.files import atomic_write, path_of
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -154,7 +154,7 @@ def begin(folder: Path, facts: dict[str, Any]) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"--name={folder.name}: {folder} exists and is no search; choose another name")
     folder.mkdir(parents=True, exist_ok=True)
-    with written_aside(record) as path:
+    with atomic_write(record) as path:
         path.write_text(text, encoding="utf-8")
 
 
@@ -225,7 +225,7 @@ def attempt(config: Config, trial: Trial, flagfile: Path, failed: Path) -> None:
         UserError: what ended it isn't its own fault.
     """
     run, log = trial.run, trial.run.path.with_suffix(".log")
-    with written_aside(flagfile) as path:
+    with atomic_write(flagfile) as path:
         path.write_text(flag_lines(config), encoding="utf-8")
     print(f"training {run.path.name}; its progress is in {log}", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "char_lstm_tf.train", f"--flagfile={flagfile}", "--resume"]
@@ -238,7 +238,7 @@ def attempt(config: Config, trial: Trial, flagfile: Path, failed: Path) -> None:
     require_own_fault(config, trial, status, reason)
     outcome = "diverged" if status == DIVERGED else "failed"
     facts = {"outcome": outcome, "reason": reason, "seconds": time.monotonic() - began}
-    with written_aside(failed) as path:
+    with atomic_write(failed) as path:
         path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
@@ -252,7 +252,7 @@ def require_own_fault(config: Config, trial: Trial, status: int, reason: str) ->
 
 def write_files(folder: Path, trials: list[Trial]) -> None:
     """Writes search.csv, search.png with the trials of the first round, and TensorBoard's HParams."""
-    with written_aside(folder / "search.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(folder / "search.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["round", "run", *trials[0].settings, "nats", "seconds", "outcome", "reason"])
         for trial in trials:
@@ -262,7 +262,7 @@ def write_files(folder: Path, trials: list[Trial]) -> None:
     if not finite:
         return
     first = [trial for trial in finite if trial.round == 1]
-    with written_aside(folder / "search.png") as path:
+    with atomic_write(folder / "search.png") as path:
         draw_trials([trial.settings for trial in first], [trial.nats for trial in first], path)
     import_tensorflow()
     import tensorflow as tf

@@ -23,7 +23,7 @@ from char_lstm_tf.config.settings import Classifier, Counts, Recurrent
 from char_lstm_tf.inference.texts import TextOptions, read_texts
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
-from pipelines.files import file_of, require_writable, written_aside
+from pipelines.files import atomic_write, file_of, require_writable
 from pipelines.options import Options, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -86,7 +86,7 @@ def main(config: VisualizeConfig) -> None:
     packed = packing.pack(network, form=config.weights)
     after = loss(language_model, text, by_line=by_line)
     prompt = unescaped(config.prompt) or run.prompt
-    with file_of("output", config.output) as output, written_aside(output) as path:
+    with file_of("output", config.output) as output, atomic_write(output) as path:
         page.write_page(path, title=trained.folder.path.name, facts=facts, packed=packed, prompt=prompt, text=text)
     print(
         f"{config.output}: {output.stat().st_size:,} bytes. The text that it reads first costs {after:.4f} nats per "

@@ -65,7 +65,7 @@ def file_of(flag: str, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a path beside `path` to write a file or folder to, then syncs it and renames it into place.
 
     If the body raises, what it wrote is removed and `path` stays as it was.

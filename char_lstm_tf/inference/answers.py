@@ -8,7 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf.models import classifier
-from pipelines.batches.whole_documents import side_by_side
+from pipelines.batches.whole_documents import padded
 from pipelines.corpus import DocumentRange
 from pipelines.vocabulary import Vocabulary
 
@@ -80,7 +80,7 @@ class LabelScorer:
             while order:
                 rows = max(PLACES // max(len(inside[order[-1]]), 1), 1)
                 batch, order = order[-rows:], order[:-rows]
-                nats = self._nats(side_by_side([inside[number] for number in batch], self._end)).numpy()
+                nats = self._nats(padded([inside[number] for number in batch], self._end)).numpy()
                 for number, row in zip(batch, nats, strict=True):
                     found[number] = row[None]
                 progress.update(len(batch))
@@ -89,7 +89,7 @@ class LabelScorer:
     def score(self, documents: DocumentRange) -> LabelScore:
         """Returns how good the answers to documents with labels are."""
         nats, right, count = 0.0, 0, 0
-        for part in documents.packed(size=READ_AT_ONCE):
+        for part in documents.groups(size=READ_AT_ONCE):
             losses = np.concatenate(self.nats_under_each(part.each(), quiet=True)) - self._log_shares
             nats += float(losses[np.arange(len(losses)), part.labels].sum(dtype=np.float64))
             right += int(np.count_nonzero(losses.argmin(axis=1) == part.labels))

@@ -152,7 +152,7 @@ def documents_of_part(corpus: Corpus, part: str, label: str = "") -> Iterator[Do
         yield Document(vocabulary.decode(held_out[:]), name=part)
         return
     wanted, count = vocabulary.labels.index(label) if label in vocabulary.labels else None, 0
-    for packed in held_out.packed(size=AT_ONCE):
+    for packed in held_out.groups(size=AT_ONCE):
         labels = [None] * len(packed.places) if packed.labels is None else packed.labels.tolist()
         for ids, its_label in zip(packed.each(), labels, strict=False):
             count += 1

@@ -13,7 +13,7 @@ from char_lstm_tf.config import Config, OutputConfig
 from char_lstm_tf.runs.metrics import Metrics
 from pipelines import UserError
 from pipelines.command_line import given_flags, python_command
-from pipelines.files import ASIDE, path_of, remove, written_aside
+from pipelines.files import ASIDE, atomic_write, path_of, remove
 from pipelines.options import field_types, format_flag
 from pipelines.vocabulary import Vocabulary
 
@@ -147,9 +147,9 @@ class RunFolder:
         """
         for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.flags):
             remove(entry)
-        with written_aside(self.vocabulary) as path:
+        with atomic_write(self.vocabulary) as path:
             vocabulary.save(path)
-        with written_aside(self.flags) as path:
+        with atomic_write(self.flags) as path:
             path.write_text(flag_lines(config), encoding="utf-8", errors="surrogateescape")  # of paths
 
     @contextmanager
@@ -191,7 +191,7 @@ class RunFolder:
     def publish(self, export: Callable[[Path], None]) -> Path:
         """Returns the folder of a new SavedModel version, one above the highest so far, written by `export`."""
         version = self.path / str(max((int(path.name) for path in self.versions()), default=0) + 1)
-        with written_aside(version) as path:
+        with atomic_write(version) as path:
             export(path)
         return version
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pipelines import UserError
 from pipelines.corpus import SPLITS
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 
 HELD_OUT = SPLITS[1:]
 
@@ -67,7 +67,7 @@ class Metrics:
 
     def save(self, path: Path) -> None:
         """Writes the file."""
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             aside.write_text(json.dumps(self.facts(), indent=1) + "\n", encoding="utf-8")
 
     @classmethod

@@ -12,7 +12,7 @@ import dataclasses
 
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
-from pipelines.files import path_of, written_aside
+from pipelines.files import atomic_write, path_of
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
 
@@ -50,7 +50,7 @@ def main(config: ExportConfig) -> None:
     if not isinstance(network, Network):
         raise UserError(f"--model={config.model}: it answers labels and has no step; its SavedModel is in its folder 1")
     write = export.export_litert if config.form == "litert" else export.export_step
-    with written_aside(path_of(config.output)) as path:
+    with atomic_write(path_of(config.output)) as path:
         write(network, path)
     print(config.output)
 

@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.progress import Progress
-from char_lstm_tf.training.workers import ALONE, OwnVariables, Workers
+from char_lstm_tf.training.workers import ALONE, ReplicaVariables, Workers
 from pipelines import UserError
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads them
 
@@ -63,7 +63,7 @@ class Checkpoints:
         changing: Changing,
         *,
         keep: int,
-        own: OwnVariables | None = None,
+        own: ReplicaVariables | None = None,
         workers: Workers = ALONE,
     ) -> None:
         self.folder, self._keep, self._own, self._workers = folder, keep, own, workers
@@ -92,7 +92,7 @@ class Checkpoints:
             return
         try:
             lengths = {file.name: _synced_size(file) for file in self.folder.appended if file.exists()}
-            with written_aside(target) as path:
+            with atomic_write(target) as path:
                 path.mkdir(parents=True)
                 self._tensors.write(str(path / "tensors"))
                 dataclasses.replace(progress, lengths=lengths).save(path / "progress.json")

@@ -15,7 +15,7 @@ from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.samples import sample_report, show_samples
 from char_lstm_tf.training.labels import Judged, judge_left_out
 from pipelines.corpus import Corpus, IdRange
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 
 
 class CountingRun:
@@ -57,7 +57,7 @@ class CountingRun:
     def fit(self) -> None:
         """Saves the model."""
         self._folder.samples.unlink(missing_ok=True)  # of a process that was killed
-        with written_aside(self._folder.model) as path:
+        with atomic_write(self._folder.model) as path:
             self.best.keras_model.save(path)
         if not self._config.quiet:
             megabytes = sum(values.nbytes for values in vars(self._tables).values()) / 1e6
@@ -96,7 +96,7 @@ def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:
     """Yields the documents for training of each label, `end, document, end … end`; of an unused label, one end."""
     for label in range(len(text.vocabulary.labels)):
         parts = [np.zeros(0, text.vocabulary.dtype)]
-        for packed in text.document_split("train").packed(size=READ_AT_ONCE):
+        for packed in text.document_split("train").groups(size=READ_AT_ONCE):
             chosen = np.repeat(packed.labels == label, np.diff(packed.places))
             parts.append(packed.ids[1:][chosen])
         yield np.concatenate([[np.array(text.vocabulary.end, text.vocabulary.dtype)], *parts])

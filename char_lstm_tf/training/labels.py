@@ -92,7 +92,7 @@ class Passages:
             Ids, `end, document, end … end`, `[N]`; the unit of each, int64 `[N]`; and the places of passages in them.
         """
         place = int(documents.ends[:1][0])
-        for packed in documents.packed(size=READ_AT_ONCE):
+        for packed in documents.groups(size=READ_AT_ONCE):
             chosen = slice(*np.searchsorted(self.starts, [place + 1, place + len(packed.ids)]).tolist())
             if chosen.start < chosen.stop:
                 places = zip(self.starts[chosen] - place, self.stops[chosen] - place, strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 
 # The panels of the curves: columns of training.csv, and their labels.
 PANELS = {
@@ -42,7 +42,7 @@ def draw_curves(log: Path, picture: Path) -> None:
         axes.grid(alpha=0.3)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    with written_aside(picture) as path:
+    with atomic_write(picture) as path:
         figure.savefig(path, dpi=100)
 
 

@@ -26,7 +26,7 @@ from char_lstm_tf.training.fitting.loop import Fitting
 from char_lstm_tf.training.fitting.objective import objective_of
 from char_lstm_tf.training.fitting.signals import Signals
 from char_lstm_tf.training.pictures import draw_curves
-from char_lstm_tf.training.workers import ALONE, OwnVariables, Workers
+from char_lstm_tf.training.workers import ALONE, ReplicaVariables, Workers
 from pipelines.corpus import Corpus
 
 
@@ -89,7 +89,7 @@ class Run:
                 best=self.best.keras_model.weights,
             ),
             keep=config.keep,
-            own=None if workers.alone else OwnVariables(self.model, carried, workers),
+            own=None if workers.alone else ReplicaVariables(self.model, carried, workers),
             workers=workers,
         )
         self.fitting = Fitting(

@@ -90,7 +90,7 @@ class WholeDocuments:
         for start, length in zip(self._starts[chosen].tolist(), self._lengths[chosen].tolist(), strict=True):
             texts.append(ids[start : start + length])
             labels.append(int(of_ids[start : start + 1][0]) if of_ids else 0)
-        return side_by_side(texts, self._end), np.array(labels, np.int32), *counts
+        return padded(texts, self._end), np.array(labels, np.int32), *counts
 
     def dataset(self, first: int, last: int) -> tf.data.Dataset:
         """Returns the batches from step `first` to before step `last`, see `Batches`."""
@@ -101,7 +101,7 @@ class WholeDocuments:
         ).prefetch(2)
 
 
-def side_by_side(texts: list[np.ndarray], end: int) -> np.ndarray:
+def padded(texts: list[np.ndarray], end: int) -> np.ndarray:
     """Returns texts as rows of ids, int32 `[B, T]`, filled up with end symbols.
 
     There are few different T, at most eight from one power of two to the next, since layers are compiled for each.

@@ -11,7 +11,7 @@ from pipelines.corpus.id_range import IdRange
 CHUNK = 1 << 16  # documents whose places are in memory at a time
 
 
-class Packed(NamedTuple):
+class DocumentGroup(NamedTuple):
     """Documents side by side: `end, document, end, document, … end`.
 
     Attributes:
@@ -50,7 +50,7 @@ class DocumentRange:
         """The id of the end symbol."""
         return int(self.ids[:1][0])
 
-    def packed(self, *, size: int) -> Iterator[Packed]:
+    def groups(self, *, size: int) -> Iterator[DocumentGroup]:
         """Yields some documents at a time: about `size` ids, or a single document that is longer."""
         for first in range(0, len(self), CHUNK):
             places = self.ends[first : first + CHUNK + 1]
@@ -61,5 +61,5 @@ class DocumentRange:
                 part = slice(places[start], places[stop] + 1)
                 ends = places[start : stop + 1] - places[start]
                 labels = self.ids.labels[part][ends[1:]].astype(np.int64) if self.ids.labels else None
-                yield Packed(self.ids[part], ends, labels)
+                yield DocumentGroup(self.ids[part], ends, labels)
                 start = stop

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pipelines.corpus.documents import DocumentRange
 from pipelines.corpus.id_range import IdRange
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 
 CHUNK = 1 << 16  # documents whose places are in memory at a time
 
@@ -51,7 +51,7 @@ class ShuffledDocuments:
         with self._lock:
             if not path.exists():
                 self._folder.mkdir(exist_ok=True)
-                with written_aside(path) as aside:
+                with atomic_write(path) as aside:
                     self._write(epoch, values, aside)
                 for old in self._folder.glob(f"{kind}-*.bin"):
                     if old.name not in (path.name, f"{kind}-{epoch - 1}.bin"):

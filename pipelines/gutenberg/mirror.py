@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from pipelines import UserError
 from pipelines.decoding import is_html
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 from pipelines.gutenberg import DEFAULT_MIRROR
 
 USER_AGENT = "char_lstm_tf (trains language models; fetches each book once, a file in two seconds)"
@@ -276,12 +276,12 @@ def store(data: bytes, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)  # an older one would contradict the new sum
     _write_record(file, hashlib.sha256(data).hexdigest())
-    with written_aside(file) as path:
+    with atomic_write(file) as path:
         path.write_bytes(data)
 
 
 def _write_record(file: Path, digest: str) -> None:
-    with written_aside(_record(file)) as path:
+    with atomic_write(_record(file)) as path:
         path.write_text(f"{digest}  {file.name}\n", encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import UserError, command_line
-from pipelines.files import path_of, written_aside
+from pipelines.files import atomic_write, path_of
 from pipelines.gutenberg import DEFAULT_MIRROR
 from pipelines.gutenberg.catalogue import numbers
 from pipelines.gutenberg.mirror import Mirror
@@ -75,7 +75,7 @@ def write_files(builder: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for record in tfds.as_numpy(builder.as_dataset(split="train")):
         file = folder / f"{record['id']}.txt"
-        with written_aside(file) as path:
+        with atomic_write(file) as path:
             path.write_bytes(record["text"])
         print(file, " ".join(record["title"].decode().split()))
 

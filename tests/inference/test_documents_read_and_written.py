@@ -78,7 +78,7 @@ def test_the_score_of_a_split_is_the_sum_over_its_documents(tmp_path):
     prepared = corpus.prepare([source], split=(0.5, 0, 0.5), folder=tmp_path, documents=True)
     model = LanguageModel(build(Config(name="x", units=(12,)), prepared.vocabulary), prepared.vocabulary)
     split = prepared.document_split("train")
-    texts = [prepared.vocabulary.decode(ids) for part in split.packed(size=10) for ids in part.each()]
+    texts = [prepared.vocabulary.decode(ids) for part in split.groups(size=10) for ids in part.each()]
     scores = model.score(texts)
     report = scoring.Scorer(model.network, prepared.vocabulary).score(split).report()
     assert report["documents"] == len(split) == len(texts) > 3

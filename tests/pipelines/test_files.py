@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from pipelines import UserError
-from pipelines.files import file_of, path_of, remove, require_writable, written_aside
+from pipelines.files import atomic_write, file_of, path_of, remove, require_writable
 from pipelines.options import Options, option
 
 
 def test_a_file_or_a_folder_appears_whole_or_not_at_all(tmp_path):
     def fail():
-        with written_aside(target) as path:
+        with atomic_write(target) as path:
             path.write_text("half")
             raise OSError("full")
 
@@ -19,11 +19,11 @@ def test_a_file_or_a_folder_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(OSError, match="full"):
         fail()
     assert target.read_text() == "old"
-    with written_aside(target) as path:
+    with atomic_write(target) as path:
         path.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new"
-    with written_aside(tmp_path / "folder") as path:
+    with atomic_write(tmp_path / "folder") as path:
         (path / "in").mkdir(parents=True)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["f.txt", "folder"]
 

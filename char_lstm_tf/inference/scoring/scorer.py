@@ -164,7 +164,7 @@ class Scorer(TokenScorer):
     def _score_documents(self, documents: DocumentRange) -> Score:
         total = Score(0, 0.0, 0, 0)
         with progress_bar(len(documents.ids) - 1, leave=False) as progress:
-            for part in documents.packed(size=READ_AT_ONCE):
+            for part in documents.groups(size=READ_AT_ONCE):
                 texts = part.each()
                 labels = [] if part.labels is None else part.labels.tolist()
                 nats = self.nats_of_each(texts, labels, quiet=True)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from char_lstm_tf.models.documents import Continues
 from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.training.pictures import GRADIENT_COLUMNS, draw_reach
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 
 Batch = tuple[tf.Tensor | tuple[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -163,7 +163,7 @@ class LogGradients(keras.callbacks.Callback):
             weights = list(zip(self._names, norms, largest, shares, strict=True))
             self._write_csv(epoch, weights, reach)
             self._write_board(epoch, weights, reach)
-            with written_aside(self._picture) as path:
+            with atomic_write(self._picture) as path:
                 draw_reach({self._csv.parent.name: self._csv}, path)
             self._snapshots = []
 
@@ -172,7 +172,7 @@ class LogGradients(keras.callbacks.Callback):
         rows = [(epoch, count, weight, "", *values) for weight, *values in weights]
         rows += [(epoch, count, "", distance, norm, "", "") for distance, norm in enumerate(reach)]
         earlier = rows_before(epoch, self._csv) if self._csv.exists() else []
-        with written_aside(self._csv) as path, path.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self._csv) as path, path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([GRADIENT_COLUMNS, *earlier, *rows])
 
     def _write_board(self, epoch: int, weights: list[tuple], reach: np.ndarray) -> None:

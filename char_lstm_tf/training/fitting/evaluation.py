@@ -12,7 +12,7 @@ from char_lstm_tf.training.callbacks.samples import sample_report
 from char_lstm_tf.training.compiling import averaged_weights
 from char_lstm_tf.training.fitting.objective import Objective
 from pipelines.corpus import DocumentRange, IdRange
-from pipelines.files import written_aside
+from pipelines.files import atomic_write
 
 
 class Evaluation:
@@ -77,7 +77,7 @@ class Evaluation:
 
     def save_best(self) -> None:
         """Writes the best weights so far to the run's folder."""
-        with written_aside(self._folder.model) as path:
+        with atomic_write(self._folder.model) as path:
             self._best.save(path)
 
     def scores(self) -> dict[str, dict]:

@@ -12,7 +12,7 @@ worker's weights, which are copied to the other devices in each step.
 """
 
 from char_lstm_tf.training.workers.joining import join, of_this_machine
-from char_lstm_tf.training.workers.own import OwnVariables
+from char_lstm_tf.training.workers.per_replica import ReplicaVariables
 from char_lstm_tf.training.workers.workers import ALONE, LostWorkerError, Workers
 
-__all__ = ["ALONE", "LostWorkerError", "OwnVariables", "Workers", "join", "of_this_machine"]
+__all__ = ["ALONE", "LostWorkerError", "ReplicaVariables", "Workers", "join", "of_this_machine"]

@@ -31,7 +31,7 @@ def prepare(folder, pairs, split=SPLIT, **options):
 def texts(prepared, part):
     """Returns the label and the text of each document of a part."""
     found = []
-    for packed in prepared.document_split(part).packed(size=1000):
+    for packed in prepared.document_split(part).groups(size=1000):
         for ids, label in zip(packed.each(), packed.labels, strict=True):
             found.append((prepared.vocabulary.labels[label], prepared.vocabulary.decode(ids[1:-1])))
     return found

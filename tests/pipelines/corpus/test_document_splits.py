@@ -17,7 +17,7 @@ def prepare(tmp_path, texts, split=(0.8, 0.1, 0.1), **options):
 
 def documents(prepared, part):
     decode = prepared.vocabulary.decode
-    return [decode(ids[1:-1]) for group in prepared.document_split(part).packed(size=50) for ids in group.each()]
+    return [decode(ids[1:-1]) for group in prepared.document_split(part).groups(size=50) for ids in group.each()]
 
 
 def parts(prepared):
@@ -84,7 +84,7 @@ def test_the_size_of_chunks_changes_nothing(tmp_path, monkeypatch, chunk, dedupl
 
 def test_a_group_of_packed_documents_is_of_the_size_asked_for_or_one_document(tmp_path):
     split = prepare(tmp_path, [*NAMES, "x" * 200], split=(1, 0, 0)).document_split("train")
-    groups = list(split.packed(size=90))
+    groups = list(split.groups(size=90))
     assert all(len(group.ids) <= 91 or len(group.each()) == 1 for group in groups)
     assert max(len(group.each()) for group in groups) > 2
     assert sum(len(group.each()) for group in groups) == len(split) == 401

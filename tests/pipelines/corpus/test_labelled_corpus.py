@@ -25,7 +25,7 @@ def test_each_document_keeps_its_label_in_every_part(tmp_path):
     assert prepared.vocabulary.labels == ("x", "y", "z")
     counts = np.zeros((3, 3), int)
     for part, name in enumerate(corpus.SPLITS):
-        for packed in prepared.document_split(name).packed(size=40):
+        for packed in prepared.document_split(name).groups(size=40):
             for ids, label in zip(packed.each(), packed.labels, strict=True):
                 assert set(prepared.vocabulary.decode(ids)) <= set("xyz"[label] and list(KINDS.values())[label])
                 counts[label, part] += 1

@@ -3,7 +3,7 @@ import pytest
 from test_labelled_corpus import DOCUMENTS, KINDS, prepare
 
 from pipelines.batches import WholeDocuments
-from pipelines.batches.whole_documents import side_by_side
+from pipelines.batches.whole_documents import padded
 
 LETTERS = {label: set(letters) for label, letters in KINDS.items()}
 
@@ -60,7 +60,7 @@ def test_documents_of_a_batch_are_about_equally_long(tmp_path):
 
 
 def test_there_are_few_lengths_and_little_is_filled_up():
-    lengths = [side_by_side([np.ones(length, int)], 0).shape[1] for length in range(2000)]
+    lengths = [padded([np.ones(length, int)], 0).shape[1] for length in range(2000)]
     assert len(set(lengths)) <= 8 * 6
     assert all(length <= filled <= max(8, 1.125 * length + 8) for length, filled in enumerate(lengths))
     assert lengths[:10] == [8] * 9 + [16]

@@ -114,7 +114,7 @@ def test_documents_of_words_stand_between_ends(tmp_path):
     found = [
         prepared.vocabulary.decode(ids)
         for part in corpus.SPLITS
-        for packed in prepared.document_split(part).packed(size=99)
+        for packed in prepared.document_split(part).groups(size=99)
         for ids in packed.each()
     ]
     assert sorted(found) == sorted(texts)

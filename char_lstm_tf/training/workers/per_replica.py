@@ -12,7 +12,7 @@ from char_lstm_tf.training.workers.workers import Workers
 SEED = "seed_generator_state"  # the end of the path of a Keras variable that dropout draws from
 
 
-class OwnVariables:
+class ReplicaVariables:
     """What each replica has for itself: the carried states of its rows, and the seeds of its dropout.
 
     A checkpoint holds the states of the whole batch and the chief's seeds, so that another number of workers can go on
