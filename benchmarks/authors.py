@@ -134,11 +134,11 @@ def measure_speed(folder: Path) -> None:
     texts = [file.read_text(encoding="utf-8") for file in sorted(folder.glob("p1000/*/*.txt"))]
     for name in RECIPES:
         model = char_lstm_tf.load(folder / "runs" / name)
-        model.losses_under_each(texts, whole=False)  # compiles
+        model.losses_per_label(texts, whole=False)  # compiles
         rounds = []
         for _ in range(7):
             wall, cpu = time.perf_counter(), time.process_time()
-            model.losses_under_each(texts, whole=False)
+            model.losses_per_label(texts, whole=False)
             rounds.append((time.perf_counter() - wall, time.process_time() - cpu))
         walls, cpus = zip(*rounds, strict=True)
         print(

@@ -117,7 +117,7 @@ class Judge:
         if not self._models[0].vocabulary.labels:
             nats, characters = self._losses_of_each_run(texts, whole=whole)
             return Judgement(nats, characters, measures.softmax(-nats))
-        losses = [model.losses_under_each(texts, whole=whole) for model in self._models]
+        losses = [model.losses_per_label(texts, whole=whole) for model in self._models]
         logits = np.zeros((len(texts), len(self.labels)))
         for model, (nats, characters) in zip(self._models, losses, strict=True):
             places = [model.vocabulary.labels.index(label) for label in self.labels]

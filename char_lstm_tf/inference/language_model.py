@@ -8,9 +8,8 @@ import numpy as np
 
 from char_lstm_tf import pickling
 from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
-from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.calibration import PRIORS, Calibration
-from char_lstm_tf.inference.scoring import Score, Scorer, TokenScorer
+from char_lstm_tf.inference.scoring import LabelScorer, Score, Scorer, TokenScorer
 from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
 from char_lstm_tf.inference.writing.writer import cut_at_stops
@@ -298,7 +297,7 @@ class LanguageModel:
         """
         if priors not in PRIORS:
             raise UserError(f"priors={priors!r}: must be one of {', '.join(PRIORS)}")
-        nats, characters = self.losses_under_each(list(map(self.reader.prompt, texts)))
+        nats, characters = self.losses_per_label(list(map(self.reader.prompt, texts)))
         rows = self.calibration.probabilities(nats, characters, priors=priors)
         return [
             dict(sorted(zip(self.vocabulary.labels, map(float, row), strict=True), key=lambda pair: -pair[1]))
@@ -306,7 +305,7 @@ class LanguageModel:
         ]
 
     @needs_tensorflow
-    def losses_under_each(self, texts: Sequence[str], *, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    def losses_per_label(self, texts: Sequence[str], *, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """Returns the loss of each text under each label, in nats, float64 `[D, L]`, and its characters, `[D]`.
 
         Args:
@@ -319,7 +318,7 @@ class LanguageModel:
         if not self.vocabulary.labels:
             raise UserError("the model knows no labels; train it with --labels=folder, file or field")
         ids = [self.vocabulary.encode_whole(text)[: None if whole else -1] for text in texts]
-        losses = self._judge.nats_under_each(ids)
+        losses = self._judge.losses_per_label(ids)
         return (
             np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(ids), -1),
             np.array([int(self.vocabulary.lengths[text[1:]].sum()) for text in ids]),

@@ -14,8 +14,7 @@ import tensorflow as tf
 from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
-from char_lstm_tf.serving import warmup
-from char_lstm_tf.serving.signatures import Signatures, classifier_signatures, step_signature
+from char_lstm_tf.serving import signatures, warmup
 from char_lstm_tf.serving.strings import Strings, code_points
 from pipelines.process_state import exporting, needs_tensorflow
 from pipelines.vocabulary import Vocabulary
@@ -25,7 +24,7 @@ from pipelines.vocabulary import Vocabulary
 def export(
     network: Network | Classifier, vocabulary: Vocabulary, path: Path, calibration: Calibration | None = None
 ) -> None:
-    """Writes a SavedModel with the signatures of `Signatures`.
+    """Writes a SavedModel with all signatures of a model.
 
     It holds the weights once, the vocabulary as an asset, nothing of the training, and no operation that exists on one
     kind of device only.
@@ -49,15 +48,9 @@ def export(
             words = module.places = word_table(module.words.asset_path)
         if vocabulary.labels:
             module.labels = tf.saved_model.Asset(str(_lines_file(vocabulary.labels, Path(folder, "labels.txt"))))
-        strings = Strings(vocabulary, module.ids, words)
-        if isinstance(network, Classifier):
-            signatures = classifier_signatures(network, vocabulary, strings, calibration)
-            requests = dict.fromkeys(signatures, warmup.REQUESTS["score"])
-        else:
-            signatures = Signatures(network, vocabulary, strings, calibration).all()
-            requests = warmup.requests(network.state_sizes, vocabulary.labels)
-        tf.saved_model.save(module, str(path), signatures)
-        warmup.write(path, requests)
+        found = signatures.of(network, vocabulary, Strings(vocabulary, module.ids, words), calibration)
+        tf.saved_model.save(module, str(path), found)
+        warmup.write(path, found, vocabulary.labels)
 
 
 @contextmanager
@@ -77,12 +70,12 @@ def export_step(network: Network, path: Path) -> None:
     OpenVINO and TensorFlow.js' converter read it. Arguments as for `export`.
     """
     with _os_errors(path), exporting():
-        tf.saved_model.save(_weights(network), str(path), {"serving_default": step_signature(network)})
+        tf.saved_model.save(_weights(network), str(path), {"serving_default": signatures.step_signature(network)})
 
 
 def export_litert(network: Network, path: Path) -> None:
     """Writes a LiteRT (TensorFlow Lite) file with the signature of `export_step`. Arguments as for `export`."""
-    module, step = _weights(network), step_signature(network)
+    module, step = _weights(network), signatures.step_signature(network)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([step.get_concrete_function()], module)
     path.write_bytes(converter.convert())
 

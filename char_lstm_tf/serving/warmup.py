@@ -1,64 +1,51 @@
 """Requests that TensorFlow Serving replays when it loads a version, so that the first user doesn't wait."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-Inputs = dict[str, Any]
-
 FILE = "assets.extra/tf_serving_warmup_requests"  # where the server looks in a version
-PROMPTS = ["The ", ""]
-REQUESTS: dict[str, Inputs] = {
-    "serving_default": {"prompt": PROMPTS},
-    "generate": {
-        "prompt": PROMPTS,
-        "num_chars": np.array([20, 10], np.int32),
-        "temperature": np.array([0.8, 0], np.float32),
-        "top_k": np.array([0, 1], np.int32),
-        "top_p": np.array([0.9, 1], np.float32),
-        "seed": np.array([1, 2], np.int64),
-    },
-    "next_char": {"prompt": PROMPTS, "k": np.array([1, 1], np.int32)},
-    "score": {"text": ["The text", ""]},
-}
+INPUTS: dict[str, list] = {
+    "prompt": ["The ", ""],
+    "text": ["The text", ""],
+    "num_chars": [20, 10],
+    "temperature": [0.8, 0],
+    "top_k": [0, 1],
+    "top_p": [0.9, 1],
+    "seed": [1, 2],
+    "k": [1, 1],
+    "ids": [1, 1],
+}  # of two rows, by name; states are zeros
 
 
-def requests(state_sizes: list[int], labels: Sequence[str] = ()) -> dict[str, Inputs]:
-    """Returns the inputs of a request for each signature of a language model, by its name.
-
-    Args:
-        state_sizes: widths of the states of `step`.
-        labels: that the model knows.
-    """
-    states = {f"state_{number}": np.zeros([2, size], "f") for number, size in enumerate(state_sizes)}
-    found = REQUESTS | {"step": {"ids": np.array([1, 1], np.int32), **states}}
-    if labels:
-        for name in ("generate", "next_char", "score"):
-            found[name] = found[name] | {"label": [labels[0], labels[-1]]}
-        found["step"] |= {"label": np.array([0, len(labels) - 1], np.int32)}
-        found["classify"] = REQUESTS["score"]
-    return found
-
-
-def write(path: Path, requests: dict[str, Inputs]) -> None:
-    """Writes requests into a SavedModel.
+def write(path: Path, signatures: Mapping[str, Any], labels: Sequence[str] = ()) -> None:
+    """Writes a request for each signature into a SavedModel.
 
     The file is a TFRecord of PredictionLog messages, as in the server's guide "SavedModel Warmup".
 
     Args:
         path: the SavedModel.
-        requests: the inputs of each, by the name of the signature.
+        signatures: its functions, by name.
+        labels: of the model.
     """
     file = path / FILE
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as records:
-        for name, inputs in requests.items():
+        for name, signature in signatures.items():
             log = prediction_log_pb2.PredictionLog()
             log.predict_log.request.model_spec.signature_name = name
-            for key, value in inputs.items():
-                log.predict_log.request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            for spec in signature.input_signature:
+                log.predict_log.request.inputs[spec.name].CopyFrom(
+                    tf.make_tensor_proto(_rows(spec, labels), spec.dtype)
+                )
             records.write(log.SerializeToString(deterministic=True))
+
+
+def _rows(spec: tf.TensorSpec, labels: Sequence[str]) -> Any:
+    """Returns two rows for an input."""
+    if spec.name == "label":
+        return [labels[0], labels[-1]] if spec.dtype == tf.string else [0, len(labels) - 1]
+    return INPUTS[spec.name] if spec.name in INPUTS else tf.zeros([2, *spec.shape[1:]]).numpy()

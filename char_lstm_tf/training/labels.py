@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from char_lstm_tf.inference import measures
-from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.calibration import Calibration, TypicalLosses, calibrate
-from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
+from char_lstm_tf.inference.scoring import READ_AT_ONCE, LabelScorer, Scorer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
@@ -229,7 +228,7 @@ def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer, *, an
     read = [
         np.append(end, ids[place.start : place.stop]) for ids, _, places in passages.read(documents) for place in places
     ]
-    nats = np.array([losses.sum(axis=0, dtype=np.float64) for losses in scorer.nats_under_each(read)])
+    nats = np.array([losses.sum(axis=0, dtype=np.float64) for losses in scorer.losses_per_label(read)])
     characters = np.array([int(text.vocabulary.lengths[ids[1:]].sum()) for ids in read])
     return Judged(passages, nats, characters, per_text=answers)
 

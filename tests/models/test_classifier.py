@@ -13,9 +13,9 @@ from conftest import verse
 import char_lstm_tf
 from char_lstm_tf import classify
 from char_lstm_tf.config import Config
-from char_lstm_tf.inference.answers import LabelScorer
 from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.inference.scoring import LabelScorer
 from char_lstm_tf.models import classifier
 from char_lstm_tf.models.build import build, load
 from char_lstm_tf.models.classifier import ngrams
@@ -47,9 +47,9 @@ def made(**options):
 def test_a_text_gets_the_same_answer_alone_and_beside_others(options):
     model = made(**options)
     ids = [VOCABULARY.encode_whole(text) for text in TEXTS]
-    together = LabelScorer(model, VOCABULARY).nats_under_each(ids)
+    together = LabelScorer(model, VOCABULARY).losses_per_label(ids)
     for text, row in zip(ids, together, strict=True):
-        np.testing.assert_allclose(LabelScorer(model, VOCABULARY).nats_under_each([text])[0], row, atol=1e-5)
+        np.testing.assert_allclose(LabelScorer(model, VOCABULARY).losses_per_label([text])[0], row, atol=1e-5)
     inside = [text[1:-1] for text in ids if len(text) == len(ids[2])]
     rows = np.stack([np.pad(text, (0, 5), constant_values=VOCABULARY.end) for text in inside])
     np.testing.assert_allclose(model.keras_model(rows), model.answer(tf.constant(rows, tf.int32)), atol=1e-5)

@@ -60,7 +60,7 @@ def model_of(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_pass_under_each_label_gives_what_a_pass_for_each_does(kind):
     scorer = Scorer(model_of(kind), VOCABULARY)
-    together = scorer.nats_under_each(TEXTS)
+    together = scorer.losses_per_label(TEXTS)
     for label in range(3):
         alone = scorer.nats_of_each(TEXTS, [label] * len(TEXTS))
         for one, other in zip(together, alone, strict=True):
@@ -72,7 +72,7 @@ def test_one_pass_under_each_label_gives_what_a_pass_for_each_does(kind):
 def test_each_text_is_read_under_its_own_label(kind):
     scorer = Scorer(model_of(kind), VOCABULARY)
     mixed = scorer.nats_of_each(TEXTS, [2, 0, 1, 2, 0])
-    each = scorer.nats_under_each(TEXTS)
+    each = scorer.losses_per_label(TEXTS)
     for losses, under, label in zip(mixed, each, [2, 0, 1, 2, 0], strict=True):
         np.testing.assert_allclose(losses, under[:, label], atol=2e-5)
     with pytest.raises(ValueError, match="needs that of each text"):
@@ -128,9 +128,9 @@ def test_a_label_with_fewer_characters_than_the_order_is_counted():
 @pytest.mark.parametrize("cores", [2, 3, 5])
 def test_the_losses_of_many_texts_do_not_depend_on_the_number_of_cores(monkeypatch, cores):
     model, texts = network("sequential"), [VOCABULARY.encode_whole("abc de"[: number % 6]) for number in range(201)]
-    expected = Scorer(model, VOCABULARY).nats_under_each(texts)
+    expected = Scorer(model, VOCABULARY).losses_per_label(texts)
     monkeypatch.setattr(recurrent, "cores", lambda: cores)
-    for one, other in zip(Scorer(model, VOCABULARY).nats_under_each(texts), expected, strict=True):
+    for one, other in zip(Scorer(model, VOCABULARY).losses_per_label(texts), expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 

@@ -107,7 +107,7 @@ def test_classify_gives_the_probabilities_of_python(both):
         assert "classify" not in loaded.signatures
         return
     found = loaded.signatures["classify"](text=tf.constant(TEXTS))["probabilities"].numpy()
-    expected = model.calibration.probabilities(*model.losses_under_each(TEXTS))
+    expected = model.calibration.probabilities(*model.losses_per_label(TEXTS))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 

@@ -74,7 +74,7 @@ def test_an_author_of_a_single_text_is_learnt_and_calibrated(tmp_path):
 def test_a_text_by_nobody_of_these_has_an_unusual_loss(tmp_path):
     model = count(tmp_path, {"karo": 20, "milene": 20})
     stranger = " ".join(np.random.default_rng(5).choice(list("qwxyz"), 300))
-    (own, other), characters = model.losses_under_each([made_up_text("karo", 999), stranger])
+    (own, other), characters = model.losses_per_label([made_up_text("karo", 999), stranger])
     typical = model.calibration.typical_losses
     assert typical.quantile(own[0], characters[0], 0) < 0.99
     assert typical.quantile(other[0], characters[1], 0) == 1.0

@@ -7,6 +7,8 @@ import numpy as np
 
 from pipelines.vocabulary import Vocabulary
 
+READ_AT_ONCE = 1 << 20  # tokens of a split's documents in memory
+
 
 def perplexity(nats: float) -> float | None:
     """Returns e to the power of a loss; None if that is too large for a float."""

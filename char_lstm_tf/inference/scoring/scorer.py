@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
 from char_lstm_tf.inference.scoring.protocol import TokenScorer, progress_bar
-from char_lstm_tf.inference.scoring.score import Score, Words
+from char_lstm_tf.inference.scoring.score import READ_AT_ONCE, Score, Words
 from char_lstm_tf.inference.writing.writer import filled_up
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.network import Network, State
@@ -19,7 +19,6 @@ from pipelines.vocabulary import Vocabulary
 ROWS = 16  # texts read side by side: 75,000 characters per second with 2×128 units on two cores; 46,000 for one text
 MANY_ROWS, MANY = 64, 200  # rows for at least so many texts
 MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
-READ_AT_ONCE = 1 << 20  # characters of a split's documents in memory
 
 
 class Scorer(TokenScorer):
@@ -38,7 +37,7 @@ class Scorer(TokenScorer):
         self._network, self._chunk = network, chunk
         self._at_once = network.reads_at_once
         self._size, self._lengths, self._words = len(vocabulary), vocabulary.lengths, Words(vocabulary)
-        self._nats_of_each, self._nats_under_each = (self._on_all_cores(under_each) for under_each in (False, True))
+        self._nats_of_each, self._losses_per_label = (self._on_all_cores(under_each) for under_each in (False, True))
 
     def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, State]]:
         """Returns `_nats_of_chunk`, compiled, with the rows split into a group for each core.
@@ -76,9 +75,9 @@ class Scorer(TokenScorer):
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         return self._read(self._nats_of_each, texts, labels, (), quiet=quiet)
 
-    def nats_under_each(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
+    def losses_per_label(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
         """Returns what `nats_of_each` does under each label, float32 `[N - 1, L]`, in one pass over the texts."""
-        return self._read(self._nats_under_each, texts, (), (self._labels,), quiet=quiet)
+        return self._read(self._losses_per_label, texts, (), (self._labels,), quiet=quiet)
 
     def _read(
         self,

@@ -1,6 +1,6 @@
 """The network that reads a document and answers its label."""
 
-from char_lstm_tf.models.classifier.network import ANSWER, Classifier, nats_under_each
+from char_lstm_tf.models.classifier.network import ANSWER, Classifier, losses_per_label
 from char_lstm_tf.models.classifier.ngrams import PIECES
 
-__all__ = ["ANSWER", "PIECES", "Classifier", "nats_under_each"]
+__all__ = ["ANSWER", "PIECES", "Classifier", "losses_per_label"]

@@ -128,7 +128,7 @@ def _drop_nothing(_: str, values: tf.Tensor) -> tf.Tensor:
     return values
 
 
-def nats_under_each(logits: tf.Tensor, shares: Sequence[float]) -> tf.Tensor:
+def losses_per_label(logits: tf.Tensor, shares: Sequence[float]) -> tf.Tensor:
     """Returns -ln p(label | text) / share of the label, `[B, L]`: up to a constant, what a text costs under each label.
 
     So the answers of this network and the losses of language models are turned into probabilities in one way, with the

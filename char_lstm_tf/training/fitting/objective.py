@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from char_lstm_tf.config import settings
-from char_lstm_tf.inference.answers import LabelScorer
-from char_lstm_tf.inference.scoring import Scorer, perplexity
+from char_lstm_tf.inference.scoring import LabelScorer, Scorer, perplexity
 from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network

@@ -1,4 +1,4 @@
-"""What a network that answers labels says of texts."""
+"""How well a network that answers labels does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from char_lstm_tf.inference.scoring.score import READ_AT_ONCE
 from char_lstm_tf.models import classifier
 from pipelines.batches.whole_documents import padded
 from pipelines.corpus import DocumentRange
 from pipelines.vocabulary import Vocabulary
 
-READ_AT_ONCE = 1 << 20  # tokens of a split's documents in memory
 PLACES = 1 << 14  # tokens in a batch, those that fill up rows included
 
 
@@ -22,7 +22,7 @@ class LabelScore:
 
     Attributes:
         documents: how many.
-        nats: the sum of -ln of the probabilities of the true labels.
+        nats: the sum of -ln p of the true labels.
         right: how many times the true label was the likeliest.
     """
 
@@ -44,9 +44,9 @@ class LabelScore:
 
 
 class LabelScorer:
-    """Asks a network that answers labels for those of texts.
+    """Asks a network for the labels of texts, with the weights that it has at the time of the call.
 
-    A text is read as a whole, however long. The weights are those that it has at the time of the call.
+    A text is read as a whole, however long.
 
     Args:
         network: the network.
@@ -60,12 +60,12 @@ class LabelScorer:
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
         def nats(ids: tf.Tensor) -> tf.Tensor:
-            return classifier.nats_under_each(network.answer(ids), shares)
+            return classifier.losses_per_label(network.answer(ids), shares)
 
         self._nats, self._log_shares = nats, np.log(shares)
 
-    def nats_under_each(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
-        """Returns `classifier.nats_under_each` of each text, float32 `[1, L]`: there is one answer to a text.
+    def losses_per_label(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
+        """Returns `classifier.losses_per_label` of each text, float32 `[1, L]`: there is one answer per text.
 
         Args:
             texts: ids, with or without the end symbols around them.
@@ -90,7 +90,7 @@ class LabelScorer:
         """Returns how good the answers to documents with labels are."""
         nats, right, count = 0.0, 0, 0
         for part in documents.groups(size=READ_AT_ONCE):
-            losses = np.concatenate(self.nats_under_each(part.each(), quiet=True)) - self._log_shares
+            losses = np.concatenate(self.losses_per_label(part.each(), quiet=True)) - self._log_shares
             nats += float(losses[np.arange(len(losses)), part.labels].sum(dtype=np.float64))
             right += int(np.count_nonzero(losses.argmin(axis=1) == part.labels))
             count += len(losses)
