@@ -26,12 +26,10 @@ def build(
         vocabulary: its characters and labels.
         stream: whether it carries state between batches.
         trains: whether it will be trained for long, see `Interface`.
-        packed: whether it is to be trained on packed documents, if it knows documents. Models that read windows need no
-            reset: their batches have nothing of earlier documents.
+        packed: whether it is to be trained on packed documents, if there are documents.
     """
     if isinstance(config.settings.model, settings.Classifier):
         return Classifier(config, vocabulary, encoding=config.input_encoding, trains=trains)
-    recurrent = isinstance(config.settings.model, settings.Recurrent)
     interface = Interface(
         vocabulary_size=len(vocabulary),
         encoding=config.input_encoding,
@@ -39,7 +37,7 @@ def build(
         window=config.window,
         stream_batch_size=config.batch_size if stream else None,
         trains=trains,
-        end=vocabulary.end if packed and recurrent else None,
+        end=vocabulary.end if packed else None,
         labels=len(vocabulary.labels),
     )
     return networks.BUILD[config.architecture](config, interface)

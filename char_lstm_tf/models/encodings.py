@@ -1,4 +1,4 @@
-"""What a model reads and predicts: its inputs, and the embedding layer.
+"""What a model reads and predicts.
 
 Shapes: B batch, T tokens of a window, V vocabulary size, D width of the embedding.
 """
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 
@@ -47,6 +48,17 @@ class Interface:
             raise ValueError("a model that reads windows makes one prediction a window, and has no state")
         return self.window
 
+    def inputs(self, ids: tf.Tensor) -> tf.Tensor:
+        """Returns what the first layer reads of ids, int32 `[…]`: these, or one-hot vectors, float32 `[…, V]`."""
+        return tf.one_hot(ids, self.vocabulary_size) if self.encoding == "one_hot" else ids
+
+    def embedding(self, config: ModelConfig) -> keras.layers.Embedding | None:
+        """Returns the layer that gives each id a vector, with unit variance at first; None for one-hot vectors."""
+        if self.encoding == "one_hot":
+            return None
+        initializer = keras.initializers.RandomNormal(stddev=1.0)
+        return keras.layers.Embedding(self.vocabulary_size, config.embedding_size, initializer, name="embedding")
+
     def text_input(self) -> keras.KerasTensor:
         """Returns the model's input."""
         if self.encoding == "one_hot":
@@ -57,12 +69,6 @@ class Interface:
         """Returns the second input of a model with labels: that of each target, int32 `[B, T]` or `[B]`."""
         shape = (self.window,) if self.target == "sequence" else ()
         return keras.Input(shape, batch_size=self.stream_batch_size, dtype="int32", name="labels")
-
-
-def embedding(config: ModelConfig, vocabulary_size: int) -> keras.layers.Embedding:
-    """Returns the layer that gives each id a vector, with unit variance at first."""
-    initializer = keras.initializers.RandomNormal(stddev=1.0)
-    return keras.layers.Embedding(vocabulary_size, config.embedding_size, initializer, name="embedding")
 
 
 def silence_unknown(layer: keras.Layer, vocabulary_size: int) -> None:

@@ -15,6 +15,11 @@ State = Sequence[tf.Tensor]  # float32 `[B, H]` each
 Step = Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]
 
 
+def filled_up(count: int) -> int:
+    """Returns the smallest of 1, 4, 16, 64 … that isn't below a positive number. Loops are compiled for these sizes."""
+    return 4 ** ((count - 1).bit_length() + 1 >> 1)
+
+
 class Network(ABC):
     """A language model. `models.build` makes one of the right kind, and nobody else has to know which.
 
@@ -29,18 +34,22 @@ class Network(ABC):
         vocabulary_size: V.
         labels: L; 0: documents have no labels for this model.
         state_sizes: the width of each part of the state.
-        reads_at_once: whether `read_all` reads all places together, and not one after the other.
+        most_rows: texts that are read side by side at most.
     """
 
     keras_model: keras.Model
     vocabulary_size: int
     labels: int
     state_sizes: list[int]
-    reads_at_once = False
+    most_rows = 64
 
     def start(self, rows: int | tf.Tensor) -> State:
         """Returns the state at the start of a text, for so many rows."""
         return [tf.zeros([rows, size]) for size in self.state_sizes]
+
+    def places(self, count: int, *, most: int) -> int:
+        """Returns with how many places to call `read_all` for `count` of them, at most `most`: it may stop early."""
+        return most
 
     @abstractmethod
     def read(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
@@ -67,6 +76,12 @@ class Network(ABC):
             outputs: of `read` or `read_all`, `[…, H]`.
             labels: that of each, int32 `[…]`; None: each label. A model without labels ignores them.
         """
+
+    def _logits_of(self, last: keras.Layer, inputs: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        """Returns what the last layer gives for these inputs. Labels as for `logits`."""
+        if not self.labels:
+            return last(inputs)
+        return last.under_each_label(inputs) if labels is None else last(inputs, labels)
 
     def nats(self, outputs: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the loss of each target in nats, float32 `[…]`, or under each label, `[…, L]`.

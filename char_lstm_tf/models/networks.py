@@ -3,6 +3,7 @@
 Shapes: B batch, T characters in a window, V vocabulary size, H units of a layer.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +17,7 @@ from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.neural import build_ngram
 from char_lstm_tf.models.ngrams.windows import Windows
-from char_lstm_tf.models.stack import Recurrent, Stack, run_layer
+from char_lstm_tf.models.stack import Recurrent, Stack, run_both_directions, run_layer
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 CELLS = {"peephole": PeepholeLSTMCell, "coupled": CoupledLSTMCell}  # those without a layer of their own
@@ -43,11 +44,15 @@ def build_sequential(config: ModelConfig, interface: Interface) -> Recurrent:
 def build_bidirectional(config: ModelConfig, interface: Interface) -> Windows:
     """Returns the classic stack whose first recurrent layer reads its window in both directions.
 
-    Schuster and Paliwal, "Bidirectional Recurrent Neural Networks" (1997).
+    Schuster and Paliwal, "Bidirectional Recurrent Neural Networks" (1997). Its windows have nothing of earlier
+    documents, so no layer starts anew.
     """
-    model, stack = _sequential(config, interface)
+    model, stack = _sequential(config, dataclasses.replace(interface, end=None))
     encodings.silence_unknown(next(stack.below_logits()), interface.vocabulary_size)
-    below = list(map(run_layer, stack.recurrent))
+    below = [
+        partial(run_both_directions, stack.recurrent[0]),
+        *(partial(run_layer, layer) for layer in stack.recurrent[1:]),
+    ]
     return Windows(model, interface, embedding=stack.embedding, below=below, last=stack.logits)
 
 
@@ -108,7 +113,7 @@ BUILD: dict[str, Callable[[ModelConfig, Interface], Network]] = {
 def build_stack(config: ModelConfig, interface: Interface) -> tuple[keras.KerasTensor, Stack]:
     """Returns the input and the layers. The last layer gives the logits, and reads labels if there are any."""
     inputs, size = interface.text_input(), interface.vocabulary_size
-    embedding = encodings.embedding(config, size) if interface.encoding == "embedding" else None
+    embedding = interface.embedding(config)
     variance = 1.0 if embedding is None else config.embedding_size  # sum over the inputs of a gate
     layers, dropouts = [], []
     for number, units in enumerate(config.units, start=1):

@@ -166,17 +166,3 @@ def sampled_nats(
     wrong -= tf.concat([tf.zeros([first]), tf.math.log(often)], axis=0)
     wrong = tf.where(targets[:, None] == others, -1e9, wrong)
     return tf.reduce_mean(tf.reduce_logsumexp(tf.concat([right[:, None], wrong], axis=1), axis=1) - right)
-
-
-def logits_of(layer: keras.layers.Layer, inputs: tf.Tensor, labels: tf.Tensor | None, *, known: int) -> tf.Tensor:
-    """Returns what the last layer of a model gives, float32 `[…, V]`, or under each label, `[…, L, V]`.
-
-    Args:
-        layer: the last layer.
-        inputs: what it reads.
-        labels: int32 `[…]`; None: each.
-        known: L; 0: the model has no labels, and ignores any.
-    """
-    if not known:
-        return layer(inputs)
-    return layer.under_each_label(inputs) if labels is None else layer(inputs, labels)

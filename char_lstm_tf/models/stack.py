@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.models import outputs
 from char_lstm_tf.models.encodings import Interface, embedded_tokens
 from char_lstm_tf.models.network import Network, State
 
@@ -111,7 +110,7 @@ class Recurrent(Network):
 
     def logits(self, hidden: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the logits of the next token, as `Network.logits` says."""
-        return outputs.logits_of(self.stack.logits, hidden, labels, known=self.labels)
+        return self._logits_of(self.stack.logits, hidden, labels)
 
     def token_vectors(self) -> np.ndarray:
         """Returns those of the stack."""
@@ -128,27 +127,19 @@ def carried_states(model: keras.Model) -> list[keras.Variable]:
     ]
 
 
-def _run(cell: keras.Layer, inputs: tf.Tensor, **options: bool) -> tf.Tensor:
-    """Returns the outputs of a cell, `[B, T, H]` or `[B, H]`; options of Keras' RNN."""
-    return keras.layers.RNN(cell, **options)(inputs, training=False)
-
-
-def run_layer(layer: keras.layers.RNN | keras.layers.Bidirectional) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns what gives the outputs of a recurrent layer, `[B, T, H]` or `[B, H]`, without dropout.
+def run_layer(layer: keras.layers.RNN, inputs: tf.Tensor) -> tf.Tensor:
+    """Returns the outputs of a recurrent layer, `[B, T, H]` or `[B, H]`, without dropout.
 
     Keras' own loop runs the cells, so an exported graph has no operation that exists on one kind of device only.
     """
-    if not isinstance(layer, keras.layers.Bidirectional):
-        return lambda inputs: _run(layer.cell, inputs, return_sequences=layer.return_sequences)
+    options = {"return_sequences": layer.return_sequences, "go_backwards": layer.go_backwards}
+    return keras.layers.RNN(layer.cell, **options)(inputs, training=False)
 
-    def run_both(inputs: tf.Tensor) -> tf.Tensor:
-        forward, backward = (
-            _run(part.cell, inputs, return_sequences=part.return_sequences, go_backwards=part.go_backwards)
-            for part in (layer.forward_layer, layer.backward_layer)
-        )
-        return tf.concat([forward, tf.reverse(backward, axis=[1]) if layer.return_sequences else backward], axis=-1)
 
-    return run_both
+def run_both_directions(layer: keras.layers.Bidirectional, inputs: tf.Tensor) -> tf.Tensor:
+    """Returns what `run_layer` does, of a layer that reads a window in both directions."""
+    forward, backward = (run_layer(part, inputs) for part in (layer.forward_layer, layer.backward_layer))
+    return tf.concat([forward, tf.reverse(backward, axis=[1]) if layer.return_sequences else backward], axis=-1)
 
 
 def _step_of(cell: keras.Layer, vocabulary_size: int) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:

@@ -66,8 +66,7 @@ class AdaptiveScorer(TokenScorer):
         for layer in twin.stack.dropouts:
             layer.rate = 0.0
         self._model, self._carried = twin.keras_model, carried_states(twin.keras_model)
-        self._one_hot = interface.encoding == "one_hot"
-        self._size, self._adaptation = len(vocabulary), adaptation
+        self._inputs, self._adaptation = interface.inputs, adaptation
         weights = self._model.trainable_variables
         self._trained = [tf.identity(weight) for weight in weights]
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in weights]
@@ -115,7 +114,7 @@ class AdaptiveScorer(TokenScorer):
             labels: of each target.
             inside: 1, and 0 behind the end of the text.
         """
-        inputs = tf.one_hot(ids, self._size) if self._one_hot else ids
+        inputs = self._inputs(ids)
         with tf.GradientTape() as tape:
             given = [inputs, labels] if self._labels else inputs
             logits = self._model(given, training=True)

@@ -10,9 +10,8 @@ from tqdm import tqdm
 from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
 from char_lstm_tf.inference.scoring.protocol import TokenScorer, progress_bar
 from char_lstm_tf.inference.scoring.score import READ_AT_ONCE, Score, Words
-from char_lstm_tf.inference.writing.writer import filled_up
 from char_lstm_tf.models import recurrent
-from char_lstm_tf.models.network import Network, State
+from char_lstm_tf.models.network import Network, State, filled_up
 from pipelines.corpus import DocumentRange, IdRange
 from pipelines.vocabulary import Vocabulary
 
@@ -35,7 +34,6 @@ class Scorer(TokenScorer):
     def __init__(self, network: Network, vocabulary: Vocabulary, *, chunk: int = 1000) -> None:
         super().__init__(vocabulary)
         self._network, self._chunk = network, chunk
-        self._at_once = network.reads_at_once
         self._size, self._lengths, self._words = len(vocabulary), vocabulary.lengths, Words(vocabulary)
         self._nats_of_each, self._losses_per_label = (self._on_all_cores(under_each) for under_each in (False, True))
 
@@ -90,9 +88,8 @@ class Scorer(TokenScorer):
     ) -> list[np.ndarray]:
         """Returns the losses of texts, `[N - 1, *shape]`, in the order in which they were given."""
         lengths = [max(len(ids) - 1, 0) for ids in texts]
-        # The windows of one row fill a batch already. Those of 16 rows would take 500 MB at 40 characters.
-        rows = 1 if self._at_once else MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
-        groups = packed(lengths, rows=rows)
+        rows = MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
+        groups = packed(lengths, rows=min(rows, self._network.most_rows))
         labelled = list(zip(texts, labels or [0] * len(texts), strict=True))
         with progress_bar(sum(lengths), disable=True if quiet else None) as progress:
             packed_rows = [[labelled[number] for number in group] for group in groups]
@@ -130,10 +127,8 @@ class Scorer(TokenScorer):
 
     def _size_of_chunk(self, longest: int, *, rows: int = 1) -> int:
         """Returns how many characters of each row to read at once."""
-        if self._at_once:  # a loop may end early, but windows are read all at once
-            return min(self._chunk, filled_up(max(longest, 1)))
         logits = rows * self._size * max(self._labels, 1)  # at a place: the last layer computes all labels'
-        return max(min(self._chunk, MAX_LOGITS // logits), 1)
+        return self._network.places(longest, most=max(min(self._chunk, MAX_LOGITS // logits), 1))
 
     def score(self, ids: np.ndarray | IdRange | DocumentRange) -> Score:
         """Returns the sum over a text of at least two characters, or over documents. Memory doesn't grow with either.

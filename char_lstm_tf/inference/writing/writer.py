@@ -9,7 +9,7 @@ from char_lstm_tf.inference.writing.beam import likeliest_texts
 from char_lstm_tf.inference.writing.drawing import Draws, without_unknown
 from char_lstm_tf.inference.writing.loop import Limits, absorb, generate
 from char_lstm_tf.inference.writing.sampling import Sampling
-from char_lstm_tf.models.network import Network, State
+from char_lstm_tf.models.network import Network, State, filled_up
 from pipelines.vocabulary import Vocabulary
 
 CHUNK = 200  # characters in a call of the compiled loop: some 5 ms at 2×128 units, of which 1 ms is the call
@@ -96,11 +96,6 @@ def before_end(ids: np.ndarray, end: int) -> np.ndarray:
     """Returns the ids before the first end symbol; all, if there is none."""
     found = np.flatnonzero(ids == end)
     return ids[: found[0]] if len(found) else ids
-
-
-def filled_up(count: int) -> int:
-    """Returns the smallest of 1, 4, 16, 64 … that isn't below a positive number."""
-    return 4 ** ((count - 1).bit_length() + 1 >> 1)
 
 
 def cut_at_stops(pieces: Iterator[list[str]], stops: Sequence[str]) -> Iterator[list[str]]:

@@ -81,7 +81,7 @@ class Classifier:
         Args:
             ids: int32 `[B, T]`, filled up with end symbols.
         """
-        read = self._read(ids, run=lambda layer, inputs: run_layer(layer)(inputs), drop=_drop_nothing)
+        read = self._read(ids, run=run_layer, drop=lambda _, values: values)
         return self._logits(read, ids)
 
     def token_vectors(self) -> np.ndarray:
@@ -122,10 +122,6 @@ def _drop(rate: float, name: str, values: keras.KerasTensor) -> keras.KerasTenso
     if name == "dropout_of_tokens":
         return keras.layers.Dropout(TOKENS_DROPPED * rate, noise_shape=(None, None, 1), name=name)(values)
     return keras.layers.Dropout(rate, name=name)(values)
-
-
-def _drop_nothing(_: str, values: tf.Tensor) -> tf.Tensor:
-    return values
 
 
 def losses_per_label(logits: tf.Tensor, shares: Sequence[float]) -> tf.Tensor:

@@ -21,7 +21,7 @@ def build_ngram(config: ModelConfig, interface: Interface) -> Windows:
     """
     window, size, labels = interface.require_window(), interface.vocabulary_size, interface.labels
     inputs = interface.text_input()
-    embedding = encodings.embedding(config, size) if interface.encoding == "embedding" else None
+    embedding = interface.embedding(config)
     if config.ngram_inputs == "concat":
         layers = [keras.layers.Flatten(name="concat")]
     else:

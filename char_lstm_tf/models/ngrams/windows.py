@@ -13,9 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.models import outputs
 from char_lstm_tf.models.encodings import Interface, embedded_tokens
-from char_lstm_tf.models.network import Network, State
+from char_lstm_tf.models.network import Network, State, filled_up
 
 Layer = Callable[[tf.Tensor], tf.Tensor]
 
@@ -31,7 +30,7 @@ class Windows(Network):
         last: the last layer.
     """
 
-    reads_at_once = True
+    most_rows = 1  # whose windows fill a batch already: those of 16 rows would take 500 MB at 40 characters
 
     def __init__(
         self,
@@ -45,8 +44,11 @@ class Windows(Network):
         self.keras_model, self.vocabulary_size, self.labels = model, interface.vocabulary_size, interface.labels
         self._size, self._last, self._embedding = interface.require_window(), last, embedding
         self.state_sizes = [self._size]
-        self._below = [*([] if embedding is None else [embedding]), *below]
-        self._one_hot = interface.encoding == "one_hot"
+        self._below = [interface.inputs, *([] if embedding is None else [embedding]), *below]
+
+    def places(self, count: int, *, most: int) -> int:
+        """Returns 1, 4, 16 … places, enough for `count`: windows are read all at once."""
+        return min(filled_up(max(count, 1)), most)
 
     def read(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """Returns the windows that end with `ids`, int32 `[B, T]`, and the new state.
@@ -82,10 +84,9 @@ class Windows(Network):
         return self._of_flat(self._logits, windows, labels)
 
     def _logits(self, windows: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        hidden = tf.one_hot(windows, self.vocabulary_size) if self._one_hot else windows
         for layer in self._below:
-            hidden = layer(hidden)
-        return outputs.logits_of(self._last, hidden, labels, known=self.labels)
+            windows = layer(windows)
+        return self._logits_of(self._last, windows, labels)
 
     def _of_flat(self, predict: Callable[..., tf.Tensor], windows: tf.Tensor, *values: tf.Tensor | None) -> tf.Tensor:
         """Returns what `predict` gives of windows `[…, T]` and a value for each, when they are one long list."""
