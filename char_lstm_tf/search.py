@@ -65,6 +65,9 @@ class SearchOptions(Options):
     hours: float = option(0.0, "Start no trial after so many hours of training. 0: no limit.", at_least=0)
 
 
+SEARCH = dataclasses.fields(SearchOptions)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchFlags(SearchOptions, TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig):
     """All flags of the command."""
@@ -107,9 +110,8 @@ class Trial:
 
 def main(given: dict[str, Any]) -> None:
     """Checks all flags, and searches."""
-    names = {field.name for field in dataclasses.fields(SearchOptions)}
-    options = SearchOptions(**{name: value for name, value in given.items() if name in names})
-    flags = {name: value for name, value in given.items() if name not in names}
+    flags = dict(given)
+    options = SearchOptions(**{each.name: flags.pop(each.name) for each in SEARCH if each.name in flags})
     base = Config(**flags)
     for name in ("resume", "overwrite", "init_from"):
         base.require(not base.is_given(name), name, "isn't for a search; leave it out")
@@ -187,13 +189,9 @@ def print_progress(where: str, tried: list[Trial]) -> None:
     """Prints the result of the newest trial, and the best one of its round so far."""
     trial, best = tried[-1], min(other.nats for other in tried)
     compared = f" (best {best:.4f})" if math.isfinite(best) else ""
-    print(
-        f"{where}: {trial.result}{' nats' * trial.measured}{compared}, {shown(trial.settings)}",
-        *[f"    {trial.reason}"] * (not trial.measured),
-        sep="\n",
-        file=sys.stderr,
-        flush=True,
-    )
+    reason = "" if trial.measured else f"\n    {trial.reason}"
+    line = f"{where}: {trial.result}{' nats' * trial.measured}{compared}, {shown(trial.settings)}{reason}"
+    print(line, file=sys.stderr, flush=True)
 
 
 def train(config: Config, trial: Trial) -> Trial:

@@ -48,14 +48,10 @@ def main(config: RunsConfig) -> None:
         print(tables.HEADER)
         for path in sorted(folder.iterdir()):
             if RunFolder(path).started:
-                print(_row(RunFolder(path)))
-
-
-def _row(run: RunFolder) -> str:
-    try:
-        return tables.row(run)
-    except (UserError, OSError, LookupError, TypeError) as error:  # the other runs are shown all the same
-        return f"{run.path.name:<24}{error}"
+                try:
+                    print(tables.row(RunFolder(path)))
+                except (UserError, OSError, LookupError, TypeError) as error:  # the other runs are shown all the same
+                    print(f"{path.name:<24}{error}")
 
 
 def _run(folder: Path, name: str) -> RunFolder:

@@ -65,15 +65,13 @@ class RunFolder:
                 f"--name={config.name}: {self.path} exists; choose another name, replace it with --overwrite, or "
                 "continue it with --resume"
             )
-        if not (self.started or all(self._is_ours(entry) for entry in self.path.iterdir())):
+        # A run that was killed before it had its flags.txt may have left some files.
+        left = (entry == self.vocabulary or entry.match(ASIDE) for entry in self.path.iterdir())
+        if not (self.started or all(left)):
             raise UserError(
                 f"--name={config.name}: {self.path} isn't a run (it has no flags.txt), so it is left alone; choose "
                 "another --name"
             )
-
-    def _is_ours(self, entry: Path) -> bool:
-        """Returns whether a run that was killed before it had its flags.txt may have left a file."""
-        return entry == self.vocabulary or entry.match(ASIDE)
 
     @property
     def config(self) -> Config:
@@ -118,7 +116,9 @@ class RunFolder:
                 if config.resume and self.metrics.is_file():
                     raise UserError(f"--name={self.path.name}: another process has finished {self.path}")
                 if config.resume and self.started:
-                    self._clean_up()
+                    for aside in [*self.path.glob(ASIDE), *self.checkpoints.glob(ASIDE)]:
+                        remove(aside)  # what a killed process was writing
+                    self.diverged.unlink(missing_ok=True)
                 else:
                     self._start(config, vocabulary)
                 try:
@@ -132,12 +132,6 @@ class RunFolder:
                 f"--output_dir={self.path.parent}: {error.strerror} ({error.filename or self.path})"
                 + (f"; make room, then continue with {self.resume_command}" if self.started else "")
             ) from error
-
-    def _clean_up(self) -> None:
-        """Removes what a killed process was writing."""
-        for aside in [*self.path.glob(ASIDE), *self.checkpoints.glob(ASIDE)]:
-            remove(aside)
-        self.diverged.unlink(missing_ok=True)
 
     def _start(self, config: Config, vocabulary: Vocabulary) -> None:
         """Empties the folder and writes what --resume needs.

@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,23 +18,15 @@ from pipelines.options import field_types
 
 @dataclass(frozen=True)
 class Dimension:
-    """A flag and the values that it may have.
+    """A flag that varies.
 
     Attributes:
         name: of the flag.
-        choices: its values; (): those of a range.
-        low: lowest of the range.
-        high: highest.
-        log: whether the logarithm is drawn evenly, so that each factor of ten is as likely as the next.
-        whole: whether values are whole numbers.
+        draw: returns a value by chance, as the flag takes it.
     """
 
     name: str
-    choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
-    whole: bool = False
+    draw: Callable[[random.Random], str]
 
     @classmethod
     def parse(cls, word: str) -> "Dimension":
@@ -44,18 +37,16 @@ class Dimension:
         """
         name, equals, values = word.partition("=")
         kinds = field_types(Config)
-        fixed = {field.name for group in (TextConfig, OutputConfig) for field in dataclasses.fields(group)} - {
-            "max_words",
-            "seed",
-        }
-        if not equals or name not in kinds or name in fixed:
+        fixed = {field.name for group in (TextConfig, OutputConfig) for field in dataclasses.fields(group)}
+        if not equals or name not in kinds or name in fixed - {"max_words", "seed"}:
             raise UserError(f"--vary={word}: write flag=values, with a flag of the batches, the model or the training")
         if ".." not in values:
             spellings: dict[Any, str] = {}
             for value in values.split("|"):
                 parsed = given_flags(Config, [f"--{name}={value}"])[name]
                 spellings.setdefault(parsed, value)  # of `0.1|1e-1`, the first
-            return cls(name, choices=tuple(spellings.values()))
+            choices = tuple(spellings.values())
+            return cls(name, lambda chance: chance.choice(choices))
         kind = next(iter(typing.get_args(kinds[name])), kinds[name])  # of `float | None` and of `tuple[int, ...]`
         try:
             log, low, high = values.startswith("log:"), *map(float, values.removeprefix("log:").split(".."))
@@ -65,17 +56,13 @@ class Dimension:
             ) from None
         if kind not in (int, float) or not low < high or (log and low <= 0):
             raise UserError(f"--vary={word}: a range goes from a lower to a higher number, and with log: from above 0")
-        return cls(name, low=low, high=high, log=log, whole=kind is int)
 
-    def draw(self, chance: random.Random) -> str:
-        """Returns a value, as the flag takes it."""
-        if self.choices:
-            return chance.choice(self.choices)
-        if self.log:
-            value = math.exp(chance.uniform(math.log(self.low), math.log(self.high + self.whole)))
-        else:
-            value = chance.uniform(self.low, self.high + self.whole)
-        return str(min(int(value), int(self.high))) if self.whole else f"{value:.4g}"
+        def draw(chance: random.Random) -> str:
+            edges = low, high + (kind is int)  # so that both ends of whole numbers are drawn
+            value = math.exp(chance.uniform(*map(math.log, edges))) if log else chance.uniform(*edges)
+            return str(min(int(value), int(high))) if kind is int else f"{value:.4g}"
+
+        return cls(name, draw)
 
 
 @dataclass(frozen=True)

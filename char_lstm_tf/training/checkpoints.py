@@ -85,7 +85,8 @@ class Checkpoints:
         """
         if self._own:
             self._own.collect()
-        if not all(_is_finite(variable) for variable in self._finite):
+        floats = (variable for variable in self._finite if variable.dtype.is_floating)
+        if not all(tf.reduce_all(tf.math.is_finite(variable)) for variable in floats):
             raise FloatingPointError("a weight is not a finite number")
         target = self.folder.checkpoints / f"step-{progress.step:09d}"
         if not self._workers.chief or target.exists():
@@ -174,10 +175,6 @@ class Checkpoints:
             elif size > length:
                 with file.open("r+b") as opened:
                     opened.truncate(length)
-
-
-def _is_finite(variable: tf.Variable) -> bool:
-    return not variable.dtype.is_floating or bool(tf.reduce_all(tf.math.is_finite(variable)))
 
 
 def _synced_size(path: Path) -> int:

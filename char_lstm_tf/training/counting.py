@@ -39,7 +39,8 @@ class CountingRun:
         self._held_out, self._ids = text.held_out(), text.split("train")
         order, size, vocabulary = plan.config.order, len(text.vocabulary), text.vocabulary
         parts: list[IdRange | np.ndarray] = [self._ids, *_of_each_label(text)]
-        levels = [_levels(ids, vocabulary.end, order=order, vocabulary_size=size) for ids in parts]
+        counts = (kneser_ney.count(ids, order=order, vocabulary_size=size, end=vocabulary.end) for ids in parts)
+        levels = [kneser_ney.levels(*each, order=order, vocabulary_size=size) for each in counts]
         whole, *trees = [kneser_ney.tables_of(tree, size) for tree in levels]
         self.left_out: Judged | None = None
         shares: Sequence[float] = ()
@@ -49,8 +50,8 @@ class CountingRun:
             self._tables, (_, *roots) = kneser_ney.forest([whole, *trees])
             characters = [tree[0].totals.sum() * text.chars_per_id for tree in levels[1:]]
             choices = [counted.own_shares(characters, half) for half in counted.HALF_SHARES]
-            counts = LeaveOneOut(levels, order=order, vocabulary_size=size, end=text.document_split("train").end)
-            self.left_out, shares = judge_left_out(text, counts, choices)
+            left_out = LeaveOneOut(levels, order=order, vocabulary_size=size, end=text.document_split("train").end)
+            self.left_out, shares = judge_left_out(text, left_out, choices)
         self._counted_in = time.monotonic() - self._started
         self.best = counted.counted_model(self._tables, order=order, vocabulary_size=size, roots=roots, shares=shares)
 
@@ -84,12 +85,6 @@ class CountingRun:
             seconds=round(time.monotonic() - self._started, 1),
             chars_per_second=round(characters / self._counted_in),
         )
-
-
-def _levels(ids: IdRange | np.ndarray, end: int | None, *, order: int, vocabulary_size: int) -> list[kneser_ney.Level]:
-    """Returns the counts of a text. Arguments as for `kneser_ney.count`."""
-    counts = kneser_ney.count(ids, order=order, vocabulary_size=vocabulary_size, end=end)
-    return kneser_ney.levels(*counts, order=order, vocabulary_size=vocabulary_size)
 
 
 def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:

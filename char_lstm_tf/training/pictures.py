@@ -86,7 +86,6 @@ def draw_reach(logs: Mapping[str, Path], png: Path) -> None:
 
 def draw_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path) -> None:
     """Draws a confusion matrix as a PNG file: a row for each true label, with the share of each predicted one."""
-    import numpy as np
     from matplotlib.figure import Figure
 
     counts = np.array(confusion)

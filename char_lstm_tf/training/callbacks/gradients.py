@@ -54,7 +54,9 @@ class GradientProbe:
 
     def snapshot(self, inputs: tf.Tensor, targets: tf.Tensor) -> GradientSnapshot:
         """Returns the gradients of a training step on this batch, with the states and the dropout it would have."""
-        before = [(variable, variable.numpy()) for variable in _disturbed(self._model)]
+        # What a call in training changes: the carried states and the seeds of dropout.
+        changed = [*carried_states(self._model), *self._model.non_trainable_variables]
+        before = [(variable, variable.numpy()) for variable in changed]
         try:
             whole, reach = self._gradients(inputs, targets)
         finally:
@@ -74,15 +76,10 @@ class GradientProbe:
             sequence = logits.shape.rank == 3
             last_logits, last_targets = (logits[:, -1], targets[:, -1]) if sequence else (logits, targets)
             last = tf.nn.softmax_cross_entropy_with_logits(last_targets, last_logits)
-        gradients = tape.gradient(loss, weights)
-        whole = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        gradients = list(map(tf.convert_to_tensor, tape.gradient(loss, weights)))
+        sizes = tf.stack([[tf.norm(g) for g in gradients], [tf.reduce_max(tf.abs(g)) for g in gradients]])
         reach = tf.norm(tape.gradient(last, vectors), axis=-1)
-        return _sizes(whole), tf.reduce_mean(reach, axis=0)[::-1]
-
-
-def _sizes(gradients: list[tf.Tensor]) -> tf.Tensor:
-    """Returns norms and largest absolute elements, `[2, len(gradients)]`."""
-    return tf.stack([[tf.norm(g) for g in gradients], [tf.reduce_max(tf.abs(g)) for g in gradients]])
+        return sizes, tf.reduce_mean(reach, axis=0)[::-1]
 
 
 def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], Callable[..., tf.Tensor]]:
@@ -102,11 +99,6 @@ def _split(model: keras.Model) -> tuple[Callable[[tf.Tensor], tf.Tensor], Callab
 def _called(model: keras.Model, inputs: list[tf.Tensor]) -> tf.Tensor:
     """Returns the logits of a training step; keras.Sequential takes no list."""
     return model(inputs if len(inputs) > 1 else inputs[0], training=True)
-
-
-def _disturbed(model: keras.Model) -> list[keras.Variable]:
-    """Returns what a call in training changes: the carried states and the seeds of dropout."""
-    return [*carried_states(model), *model.non_trainable_variables]
 
 
 def clipped(optimizer: keras.Optimizer, norms: np.ndarray, largest: np.ndarray) -> np.ndarray:

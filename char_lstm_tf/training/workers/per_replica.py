@@ -1,7 +1,6 @@
 """What each replica has for itself, and how a checkpoint holds it."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import keras
 import numpy as np
@@ -57,8 +56,5 @@ class ReplicaVariables:
             parts = tf.split(saved, workers.replicas)
             workers.assign_here(state, parts.__getitem__)
         for seed, saved in self._seeds:
-            workers.assign_here(seed, partial(_seed_of, saved))
-
-
-def _seed_of(saved: tf.Variable, replica: int) -> tf.Tensor:
-    return saved + tf.constant([replica, 0], saved.dtype)
+            seeds = [saved + tf.constant([replica, 0], saved.dtype) for replica in range(workers.replicas)]
+            workers.assign_here(seed, seeds.__getitem__)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from char_lstm_tf.training.fitting.saving import SaveRule
+from char_lstm_tf.training.fitting.loop import SaveRule
 from char_lstm_tf.training.fitting.signals import SIGNALS, Signals, StopAtOnce
 
 
