@@ -1,11 +1,17 @@
-"""Labelled sentences: the accuracy of recipes, alone and together, on a test file or by cross-validation.
+"""Labelled sentences: how well recipes, alone and together, and a linear model tell their labels.
 
     python -m benchmarks.reviews --text=sst2_train.tsv --test=sst2_test.tsv --seeds=1,2,3
     python -m benchmarks.reviews --text=cr.tsv --folds=10
+    python -m benchmarks.reviews --text=trec_train.tsv --test=trec_test.tsv --seeds=1,2,3 --rare=ENTY --share=0.1
 
 The files have a line for each text: its label, a tab, the text. For cross-validation, the lines are shuffled and cut
-into folds. Each is the test of models that are trained on the others. The mean and the extremes are printed: of each
-recipe over its seeds and all folds, of the networks of all seeds together, and of those together with counts.
+into folds. Each is the test of models that are trained on the others. The mean and the extremes of accuracy and macro
+F1 are printed: of each recipe over its seeds and all folds, of the networks of all seeds together, and of those
+together with counts. With --rare, most training texts of a label are left out, others for each seed, and the whole test
+file is used, with each of the prior probabilities that `classify --priors` knows.
+
+The linear model is scikit-learn's linear SVM on TF-IDF of words and pairs of words, 1 + log of their counts, with C = 1
+and with the classes balanced.
 """
 
 import json
@@ -14,9 +20,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from absl import app, flags
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 
 FLAGS = flags.FLAGS
 FLAGFILES = Path("char_lstm_tf/flagfiles")
@@ -27,6 +39,16 @@ flags.DEFINE_integer("folds", 10, "Folds, without --test.")
 flags.DEFINE_integer("first_folds", 0, "Try only the first of them, to save time. 0: all.")
 flags.DEFINE_list("seeds", ["1"], "Of the weights of the networks; the first one also of the folds.")
 flags.DEFINE_list("recipes", ["reviews", "reviews_counts"], "Recipes. Several are measured alone and together.")
+flags.DEFINE_string("rare", "", "Label that is made rare in training.")
+flags.DEFINE_float("share", 0.1, "Share of the rare label among the training texts.", 0, 1)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How well the labels of a test are told."""
+
+    accuracy: float
+    macro_f1: float
 
 
 def command(name: str, *words: str) -> str:
@@ -43,56 +65,94 @@ def train(recipe: str, seed: str, training: Path, folder: Path) -> Path:
     return run
 
 
-def measure(training: Path, test: Path, folder: Path) -> dict[str, list[float]]:
-    """Returns the accuracies on the test file: of each recipe a number for each seed, and of several runs together."""
-    found: dict[str, list[float]] = {}
+def measure(training: Path, test: Path, folder: Path, seeds: Sequence[str]) -> dict[str, list[Result]]:
+    """Returns the results on the test file: of each recipe one for each seed, and of several runs together."""
+    found = {"linear SVM": [linear(training, test)]}
     networks: list[Path] = []
     counted: list[Path] = []
     for recipe in FLAGS.recipes:
         counts = "--architecture=counts" in (FLAGFILES / f"{recipe}.flags").read_text(encoding="utf-8")
-        seeds = FLAGS.seeds[:1] if counts else FLAGS.seeds  # no seed changes counts
-        runs = [train(recipe, seed, training, folder) for seed in seeds]
-        found[recipe] = [accuracy([run], test) for run in runs]
-        (counted if counts else networks).extend(runs)
+        runs = [train(recipe, seed, training, folder) for seed in (seeds[:1] if counts else seeds)]
+        (counted if counts else networks).extend(runs)  # no seed changes counts
+    together: dict[str, list[list[Path]]] = {}
+    for run in [*networks, *counted]:
+        together.setdefault(run.name.rpartition("_")[0], []).append([run])
     if len(networks) > 1:
-        found["networks together"] = [accuracy(networks, test)]
+        together["networks together"] = [networks]
     if networks and counted:
-        found["each with counts"] = [accuracy([run, *counted], test) for run in networks]
+        together["each with counts"] = [[run, *counted] for run in networks]
     if len(networks) > 1 and counted:
-        found["all together"] = [accuracy([*networks, *counted], test)]
+        together["all together"] = [[*networks, *counted]]
+    for priors in ("training", "balanced", "equal") if FLAGS.rare else ("training",):
+        for name, several in together.items():
+            row = f"{name}, {priors} priors" if FLAGS.rare else name
+            found[row] = [classify(runs, test, priors) for runs in several]
     return found
 
 
-def accuracy(runs: list[Path], test: Path) -> float:
-    """Returns the share of the texts of `test` to which the runs together give the right label."""
+def classify(runs: list[Path], test: Path, priors: str) -> Result:
+    """Returns how well the runs together tell the labels of `test`."""
     first, *others = runs
     tables = ["--documents=rows", "--text_field=2", "--labels=field", "--label_field=1", f"--text={test}", "--json"]
-    shown = command("classify", f"--model={first}", *(f"--mix={run}" for run in others), *tables)
-    return json.loads(shown.splitlines()[-1])["accuracy"]
+    mix = [f"--mix={run}" for run in others]
+    facts = json.loads(command("classify", f"--model={first}", *mix, f"--priors={priors}", *tables).splitlines()[-1])
+    return Result(facts["accuracy"], facts["macro_f1"])
+
+
+def linear(training: Path, test: Path) -> Result:
+    """Returns how well a linear model tells the labels of `test`."""
+    rows, tests = ([line.split("\t", 1) for line in read(path)] for path in (training, test))
+    words = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True)
+    model = make_pipeline(words, LinearSVC(C=1.0, class_weight="balanced"))
+    model.fit([text for _, text in rows], [label for label, _ in rows])
+    true, predicted = [label for label, _ in tests], model.predict([text for _, text in tests])
+    return Result(accuracy_score(true, predicted), f1_score(true, predicted, average="macro"))
+
+
+def read(path: Path) -> list[str]:
+    """Returns the lines of a table."""
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def with_rare_label(lines: list[str], seed: str) -> list[str]:
+    """Returns the lines without most of those of the rare label."""
+    rare = [line for line in lines if line.startswith(f"{FLAGS.rare}\t")]
+    others = [line for line in lines if not line.startswith(f"{FLAGS.rare}\t")]
+    chance = random.Random(seed)
+    kept = others + chance.sample(rare, max(round(len(others) * FLAGS.share / (1 - FLAGS.share)), 1))
+    chance.shuffle(kept)
+    return kept
+
+
+def splits(lines: list[str]) -> Iterator[tuple[list[str], list[str], list[str]]]:
+    """Yields the lines for training, those for the test, and the seeds of the networks."""
+    if FLAGS.test and FLAGS.rare:
+        for seed in FLAGS.seeds:
+            yield with_rare_label(lines, seed), read(Path(FLAGS.test)), [seed]
+    elif FLAGS.test:
+        yield lines, read(Path(FLAGS.test)), FLAGS.seeds
+    else:
+        random.Random(int(FLAGS.seeds[0])).shuffle(lines)
+        for fold in range(FLAGS.first_folds or FLAGS.folds):
+            training = [line for place, line in enumerate(lines) if place % FLAGS.folds != fold]
+            yield training, lines[fold :: FLAGS.folds], FLAGS.seeds
 
 
 def main(_: list[str]) -> None:
     """Measures."""
-    lines = Path(FLAGS.text).read_text(encoding="utf-8").splitlines(keepends=True)
+    found = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if FLAGS.test:
-            found = [measure(Path(FLAGS.text), Path(FLAGS.test), folder)]
-        else:
-            random.Random(int(FLAGS.seeds[0])).shuffle(lines)
-            found = []
-            for fold in range(FLAGS.first_folds or FLAGS.folds):
-                parts = {
-                    "test": lines[fold :: FLAGS.folds],
-                    "train": [line for place, line in enumerate(lines) if place % FLAGS.folds != fold],
-                }
-                for part, kept in parts.items():
-                    (folder / f"{part}.tsv").write_text("".join(kept), encoding="utf-8")
-                found.append(measure(folder / "train.tsv", folder / "test.tsv", folder))
-                print(fold, found[-1], file=sys.stderr, flush=True)
+        for training, test, seeds in splits(read(Path(FLAGS.text))):
+            for part, lines in {"train": training, "test": test}.items():
+                (folder / f"{part}.tsv").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            found.append(measure(folder / "train.tsv", folder / "test.tsv", folder, seeds))
+            print(len(found), found[-1], file=sys.stderr, flush=True)
     for row in found[0]:
-        values = [value for accuracies in found for value in accuracies[row]]
-        print(f"{row:<20}{statistics.mean(values):.1%} ({min(values):.1%} to {max(values):.1%}, {len(values)} tests)")
+        results = [result for each in found for result in each[row]]
+        shown = [[result.accuracy for result in results], [result.macro_f1 for result in results]]
+        columns = [f"{statistics.mean(values):.1%} ({min(values):.1%} to {max(values):.1%})" for values in shown]
+        print(f"{row:<40}accuracy {columns[0]}, macro F1 {columns[1]}, {len(results)} tests")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@
 The books lie in a folder for each author, or in a zip file of such folders. Each case is a list of amounts. Two numbers
 are documents of 10,000 characters by two authors, eight are whole books by eight authors. For a seed, authors and texts
 are drawn, and one book of each author is held out. From it, 10 documents of 10,000 characters and 40 of 1,000 are
-drawn. Prints the mean accuracy, macro F1 and expected calibration error over the seeds, and the least accuracy.
+drawn, so the labels have equal shares there, and each is judged with the shares of training as prior probabilities
+and with equal ones. Prints the mean accuracy, macro F1 and expected calibration error over the seeds, and the least
+accuracy.
 """
 
 import random
@@ -24,6 +26,7 @@ FLAGS = flags.FLAGS
 AUTHORS = ("austen", "baum", "dickens", "fitzgerald", "melville", "thompson", "twain", "wells")
 DOCUMENT = 10_000  # characters
 TESTS = {1000: 40, DOCUMENT: 10}  # characters and number of the texts from each held-out book
+PRIORS = ("training", "equal")
 
 flags.DEFINE_string("books", None, "Folder or zip file with a folder of books for each author.", required=True)
 flags.DEFINE_list("seeds", ["1", "2", "3", "4", "5"], "Choose authors, documents and held-out books.")
@@ -57,8 +60,8 @@ def draw(
     return training, held_out
 
 
-def measure(books: dict[str, dict[str, str]], amounts: list[int], seed: str) -> dict[int, dict]:
-    """Returns the report for the texts of each length."""
+def measure(books: dict[str, dict[str, str]], amounts: list[int], seed: str) -> dict[tuple[int, str], dict]:
+    """Returns the report for the texts of each length with each of `PRIORS`."""
     chance = random.Random(f"{amounts}{seed}")
     training, held_out = draw(books, amounts, chance)
     with tempfile.TemporaryDirectory() as name:
@@ -85,24 +88,29 @@ def measure(books: dict[str, dict[str, str]], amounts: list[int], seed: str) -> 
     labels, found = list(model.vocabulary.labels), {}
     for size, count in TESTS.items():
         texts = [(author, text) for author in labels for text in pieces(held_out[author], size, count, chance)]
-        answers = model.classify([text for _, text in texts])
-        probabilities = np.array([[answer[label] for label in labels] for answer in answers])
-        found[size] = report(probabilities, np.array([labels.index(author) for author, _ in texts]), labels)
+        for priors in PRIORS:
+            answers = model.classify([text for _, text in texts], priors=priors)
+            probabilities = np.array([[answer[label] for label in labels] for answer in answers])
+            true = np.array([labels.index(author) for author, _ in texts])
+            found[size, priors] = report(probabilities, true, labels)
     return found
 
 
 def main(_: list[str]) -> None:
     """Measures."""
     books = {author: read_books(Path(FLAGS.books), author) for author in AUTHORS}
-    print(f"{'amounts':<20}{'characters':>10}{'accuracy':>10}{'least':>8}{'macro F1':>10}{'ECE':>8}")
+    print(f"{'amounts':<20}{'characters':>10}{'priors':>10}{'accuracy':>10}{'least':>8}{'macro F1':>10}{'ECE':>8}")
     for case in FLAGS.amounts:
         amounts = list(map(int, case.split(",")))
         reports = [measure(books, amounts, seed) for seed in FLAGS.seeds]
-        for size in TESTS:
+        for size, priors in reports[0]:
             names = ("accuracy", "macro_f1", "expected_calibration_error")
-            columns = [[found[size][name] for found in reports] for name in names]
+            columns = [[found[size, priors][name] for found in reports] for name in names]
             accuracy, f1, error = map(statistics.mean, columns)
-            print(f"{case:<20}{size:>10,}{accuracy:>10.1%}{min(columns[0]):>8.1%}{f1:>10.3f}{error:>8.3f}", flush=True)
+            print(
+                f"{case:<20}{size:>10,}{priors:>10}{accuracy:>10.1%}{min(columns[0]):>8.1%}{f1:>10.3f}{error:>8.3f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
