@@ -6,12 +6,12 @@ import os
 import random
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import forked
 import pytest
 
 from pipelines.sources import Document
@@ -71,13 +71,7 @@ def free_ports(count: int) -> list[int]:
 
 def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     """Runs `python -m …` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    return forked.command(*words, cwd=cwd)
 
 
 @pytest.fixture(scope="session")
