@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import time
+from typing import Any
 
 import keras
 
@@ -160,7 +161,7 @@ class Run:
             raise error
         print(f"{error}\nback to step {self.fitting.progress.step:,}, learning rate times {scale:g}", file=sys.stderr)
 
-    def measure(self) -> dict[str, dict]:
+    def measure(self) -> dict[str, dict[str, Any]]:
         """Returns the scores of the best weights on the held-out parts of the text."""
         return self.evaluation.scores()
 
@@ -186,10 +187,10 @@ class Run:
         """Returns what shows and writes how the run goes, in its order: each adds to the logs of an epoch."""
         config, folder, batches = self._config, self._folder, self.objective.batches
 
-        def draw(epoch: int, logs: dict) -> None:
+        def draw(epoch: int, logs: dict[str, Any]) -> None:
             draw_curves(folder.training_log, folder.curves)
 
-        def show(epoch: int, logs: dict) -> None:
+        def show(epoch: int, logs: dict[str, Any]) -> None:
             if self.evaluation.samples:
                 show_samples(self.evaluation.samples, folder.samples, quiet=config.quiet)
 
