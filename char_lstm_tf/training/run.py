@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from char_lstm_tf.config.settings import Network
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.seeding import seeded
@@ -58,8 +57,7 @@ class Run:
         config, self._folder, self._workers = plan.config, plan.folder, workers
         self._config, self._signals = config, signals or Signals()
         self._log = sys.stderr if workers.chief and not config.quiet else None
-        kind = config.settings.model
-        assert isinstance(kind, Network)  # of counts, nothing is trained
+        kind = config.settings.network()
         self.objective = objective_of(
             kind, text, seed=config.seed, shuffled=plan.folder.shuffled, rows=workers.rows(config.batch_size)
         )
