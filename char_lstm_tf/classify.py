@@ -4,6 +4,7 @@
     python -m char_lstm_tf.classify --model=saved_models/authors --text=books --labels=folder --picture=confusion.png
     python -m char_lstm_tf.classify --model=saved_models/authors --mix=saved_models/authors_words --text=books
     python -m char_lstm_tf.classify --models=saved_models/austen,saved_models/wells --text=letters
+    python -m char_lstm_tf.classify --model=saved_models/reviews --text=reviews.csv --output=answers.csv
     python -m char_lstm_tf.classify --model=saved_models/reviews --text=- < reviews.txt
 
 A model that was trained with --labels gives each text a likelihood under each label. The likeliest label wins, with
@@ -18,9 +19,10 @@ held-out texts of that label have a larger loss. Above 0.99 the row is marked wi
 them know aren't compared. Their probabilities are not calibrated, and extreme for long texts.
 
 A row for each document, or with --passage for each passage, and then a line for each document that sums up its
-passages. If --labels says where the true labels stand, the accuracy, balanced accuracy, macro F1, the expected
-calibration error and the confusion matrix follow, and for two labels the area under the ROC curve. Documents of labels
-that the model doesn't know are classified, but not counted there.
+passages. With --output, the rows go to a CSV file, with the texts beside the answers. If --labels says where the true
+labels stand, the accuracy, balanced accuracy, macro F1, the expected calibration error and the confusion matrix
+follow, and for two labels the area under the ROC curve. Documents of labels that the model doesn't know are
+classified, but not counted there.
 """
 
 import dataclasses
@@ -33,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from char_lstm_tf.inference import calibration, measures
+from char_lstm_tf.inference.rows import Rows
 from char_lstm_tf.inference.texts import TextOptions
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.pictures import draw_confusion
@@ -98,7 +101,6 @@ class ClassifyConfig(TextOptions):
         self.require(
             not (self.from_stdin and self.labels), "labels", "lines of standard input have none; leave the flag out"
         )
-        require_writable(self, "picture")
 
     @property
     def runs(self) -> list[str]:
@@ -110,6 +112,7 @@ def main(config: ClassifyConfig) -> None:
     """Loads the runs and the texts, classifies, and prints."""
     runs = [TrainedRun.open(folder, flag="models" if config.models else "model") for folder in config.runs]
     found = config.find_sources(runs[0].config, labels=config.labels, label_field=config.label_field)
+    require_writable(config, "output", "picture", texts=[source.name for source in found])
     groups = config.read(runs[0].config, found, passage=config.passage)
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.judges import Judge
@@ -117,9 +120,10 @@ def main(config: ClassifyConfig) -> None:
     judge = Judge.of_runs(runs) if config.models else Judge.of_labels(runs)
     for note in judge.notes:
         print(note, file=sys.stderr)
-    result = Classification(config, judge)
-    for group in groups:
-        result.add(group)
+    with Rows(config.output, as_json=config.json) as rows:
+        result = Classification(config, judge, rows)
+        for group in groups:
+            result.add(group)
     result.finish()
 
 
@@ -129,10 +133,11 @@ class Classification:
     Args:
         config: what to print.
         judge: gives the probabilities.
+        rows: where the answers go.
     """
 
-    def __init__(self, config: ClassifyConfig, judge: "Judge") -> None:
-        self._config, self._judge = config, judge
+    def __init__(self, config: ClassifyConfig, judge: "Judge", rows: Rows) -> None:
+        self._config, self._judge, self._rows = config, judge, rows
         self._width = max(9, *map(len, judge.labels))
         self._probabilities: list[np.ndarray] = []
         self._truths: list[int] = []
@@ -140,10 +145,9 @@ class Classification:
         self._others: dict[str, int] = {}
         self._votes: dict[str, Counter[str]] = {}
         self._unusual = 0
-        if not config.json:
-            columns = "".join(f" {label:>9}" for label in judge.labels)
-            quantile = " quantile " if judge.compares_losses else ""
-            print(f"{'predicted':<{self._width}}{columns}{quantile}  document", flush=True)
+        columns = "".join(f" {label:>9}" for label in judge.labels)
+        quantile = " quantile " if judge.compares_losses else ""
+        rows.header(f"{'predicted':<{self._width}}{columns}{quantile}  document")
 
     def add(self, group: Sequence[Document]) -> None:
         """Classifies documents, and prints a row for each."""
@@ -152,11 +156,11 @@ class Classification:
         quantiles: Sequence[float | None] = judgement.quantiles or [None] * len(texts)
         for row, (document, quantile) in enumerate(zip(group, quantiles, strict=True)):
             probabilities = judgement.probabilities[row]
-            self._print_row(document, probabilities, quantile)
+            self._add_row(document, probabilities, quantile)
             self._documents += 1
             self._unusual += quantile is not None and quantile > calibration.UNUSUAL
-            if document.part_of:
-                votes = self._votes.setdefault(document.part_of, Counter())
+            if document.start >= 0:
+                votes = self._votes.setdefault(document.whole, Counter())
                 votes[names[int(probabilities.argmax())]] += 1
             if document.label in names:
                 truth = names.index(document.label)
@@ -166,23 +170,20 @@ class Classification:
                 self._characters += int(judgement.characters[row])
             elif self._config.labels:
                 self._others[document.label] = self._others.get(document.label, 0) + 1
-        sys.stdout.flush()  # somebody may wait for it at the other end of a pipe
+        self._rows.flush()
 
-    def _print_row(self, document: Document, row: np.ndarray, quantile: float | None) -> None:
+    def _add_row(self, document: Document, row: np.ndarray, quantile: float | None) -> None:
         names = self._judge.labels
         predicted = names[int(row.argmax())]
-        if self._config.json:
-            facts: dict[str, Any] = {"document": document.name, "predicted": predicted}
-            facts |= {"label": document.label} if document.label else {}
-            facts |= {"probabilities": dict(zip(names, map(float, row), strict=True))}
-            if quantile is not None:
-                facts |= {"loss_quantile": quantile, "unusual": quantile > calibration.UNUSUAL}
-            print(json.dumps(facts, ensure_ascii=False))
-            return
+        facts: dict[str, Any] = {"document": document.name, **document.place}
+        facts |= {"label": document.label} if self._config.labels else {}
+        facts |= {"predicted": predicted, "probabilities": dict(zip(names, map(float, row), strict=True))}
+        if quantile is not None:
+            facts |= {"loss_quantile": quantile, "unusual": quantile > calibration.UNUSUAL}
         shares = "".join(f" {share:>{max(9, len(name))}.4f}" for share, name in zip(row, names, strict=True))
         mark = "" if quantile is None else f" {quantile:>8.3f}{'!' if quantile > calibration.UNUSUAL else ' '}"
         shown = f"{document.name}: {' '.join(document.text[: 2 * SHOWN].split())[:SHOWN]}"
-        print(f"{predicted:<{self._width}}{shares}{mark}  {format_flag(shown)}")
+        self._rows.add(facts, f"{predicted:<{self._width}}{shares}{mark}  {format_flag(shown)}")
 
     def finish(self) -> None:
         """Prints the measures, and draws the confusion matrix."""
@@ -222,7 +223,7 @@ class Classification:
 
     def _print_summary(self) -> None:
         """Prints how many texts are unusual, and how many passages of each document go to each label."""
-        if self._votes:
+        if self._votes and not self._config.output:
             print()
         for name, votes in self._votes.items():
             (first, count), *others = votes.most_common()

@@ -4,7 +4,8 @@
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --text=books --html=surprise.html
     python -m char_lstm_tf.evaluate --model=saved_models/quickstart --part=test --dynamic
     python -m char_lstm_tf.evaluate --model=saved_models/names --text=names.txt --sort
-    tail -f app.log | python -m char_lstm_tf.evaluate --model=saved_models/log --text=- --threshold=2.5
+    python -m char_lstm_tf.evaluate --model=saved_models/names --text=names.csv --output=losses.csv
+    tail -f app.log | python -m char_lstm_tf.evaluate --model=saved_models/log --text=- --threshold=99%
 
 Each text is read once, from a fresh state that is carried from its first character to its last. The loss in nats a
 character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a
@@ -18,16 +19,21 @@ is a row (--json: a line) for each, and the totals come last.
 
 Documents: a row for each, with its nats, its characters and its nats per character, and the totals last. All of its
 characters are scored, and its end too, which counts as one. --sort prints the most surprising documents first,
---threshold those alone that are surprising. --text=- reads lines from standard input and answers as they come.
+--threshold those alone that are surprising; the totals say how much 50% … 99.9% of the documents lose at most, and
+--threshold=99% is that number of the held-out documents of the run. --output puts the rows into a CSV file. --text=-
+reads lines from standard input and answers as they come.
 """
 
+import array
 import dataclasses
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from char_lstm_tf.inference.rows import Rows
 from char_lstm_tf.inference.texts import TextOptions, documents_of_part, in_groups, read_texts
 from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.tables import format_number
@@ -63,7 +69,11 @@ class EvaluateConfig(TextOptions):
         "", "What all texts are examples of, for a model that knows labels. `classify` compares the labels."
     )
     sort: bool = option(False, "Print the documents with the highest loss per character first, and number them.")
-    threshold: float = option(0.0, "Print only documents with at least so many nats per character.", at_least=0)
+    threshold: str = option(
+        "0",
+        "Print only documents with at least so many nats per character. 50%, 75%, 90%, 95%, 99% or 99.9%: more than so "
+        "many of the documents that the run held out for the test (or else for validation) have.",
+    )
     window: int = option(
         0,
         "Forget everything after this many characters and start again, as models that see a window are measured. "
@@ -98,6 +108,8 @@ class EvaluateConfig(TextOptions):
     def check(self) -> None:
         """Checks what goes with standard input."""
         super().check()
+        number = bool(re.fullmatch(r"\d*\.?\d+([eE][+-]?\d+)?%?", self.threshold))
+        self.require(number, "threshold", "must be a number, not below 0, or a share of documents, such as 99%")
         self.require(
             not (self.dynamic and self.window), "window", "forgets what --dynamic learns; leave one of them out"
         )
@@ -119,18 +131,20 @@ def main(config: EvaluateConfig) -> None:
     runs = [TrainedRun.open(config.model), *(TrainedRun.open(folder, flag="mix") for folder in config.mix)]
     run, held_out = runs[0].config, runs[0].load_corpus() if config.part else None
     found = [] if held_out else config.find_sources(run)
-    require_writable(config, *OUTPUTS, texts=[source.name for source in found])
+    share = config.threshold.endswith("%")
+    least = runs[0].loss_at(config.threshold) if share else float(config.threshold)
+    require_writable(config, "output", *OUTPUTS, texts=[source.name for source in found])
     running: list[Document] | None = None  # read before TensorFlow loads, so that a mistake in it shows first
     if config.documents_for(run) == "text":
         running = list(documents_of_part(held_out, config.part)) if held_out else read_texts(found)
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
-    evaluation = Evaluation(config, load_models(config, runs), documents=config.documents_for(run))
-    if running is not None:
-        evaluation.score_files(running)
-    elif held_out:
-        evaluation.score_documents(in_groups(documents_of_part(held_out, config.part, config.label)))
-    else:
-        evaluation.score_documents(config.read(run, found))
+    with Rows(config.output, as_json=config.json) as rows:
+        evaluation = Evaluation(config, load_models(config, runs), rows, documents=config.documents_for(run))
+        if running is not None:
+            evaluation.score_files(running)
+        else:
+            own = in_groups(documents_of_part(held_out, config.part, config.label)) if held_out else None
+            evaluation.score_documents(own or config.read(run, found), least=least)
     evaluation.write_files()
     evaluation.print_total()
 
@@ -154,14 +168,18 @@ class Evaluation:
     Args:
         config: what to print.
         models: the model, and those to mix it with.
+        rows: where the answers go.
         documents: what a document is.
     """
 
-    def __init__(self, config: EvaluateConfig, models: "Sequence[LanguageModel]", *, documents: str) -> None:
+    def __init__(
+        self, config: EvaluateConfig, models: "Sequence[LanguageModel]", rows: Rows, *, documents: str
+    ) -> None:
         from char_lstm_tf.inference import judges
 
-        self._config = config
+        self._config, self._rows = config, rows
         self._running, self._of_files = documents == "text", documents == "files"
+        self._losses = array.array("f")  # per character, of each document
         self._mixture = judges.Mixture(models) if len(models) > 1 else None
         self._model: TextScorer = self._mixture or models[0]
         self._steps = config.dynamic and any(model.is_recurrent for model in models)  # whether one takes steps
@@ -172,49 +190,52 @@ class Evaluation:
     def score_files(self, texts: Sequence[Document]) -> None:
         """Scores files of running text, and prints a row for each of several."""
         scores = self._score(texts)
-        if len(texts) > 1:
-            print_files(dict(zip([text.name for text in texts], scores, strict=True)), as_json=self._config.json)
+        width, lists = max(len(text.name) for text in texts), len(texts) > 1 or bool(self._config.output)
+        if lists:
+            self._rows.header(f"{'file':<{width}}{'characters':>14}{'nats/char':>11}{'bits/char':>11}{'unknown':>9}")
         for text, score in zip(texts, scores, strict=True):
+            if lists:
+                numbers = f"{score.characters:>14,}{score.nats_per_char:>11.4f}{score.bits_per_char:>11.4f}"
+                line = f"{text.name:<{width}}{numbers}{score.unknown_characters:>9,}"
+                self._rows.add({"file": text.name} | score.report(), line)
             if warning := unknown_warning(score.unknown_characters, score.characters + 1, where=text.name):
                 print(warning, file=sys.stderr)
+        if lists:
+            self._rows.header("")
 
-    def score_documents(self, groups: Iterable[Sequence[Document]]) -> None:
-        """Scores documents, and prints a row for each that is above the threshold."""
+    def score_documents(self, groups: Iterable[Sequence[Document]], *, least: float) -> None:
+        """Scores documents, and gives a row for each with at least so many nats per character."""
         if not self._model.knows_documents:
             print(
                 "this model was trained on running text: the first character of a document and its end aren't scored",
                 file=sys.stderr,
             )
-        if not self._config.json:
-            columns = COLUMNS.format("nats", "characters", "nats/char", "document")
-            print(f"{'rank':>7}{columns}" if self._config.sort else columns, flush=True)
+        columns = COLUMNS.format("nats", "characters", "nats/char", "document")
+        self._rows.header(f"{'rank':>7}{columns}" if self._config.sort else columns)
         kept: list[tuple[Document, Score]] = []
         for group in groups:
             rows = zip(group, self._score(group), strict=True)
-            kept += [(text, score) for text, score in rows if score.nats_per_char >= self._config.threshold]
+            kept += [(text, score) for text, score in rows if score.nats_per_char >= least]
             if not self._config.sort:
                 for text, score in kept:
-                    self._print_document(text, score)
-                sys.stdout.flush()  # somebody may wait for it at the other end of a pipe
+                    self._add_document(text, score)
+                self._rows.flush()
                 kept = []
         for rank, (text, score) in enumerate(sorted(kept, key=lambda row: -row[1].nats_per_char), start=1):
-            self._print_document(text, score, rank)
+            self._add_document(text, score, rank)
         if total := self._total:
             warning = unknown_warning(total.unknown_characters, total.characters, where="all documents")
             print(warning, end="\n" if warning else "", file=sys.stderr)
 
-    def _print_document(self, text: Document, score: "Score", rank: int = 0) -> None:
-        """Prints the row of a document: all of a line or of a table's row, the first words of a file."""
-        if self._config.json:
-            facts = {"document": text.name, "nats": score.nats, "characters": score.characters}
-            facts |= {"nats_per_char": score.nats_per_char, "unknown_characters": score.unknown_characters}
-            facts |= {"rank": rank} if rank else {}
-            print(json.dumps(facts if self._of_files else facts | {"text": text.text}, ensure_ascii=False))
-            return
+    def _add_document(self, text: Document, score: "Score", rank: int = 0) -> None:
+        """Gives the row of a document: all of a line or of a table's row, the first words of a file."""
+        facts = {"document": text.name, **text.place, "nats": score.nats, "characters": score.characters}
+        facts |= {"nats_per_char": score.nats_per_char, "unknown_characters": score.unknown_characters}
+        facts |= {"rank": rank} if rank else {}
         shown = f"{text.name}: {' '.join(text.text[:SHOWN].split())}" if self._of_files else text.text
         numbers = f"{score.nats:,.2f}", f"{score.characters:,}", f"{score.nats_per_char:.4f}"
         row = COLUMNS.format(*numbers, format_flag(shown))
-        print(f"{rank:>7}{row}" if rank else row)
+        self._rows.add(facts, f"{rank:>7}{row}" if rank else row)
 
     def _score(self, texts: Sequence[Document]) -> list["Score"]:
         """Returns the score of each text, and adds it to the total."""
@@ -226,6 +247,7 @@ class Evaluation:
         self._line_ends += sum(text.text.count("\n", first) for text in texts)
         if not self._running:
             scores = [dataclasses.replace(score, documents=1) for score in scores]
+            self._losses.extend(score.nats_per_char for score in scores)
         for score in scores:
             self._total = score if self._total is None else self._total + score
         if self._config.tsv or self._config.html:
@@ -247,7 +269,8 @@ class Evaluation:
         """Prints the totals."""
         if self._total is None:
             return
-        report = self._total.report()
+        total = self._total.of_documents(self._losses) if self._losses else self._total
+        report = total.report()
         if self._config.crlf:
             nats_per_char = self._total.nats / (self._total.characters + self._line_ends)
             report |= {"line_ends": self._line_ends, "nats_per_char_with_crlf": nats_per_char}
@@ -259,7 +282,7 @@ class Evaluation:
         if self._config.json:
             print(json.dumps(report))
         else:
-            if not self._running:
+            if not (self._running or self._config.output):
                 print()
             for name, value in report.items():
                 shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
@@ -268,23 +291,6 @@ class Evaluation:
             f"{self._total.characters / self._seconds:,.0f} characters per second, compilation included",
             file=sys.stderr,
         )
-
-
-def print_files(scores: "dict[str, Score]", *, as_json: bool) -> None:
-    """Prints a row, or a JSON object, for each of several files."""
-    if as_json:
-        for name, score in scores.items():
-            print(json.dumps({"file": name} | score.report(), ensure_ascii=False))
-        return
-    width = max(map(len, scores))
-    print(f"{'file':<{width}}{'characters':>14}{'nats/char':>11}{'bits/char':>11}{'unknown':>9}")
-    for name, score in scores.items():
-        report = score.report()
-        print(
-            f"{name:<{width}}{report['characters']:>14,}{report['nats_per_char']:>11.4f}"
-            f"{report['bits_per_char']:>11.4f}{report['unknown_characters']:>9,}"
-        )
-    print()
 
 
 if __name__ == "__main__":

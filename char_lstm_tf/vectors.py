@@ -4,11 +4,12 @@
     python -m char_lstm_tf.vectors --model=saved_models/words --nearest=king --nearest=Rome
     python -m char_lstm_tf.vectors --model=saved_models/words --picture=map.png --projector=projector
 
-The vectors are those of the embedding or, of a recurrent model that reads one-hot vectors, the rows of its first
-kernel. --output has word2vec's text format, which gensim and others read; a blank in a token is written as the sign ␣,
-so that " king" is ␣king. --nearest takes a token with or without its blank. The picture shows the two principal
-components of the most frequent words or, of a model of characters, of all characters. --projector writes a folder for
-`tensorboard --logdir=FOLDER`, where the vectors can be turned and searched.
+The vectors are those of the embedding or, of a recurrent model that reads one-hot vectors, the rows of its last layer
+about their mean, in which tokens are near each other that are likely in the same places. --output has word2vec's text
+format, which gensim and others read; a blank in a token is written as the sign ␣, so that " king" is ␣king. --nearest
+takes a token with or without its blank. The picture shows the two principal components of the most frequent words or,
+of a model of characters, of all characters. --projector writes a folder for `tensorboard --logdir=FOLDER`, where the
+vectors can be turned and searched.
 """
 
 import dataclasses

@@ -16,11 +16,12 @@ The page holds the weights, the samples of the run and the text that it reads fi
 import dataclasses
 import sys
 import webbrowser
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.config.settings import Classifier, Counts, Recurrent
-from char_lstm_tf.inference.texts import TextOptions, read_texts
+from char_lstm_tf.inference.texts import TextOptions, documents_of_part, read_texts
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
 from pipelines.files import atomic_write, file_of, require_writable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from char_lstm_tf.inference.language_model import LanguageModel
 
 MOST_TEXT = 20_000  # characters that the page reads when it opens; four seconds at 2×128 units
-OWN_TEXT = 3_000  # characters that the model writes for the page to read
+OWN_TEXT = 3_000  # characters that are held out, or that the model writes, for the page to read
 OWN_DOCUMENTS = 100
 MOST_LOSS = 0.002  # nats per character that rounded weights may cost before there is a warning
 
@@ -44,8 +45,8 @@ class VisualizeConfig(Options):
     output: str = option("", "The page to write, such as page.html. An older one is replaced.")
     text: str = option(
         "",
-        "File that the page reads first; of a long one, the first 20,000 characters. Default: a text that the model "
-        "writes itself.",
+        "File that the page reads first; of a long one, the first 20,000 characters. Default: the beginning of what "
+        "the run held out, or if that is gone, a text that the model writes itself.",
     )
     text_encoding: str = option("", "Encoding of the --text file, such as latin-1. Default: detected.")
     prompt: str = option("", r"What the page writes on when it opens; \n is a new line. Default: that of the samples.")
@@ -79,9 +80,9 @@ def main(config: VisualizeConfig) -> None:
     network = load(trained)
     assert isinstance(network, Recurrent)  # see require_recurrent
     language_model = LanguageModel(network, trained.vocabulary, run.prompt_reader)
-    text = given or own_text(language_model, seed=run.seed)
     facts = page.read_facts(trained, network)
     by_line = facts["eachLine"]  # as the page reads it
+    text = given or held_out_text(trained, by_line=by_line) or own_text(language_model, seed=run.seed)
     before = loss(language_model, text, by_line=by_line)
     packed = packing.pack(network, form=config.weights)
     after = loss(language_model, text, by_line=by_line)
@@ -122,6 +123,27 @@ def read_text(config: VisualizeConfig, run: Config) -> str:
             f"--text={config.text}: the page reads the first {MOST_TEXT:,} of {len(text):,} characters", file=sys.stderr
         )
     return text[:MOST_TEXT]
+
+
+def held_out_text(trained: TrainedRun, *, by_line: bool) -> str:
+    """Returns the beginning of a held-out part, of the first label; "" if there is none any more.
+
+    Args:
+        trained: the run.
+        by_line: whether the page reads each line by itself, as a document.
+    """
+    try:
+        corpus = trained.load_corpus()
+    except UserError as error:
+        print(f"{error}; the page reads a text that the model writes", file=sys.stderr)
+        return ""
+    label = next(iter(trained.vocabulary.labels), "")
+    for part in reversed(list(corpus.held_out())):
+        documents = islice(documents_of_part(corpus, part, label), OWN_DOCUMENTS if by_line else 1)
+        text = "".join(document.text + "\n" * by_line for document in documents)
+        if text:
+            return text[: text.rfind("\n", 0, OWN_TEXT) + 1] or text[:OWN_TEXT]
+    return ""
 
 
 def own_text(model: "LanguageModel", *, seed: int) -> str:

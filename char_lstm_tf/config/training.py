@@ -74,7 +74,9 @@ class TrainingConfig(Options):
         0, "Stop after this many epochs without a lower validation loss. 0: don't stop early.", at_least=0
     )
     plateau_patience: int = option(
-        0, "Lower the learning rate after this many epochs without a lower validation loss. 0: don't.", at_least=0
+        0,
+        "Lower the learning rate after this many epochs without a lower validation loss. 0: don't.",
+        at_least=0,
     )
     plateau_factor: float = option(0.5, "What --plateau_patience multiplies the learning rate by.", above=0, below=1)
     on_divergence: str = option(
@@ -87,7 +89,10 @@ class TrainingConfig(Options):
     )
     max_rollbacks: int = option(5, "How often --on_divergence=rollback may go back.", at_least=0, outcome=False)
     seed: int = option(
-        1, "Seed of the weights, dropout, the order of windows and the samples.", at_least=0, below=2**32
+        1,
+        "Seed of the weights, dropout, the order of windows and the samples.",
+        at_least=0,
+        below=2**32,
     )
     gradient_steps: int = option(
         0,
@@ -126,7 +131,10 @@ class OutputConfig(Options):
         outcome=False,
     )
     checkpoint_steps: int = option(
-        0, "Batches from one checkpoint to the next. 0: only --checkpoint_seconds counts.", at_least=0, outcome=False
+        0,
+        "Batches from one checkpoint to the next. 0: only --checkpoint_seconds counts.",
+        at_least=0,
+        outcome=False,
     )
     checkpoint_seconds: float = option(
         60.0,
@@ -144,7 +152,9 @@ class OutputConfig(Options):
         (0.5, 1.0), "Write a sample at each of these temperatures.", at_least=0, at_most=1e6
     )
     quiet: bool = option(False, "Print only errors and the table at the end. Samples go to samples.txt.", outcome=False)
-    verbose: bool = option(False, "Show TensorFlow's own messages too.", outcome=False)
+    verbose: bool = option(
+        False, "Show TensorFlow's own messages too, and how each of many files was read.", outcome=False
+    )
 
     def check(self) -> None:
         """Checks the name, and that flags.txt can hold the prompt."""
@@ -163,7 +173,9 @@ class OutputConfig(Options):
             r"must not begin or end with a blank, which flags.txt can't hold; write a new line as \n",
         )
         self.require(
-            bool(self.sample_temperatures), "sample_temperatures", "must be one or more numbers, such as 0.5,1"
+            bool(self.sample_temperatures),
+            "sample_temperatures",
+            "must be one or more numbers, such as 0.5,1",
         )
 
     @property

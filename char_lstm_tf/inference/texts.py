@@ -37,6 +37,11 @@ class TextOptions(Options):
         "Remove Project Gutenberg's headers, footers and licences. --noclean keeps files as they are. Default: as for "
         "the training text.",
     )
+    output: str = option(
+        "",
+        "CSV file to write instead of rows to the screen: where each text stands, the text, unless it is a whole file, "
+        "and what --json prints of it. The totals are printed all the same.",
+    )
 
     def check(self) -> None:
         """Checks what goes with standard input."""
@@ -97,40 +102,37 @@ class TextOptions(Options):
 
 
 def read_texts(found: Sequence[sources.Source]) -> list[Document]:
-    """Returns the text of each file, and says on stderr how it was read.
+    """Returns the text of each file, and says on stderr how they were read.
 
     Raises:
         UserError: a file can't be read, or has nothing to score.
     """
-    texts = []
-    for source in found:
-        line = sources.SourceLine(source.name)
-        texts.append(Document("".join(sources.joined(line.watch(source.documents()))), name=source.name))
-        print(line, file=sys.stderr)
+    texts, lines = [], [sources.SourceLine(source.name) for source in found]
+    for source, line in zip(found, lines, strict=True):
+        texts.append(Document("".join(sources.joined(line.watch(source.documents()))), file=source.name))
         if len(texts[-1].text) < 2:
             raise UserError(f"--text={source.name}: needs at least two characters, the first isn't scored")
+    print(*sources.in_short(lines), sep="\n", file=sys.stderr)
     return texts
 
 
 def read_documents(found: Sequence[sources.Source]) -> Iterator[Document]:
-    """Yields the documents of all files, and says on stderr how each file was read. Empty ones are left out.
+    """Yields the documents of all files, and says on stderr how the files were read. Empty ones are left out.
 
     Raises:
         UserError: a file can't be read, or there is no document.
     """
-    count = 0
-    for source in found:
-        line, empty = sources.SourceLine(source.name, documents=True), 0
+    lines, empty = [sources.SourceLine(source.name, documents=True) for source in found], 0
+    for source, line in zip(found, lines, strict=True):
         for document in line.watch(source.documents()):
             if document.text.strip():
-                yield document if document.name else dataclasses.replace(document, name=source.name)
-                count += 1
+                yield document if document.file else dataclasses.replace(document, file=source.name)
             else:
                 empty += 1
-        print(line, file=sys.stderr)
-        if empty:
-            print(f"{source.name}: {empty:,} empty documents were left out", file=sys.stderr)
-    if not count:
+    print(*sources.in_short(lines), sep="\n", file=sys.stderr)
+    if empty:
+        print(f"{empty:,} empty documents were left out", file=sys.stderr)
+    if empty == sum(line.count for line in lines):
         raise UserError(f"no document in {', '.join(source.name for source in found)}")
 
 
@@ -149,7 +151,7 @@ def documents_of_part(corpus: Corpus, part: str, label: str = "") -> Iterator[Do
     if held_out is None:
         raise UserError(f"--part={part}: the run left nothing of its text to it (--split)")
     if isinstance(held_out, IdRange):
-        yield Document(vocabulary.decode(held_out[:]), name=part)
+        yield Document(vocabulary.decode(held_out[:]), file=part)
         return
     wanted, count = vocabulary.labels.index(label) if label in vocabulary.labels else None, 0
     for packed in held_out.groups(size=AT_ONCE):
@@ -157,7 +159,7 @@ def documents_of_part(corpus: Corpus, part: str, label: str = "") -> Iterator[Do
         for ids, its_label in zip(packed.each(), labels, strict=False):
             count += 1
             if wanted is None or its_label == wanted:
-                yield Document(vocabulary.decode(ids[1:-1]), name=f"{part}:{count}", label=label)
+                yield Document(vocabulary.decode(ids[1:-1]), file=part, line=count, label=label)
 
 
 def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:
@@ -171,9 +173,7 @@ def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:
         count = len(document.text) // size
         short += not count
         for start in range(0, count * size, size):
-            name = f"{document.name}[{start}:{start + size}]"
-            text = document.text[start : start + size]
-            yield dataclasses.replace(document, text=text, name=name, part_of=document.name)
+            yield dataclasses.replace(document, text=document.text[start : start + size], start=start)
     if short:
         print(f"{short:,} documents have fewer than {size:,} characters and were left out", file=sys.stderr)
 
@@ -207,7 +207,7 @@ def lines_as_they_come(stream: BinaryIO, reader: sources.Reader) -> Iterator[lis
             except LookupError:
                 raise UserError(f"--text_encoding={encoding}: Python doesn't know this encoding; try utf-8") from None
             if text.strip():
-                texts.append(Document(text, name=f"-:{number}"))
+                texts.append(Document(text, file="-", line=number))
         if texts:
             yield texts
         if not read:

@@ -113,8 +113,14 @@ class Recurrent(Network):
         return self._logits_of(self.stack.logits, hidden, labels)
 
     def token_vectors(self) -> np.ndarray:
-        """Returns those of the stack."""
-        return self.stack.token_vectors()
+        """Returns the embedding; of a model that reads one-hot vectors, the rows of the last layer about their mean.
+
+        Tokens that are likely in the same places have similar rows there. In the first kernel, they hardly have.
+        """
+        if self.stack.embedding is not None:
+            return self.stack.token_vectors()
+        rows = self.stack.logits.kernel.numpy().T
+        return rows - rows.mean(axis=0)
 
 
 def carried_states(model: keras.Model) -> list[keras.Variable]:

@@ -71,6 +71,10 @@ def _map(network: Recurrent, vocabulary: Vocabulary) -> dict:
     points = vectors.flattened(values[ids])
     spread = np.maximum(np.ptp(points, axis=0), 1e-12)
     kind = "words" if vocabulary.words else "characters"
+    frequent = "most frequent " * (len(vocabulary.words) > len(ids))
+    layer, near = "first layer reads", "read alike"
+    if network.stack.embedding is None:
+        layer, near = "last layer compares with its state", "likely in the same places"
     known = values.copy()
     known[0] = 0  # the unknown character is nobody's neighbour
     return {
@@ -79,9 +83,8 @@ def _map(network: Recurrent, vocabulary: Vocabulary) -> dict:
         "nearest": [
             [(near, round(cos, 3)) for near, cos in vectors.nearest(known, id, count=NEIGHBOURS)] for id in ids
         ],
-        "about": f"The vectors of the {'most frequent ' * (len(vocabulary.words) > len(ids))}{kind}, which the first "
-        "layer reads, along the two directions in which they differ most. Tokens that the model treats alike are near "
-        "each other.",
+        "about": f"The vectors of the {frequent}{kind}, which the {layer}, along the two directions in which they "
+        f"differ most. {kind.capitalize()} that are near each other are {near}.",
     }
 
 

@@ -56,6 +56,10 @@ def held_out_table(metrics: Metrics) -> list[str]:
         losses = f"{row['nats_per_char']:>11.4f}{row['bits_per_char']:>11.4f}"
         perplexity = format_number(row["perplexity_per_char"], 2)
         lines.append(f"{split:<12}{row['characters']:>12,}{losses} {perplexity:>16}")
+    for split, row in rows.items():
+        shares = [name.removeprefix("nats_per_char_") for name in row if name.endswith("%")]
+        listed = ", ".join(f"{share} {row[f'nats_per_char_{share}']:.2f}" for share in shares)
+        lines += [f"nats/char of documents, {split}: at most {listed}"] if shares else []
     return lines
 
 

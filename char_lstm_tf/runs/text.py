@@ -54,14 +54,15 @@ def show_text(text: corpus.Corpus, config: Config) -> None:
         UserError: there are too many tokens for the kind of model.
     """
     if not config.quiet:
-        print(*facts(text, deduplicates=config.deduplicate), sep="\n", file=sys.stderr)
+        sources = text.sources if config.verbose or not text.in_short else text.in_short
+        print(*sources, *facts(text, deduplicates=config.deduplicate), sep="\n", file=sys.stderr)
     config.settings.model.require_memory(len(text.vocabulary))
     for warning in warnings(text, split=config.split):
         print(warning, file=sys.stderr)
 
 
 def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
-    """Returns what is in a text: its sources, lengths, documents and labels.
+    """Returns what is in a text: its length, documents and labels.
 
     Args:
         text: prepared.
@@ -93,7 +94,7 @@ def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
         (len(labels), f" labels and their documents{_named(labels)}"),
         (text.unlabelled, " documents without a label were left out"),
     ]
-    return [*text.sources, *(f"{count:,}{line}" for count, line in lines if count)]
+    return [f"{count:,}{line}" for count, line in lines if count]
 
 
 def _named(counts: Mapping[str, int]) -> str:

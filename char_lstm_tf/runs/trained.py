@@ -68,6 +68,22 @@ class TrainedRun:
             digest.update(repr([(info.filename, info.CRC) for info in archive.infolist()]).encode())
         return digest.hexdigest()
 
+    def loss_at(self, share: str) -> float:
+        """Returns the nats per character that a share of the held-out documents, such as `99%`, doesn't exceed.
+
+        Raises:
+            UserError: the run hasn't noted the losses of documents, or not this one.
+        """
+        held_out = self.metrics.held_out if self.metrics else {}
+        measured = held_out.get("test") or held_out.get("validation") or {}
+        known = {name.removeprefix("nats_per_char_"): value for name, value in measured.items() if name.endswith("%")}
+        if share in known:
+            return float(known[share])
+        remedy = "older runs and those of running text have none; give a number"
+        if known:
+            remedy = f"it has those of {', '.join(known)}; give one of them, or a number"
+        raise UserError(f"--threshold={share}: no such loss of documents in {self.folder.metrics}; {remedy}")
+
     def load_corpus(self) -> Corpus:
         """Returns the text that the run was trained on, as it was encoded then.
 

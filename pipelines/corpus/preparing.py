@@ -16,7 +16,7 @@ from pipelines import UserError
 from pipelines.corpus.parts import DocumentParts, Parts
 from pipelines.corpus.stored import SPLITS, Corpus, crc32
 from pipelines.files import remove, synced_file
-from pipelines.sources import Source
+from pipelines.sources import Source, in_short
 from pipelines.vocabulary import Vocabulary, code_points, words
 
 FORMAT = 1  # part of a corpus's key: raise it when the files change their meaning
@@ -143,6 +143,7 @@ def _write(parts: Parts, vocabulary: Vocabulary, folder: Path) -> dict[str, Any]
         "unknown": unknown,
         "spelled": spelled,
         "sources": list(map(str, parts.lines)),
+        "in_short": in_short(parts.lines),
         "crc32": crc32(folder / "ids.bin"),
         **parts.finish(vocabulary, lengths, folder),
     }

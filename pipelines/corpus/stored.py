@@ -34,6 +34,7 @@ class Corpus:
             end symbol before its first document and one after each.
         bounds: where training and validation end.
         sources: a line about each source.
+        in_short: the same, or if they are many, a line about all; () in older ones.
         spelled: how many characters the ids of training, validation and test stand for.
         unknown: characters of training, validation and test that the vocabulary lacks.
         fingerprints: hashes of what it was made from.
@@ -52,6 +53,7 @@ class Corpus:
     bounds: tuple[int, int]
     spelled: tuple[int, ...]
     sources: tuple[str, ...] = ()
+    in_short: tuple[str, ...] = ()
     unknown: tuple[int, ...] = (0, 0, 0)
     fingerprints: tuple[str, ...] = ()
     documents: tuple[int, ...] = ()

@@ -1,7 +1,7 @@
 """Where text comes from, and how it is read."""
 
 from pipelines.sources.derived import Lines, Plain
-from pipelines.sources.documents import Document, Source, SourceLine, joined
+from pipelines.sources.documents import Document, Source, SourceLine, in_short, joined
 from pipelines.sources.reading import Reader
 from pipelines.sources.text_files import LanguageReference, TextFile, text_documents, text_files
 
@@ -14,6 +14,7 @@ __all__ = [
     "Source",
     "SourceLine",
     "TextFile",
+    "in_short",
     "joined",
     "text_documents",
     "text_files",

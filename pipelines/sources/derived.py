@@ -48,7 +48,7 @@ class Lines(Derived):
             kept = text  # what was removed from the text is counted with its first line
             for line in lines_of(text.text):
                 number += 1
-                yield dataclasses.replace(kept, text=line, name=f"{self.name}:{number}")
+                yield dataclasses.replace(kept, text=line, file=self.name, line=number)
                 kept = Document("", text.encoding)
 
 

@@ -1,11 +1,14 @@
 """What a source gives: texts, and how each was read."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import functools
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 _FIRST_WORDS = 40  # characters of a text that its line shows
+_FEW = 5  # sources that get a line each
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,10 @@ class Document:
         replaced: bytes that the encoding lacks, each now U+FFFD.
         rules: rules of the cleaner that fired.
         removed: characters that they removed.
-        name: where it stands, such as `names.txt:3`; empty where it is all of its source.
+        file: where it stands; empty where that isn't asked.
+        line: of the file, from 1; 0 where it is all of the file. A row of a table has the line that it ends in.
+        start: of a passage: its first character, from 0 in the document; -1 where it is all of the document.
         label: what it is an example of, such as its author; empty where none is known.
-        part_of: name of the document that it is a passage of; empty: it is a whole document.
     """
 
     text: str
@@ -28,9 +32,27 @@ class Document:
     replaced: int = 0
     rules: tuple[str, ...] = ()
     removed: int = 0
-    name: str = ""
+    file: str = ""
+    line: int = 0
+    start: int = -1
     label: str = ""
-    part_of: str = ""
+
+    @property
+    def name(self) -> str:
+        """Where it stands, such as `names.txt:3`, or `book.txt[1000:2000]` of a passage."""
+        return f"{self.whole}[{self.start}:{self.start + len(self.text)}]" if self.start >= 0 else self.whole
+
+    @property
+    def whole(self) -> str:
+        """The name of the document that a passage is of."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    @property
+    def place(self) -> dict[str, str | int]:
+        """Where it stands, and what it says unless it is all of its file."""
+        line = {"line": self.line} if self.line else {}
+        passage = {"start": self.start, "end": self.start + len(self.text)} if self.start >= 0 else {}
+        return {"file": self.file, **line, **passage, **({"text": self.text} if line or passage else {})}
 
 
 class Source(Protocol):
@@ -86,14 +108,38 @@ class SourceLine:
             self.rules |= dict.fromkeys(document.rules)
             yield document
 
+    def __add__(self, other: "SourceLine") -> "SourceLine":
+        """Returns what both sources are together, without a name."""
+        return SourceLine(
+            "",
+            self.documents,
+            self.count + other.count,
+            self.characters + other.characters,
+            self.removed + other.removed,
+            self.replaced + other.replaced,
+            encodings=self.encodings | other.encodings,
+            rules=self.rules | other.rules,
+        )
+
     def __str__(self) -> str:
         """Returns such as `a.txt: utf-8, 1,234 characters, "Chapter I"; cleaned: 56 removed (header, footer)`."""
         encodings = "".join(f"{encoding}, " for encoding in self.encodings)
-        count = f"{self.count:,} documents, " if self.documents else ""
-        line = f'{self.name}: {encodings}{count}{self.characters:,} characters, "{self.first}"'
+        count = f"{self.count:,} documents, " if self.documents and self.count != 1 else ""
+        line = f"{self.name}: {encodings}{count}{self.characters:,} characters"
+        line += f', "{self.first}"' if self.first else ""
         if self.rules:
-            line += f"; cleaned: {self.removed:,} characters removed ({', '.join(self.rules)})"
+            removed = f"{self.removed:,} characters removed " if self.removed else ""
+            line += f"; cleaned: {removed}({', '.join(self.rules)})"
         if self.replaced:
             encoding = next(iter(self.encodings), "utf-8")
             line += f"; bytes that aren't {encoding}, now U+FFFD: {self.replaced:,}"
         return line
+
+
+def in_short(lines: Sequence[SourceLine]) -> list[str]:
+    """Returns a line for each source; of many, one for all, and one for each with bytes that aren't in its encoding."""
+    if len(lines) <= _FEW:
+        return list(map(str, lines))
+    total = functools.reduce(operator.add, lines)
+    total.name, total.replaced = f"{len(lines):,} files", 0
+    return [str(total), *(str(line) for line in lines if line.replaced)]

@@ -62,10 +62,10 @@ class Rows(Derived):
 
         for line, values in read(lines(), fields, self.name):
             text, label = [*values, "", ""][:2]
-            place = f"{self.name}:{line}"
             if self.compose:
                 text = unicodedata.normalize("NFC", text)
-            yield Document(text, encoding, replaced, name=place, label=_label(label, place))
+            label = _label(label, f"{self.name}:{line}")
+            yield Document(text, encoding, replaced, file=self.name, line=line, label=label)
             replaced = 0
 
 

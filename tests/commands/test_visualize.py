@@ -9,7 +9,9 @@ from conftest import command
 from char_lstm_tf import visualize
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
+from char_lstm_tf.inference.texts import documents_of_part
 from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 
 
@@ -38,9 +40,22 @@ def test_the_command_writes_one_page_with_everything_inside(trained, tmp_path):
     assert facts["tokens"] == list(model.vocabulary.tokens)
     assert [row["epoch"] for row in facts["history"]["epochs"]] == [1, 2]
     assert {sample["epoch"] for sample in facts["history"]["samples"]} == {1, 2}
-    assert len(facts["text"]) == visualize.OWN_TEXT
+    (held_out,) = documents_of_part(TrainedRun.open(trained).load_corpus(), "test")
+    assert held_out.text.startswith(facts["text"])
+    assert 0 < len(facts["text"]) <= visualize.OWN_TEXT
+    assert facts["text"].endswith("\n")
     assert len(facts["map"]["ids"]) == len(facts["map"]["points"]) == len(model.vocabulary) - 1
     assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
+
+
+def test_if_the_text_of_a_run_is_gone_the_page_reads_what_the_model_writes(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(TrainedRun, "load_corpus", lambda run: fail_with(UserError("it isn't there any more")))
+    assert len(facts_in(page_of(trained, tmp_path / "page.html"))["text"]) == visualize.OWN_TEXT
+    assert "it isn't there any more; the page reads a text that the model writes" in capsys.readouterr().err
+
+
+def fail_with(error):
+    raise error
 
 
 @pytest.mark.slow

@@ -80,10 +80,12 @@ def test_the_score_of_a_split_is_the_sum_over_its_documents(tmp_path):
     split = prepared.document_split("train")
     texts = [prepared.vocabulary.decode(ids) for part in split.groups(size=10) for ids in part.each()]
     scores = model.score(texts)
-    report = scoring.Scorer(model.network, prepared.vocabulary).score(split).report()
+    total = scoring.Scorer(model.network, prepared.vocabulary).score(split)
+    report = total.report()
     assert report["documents"] == len(split) == len(texts) > 3
     assert report["characters"] == sum(len(text) + 1 for text in texts)
-    assert report["words"] == sum(len(text.split()) for text in texts)
+    assert total.words == sum(len(text.split()) for text in texts)
+    assert report["nats_per_char_50%"] == pytest.approx(np.median([score.nats_per_char for score in scores]), rel=1e-5)
     assert report["nats_per_document"] == pytest.approx(sum(score.nats for score in scores) / len(texts), rel=1e-5)
     assert report["unknown_characters"] == 0
 

@@ -55,6 +55,14 @@ def test_documents_have_no_words():
     assert not {"words", "perplexity_per_word"} & set(report)
 
 
+def test_documents_together_have_the_quantiles_of_their_losses():
+    report = scoring.Score(30, 60.0, 5, 0, documents=101).of_documents([number / 10 for number in range(101)]).report()
+    found = {name: value for name, value in report.items() if name.endswith("%")}
+    assert found["nats_per_char_50%"] == pytest.approx(5)
+    assert found["nats_per_char_99%"] == pytest.approx(9.9)
+    assert len(found) == 6
+
+
 def test_weights_are_those_at_the_time_of_the_call(model, scorer):
     before = scorer.score(IDS).nats
     model.keras_model.get_layer("logits").bias.assign_add(np.arange(len(VOCABULARY), dtype="float32"))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -60,6 +61,20 @@ def test_what_is_no_trained_run_is_named_with_what_to_do(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             TrainedRun.open(path)
+
+
+def test_a_share_of_held_out_documents_is_a_loss():
+    run = TrainedRun.open(OLD_RUNS / "gru")
+    with pytest.raises(
+        UserError, match=r"--threshold=99%: no such loss .*metrics\.json; older runs .* have none; give a"
+    ):
+        run.loss_at("99%")
+    measured = {"nats_per_char": 1.5, "nats_per_char_50%": 2.0, "nats_per_char_99%": 3.5}
+    metrics = dataclasses.replace(run.metrics, held_out={"validation": measured})
+    run = dataclasses.replace(run, metrics=metrics)
+    assert run.loss_at("99%") == 3.5
+    with pytest.raises(UserError, match="it has those of 50%, 99%; give one of them, or a number"):
+        run.loss_at("98%")
 
 
 def test_sampling_without_a_model_says_what_to_give():

@@ -1,13 +1,16 @@
 """What texts cost a model: the sum of their losses, and in how many characters and words."""
 
+import dataclasses
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pipelines.vocabulary import Vocabulary
 
 READ_AT_ONCE = 1 << 20  # tokens of a split's documents in memory
+QUANTILES = (50, 75, 90, 95, 99, 99.9)  # percent
 
 
 def perplexity(nats: float) -> float | None:
@@ -29,6 +32,7 @@ class Score:
         words: separated by white space.
         unknown_characters: characters that the vocabulary lacks.
         documents: how many; 0 for running text.
+        quantiles: of documents together: `nats_per_char_99%`, which 99% of them don't exceed, and others.
     """
 
     characters: int
@@ -36,6 +40,7 @@ class Score:
     words: int
     unknown_characters: int
     documents: int = 0
+    quantiles: dict[str, float] = field(default_factory=dict)
 
     @property
     def nats_per_char(self) -> float:
@@ -63,6 +68,12 @@ class Score:
             self.documents + other.documents,
         )
 
+    def of_documents(self, nats_per_char: Sequence[float]) -> "Score":
+        """Returns the score with the quantiles of the losses of its documents, of which there must be some."""
+        found = np.percentile(nats_per_char, QUANTILES).tolist()
+        named = {f"nats_per_char_{percent:g}%": loss for percent, loss in zip(QUANTILES, found, strict=True)}
+        return dataclasses.replace(self, quantiles=named)
+
     def logs(self) -> dict[str, float]:
         """Returns what the logs of an epoch have of it."""
         return {"loss": self.nats_per_char}
@@ -72,6 +83,7 @@ class Score:
         measures: dict[str, float | None]
         if self.documents:  # a name or a line of a log is no text of so many words
             measures = {"documents": self.documents, "nats_per_document": self.nats / self.documents}
+            measures |= self.quantiles
         else:
             nats_per_word = self.nats / self.words if self.words else math.inf
             measures = {"words": self.words, "perplexity_per_word": perplexity(nats_per_word)}

@@ -156,15 +156,16 @@ class Scorer(TokenScorer):
         return total
 
     def _score_documents(self, documents: DocumentRange) -> Score:
-        total = Score(0, 0.0, 0, 0)
+        total, each = Score(0, 0.0, 0, 0), []
         with progress_bar(len(documents.ids) - 1, leave=False) as progress:
             for part in documents.groups(size=READ_AT_ONCE):
                 texts = part.each()
                 labels = [] if part.labels is None else part.labels.tolist()
                 nats = self.nats_of_each(texts, labels, quiet=True)
                 characters, unknown = int(self._lengths[part.ids[1:]].sum()), int(np.count_nonzero(part.ids == 0))
-                loss = sum(float(values.sum(dtype=np.float64)) for values in nats)
+                losses = [float(values.sum(dtype=np.float64)) for values in nats]
+                each += [loss / int(self._lengths[ids[1:]].sum()) for loss, ids in zip(losses, texts, strict=True)]
                 words = self._words.count_after_first(part.ids)
-                total += Score(characters, loss, words, unknown, len(texts))
+                total += Score(characters, sum(losses), words, unknown, len(texts))
                 progress.update(len(part.ids) - 1)
-        return total
+        return total.of_documents(each)

@@ -22,10 +22,18 @@
       const title = which ? "validation" : "training";
       $("curves").append(
         element("path", { class: style, d: `M${path.map((point) => point.join(" ")).join("L")}` }),
-        element("text", { class: style, x: 560 + 200 * which, y: 348 }, `${which ? "╌ " : "─ "}${title}`),
+        element("text", { class: style, x: 560 + 200 * which, y: 378 }, `${which ? "╌ " : "─ "}${title}`),
       );
     });
-    $("curves").append(element("line", { id: "now", class: "rule", y1: 20, y2: 320 }), element("text", { x: 90, y: 348 }, "nats per character"));
+    $("curves").append(element("line", { id: "now", class: "rule", y1: 20, y2: 320 }), element("text", { x: 90, y: 378 }, "nats per character, by epoch"));
+    const every = Math.ceil(epochs.length / 12); // so that numbers don't touch
+    epochs.forEach(({ epoch }, place) => {
+      if (place % every) return;
+      $("curves").append(
+        element("line", { x1: x(place), x2: x(place), y1: 320, y2: 326, class: "rule" }),
+        element("text", { x: x(place), y: 344, "text-anchor": "middle" }, epoch),
+      );
+    });
     const last = epochs.at(-1);
     $("curves").setAttribute("aria-label", `Losses by epoch, at the end ${names.map((name) => `${name} ${last[name]}`).join(", ")}`);
     return x;

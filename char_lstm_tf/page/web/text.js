@@ -47,10 +47,17 @@
   function addBlock() {
     const columns = view === "read" && $("likeliest").checked;
     const start = Number(sentinel.dataset.next);
-    const block = element("span", { class: "block" });
-    const end = Math.min(start + BLOCK, found.pieces.length);
+    const block = document.createDocumentFragment();
+    let end = Math.min(start + BLOCK, found.pieces.length);
+    while (columns && end < found.pieces.length && end < start + 2 * BLOCK && /\S/.test(found.pieces[end - 1])) end++;
+    let word = null; // columns are boxes, between which a line could end
     for (let at = start; at < end; at++) {
-      block.append(tokenElement(at, columns));
+      if (columns && /\S/.test(found.pieces[at])) {
+        word ??= block.appendChild(element("span", { class: "word" }));
+      } else {
+        word = null;
+      }
+      (word ?? block).append(tokenElement(at, columns));
       if (found.pieces[at] === "\n" || (found.pieces[at] === "" && at + 1 < found.pieces.length)) block.append("\n");
     }
     sentinel.dataset.next = end;

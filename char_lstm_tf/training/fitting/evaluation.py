@@ -1,7 +1,6 @@
 """How good a model is at the end of an epoch."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 
@@ -81,7 +80,7 @@ class Evaluation:
         with atomic_write(self._folder.model) as path:
             self._best.save(path)
 
-    def scores(self) -> dict[str, dict[str, Any]]:
+    def scores(self) -> dict[str, dict]:
         """Returns the scores of the best weights on the held-out parts of the text."""
         self._measured.set_weights(self._best.get_weights())  # its scorer is compiled already
         return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}

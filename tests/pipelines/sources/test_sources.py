@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import UserError
-from pipelines.sources import Document, LanguageReference, Reader, SourceLine, TextFile, joined, text_files
+from pipelines.sources import Document, LanguageReference, Reader, SourceLine, TextFile, in_short, joined, text_files
 
 
 def read(path, **options):
@@ -155,6 +155,21 @@ def test_a_source_has_a_line_that_says_how_it_was_read(tmp_path):
         'x.txt: utf-8, 12 characters, "One two"; cleaned: 12 characters removed (header); '
         "bytes that aren't utf-8, now U+FFFD: 3"
     )
+
+
+def test_many_sources_have_one_line_and_those_with_replaced_bytes_their_own():
+    lines = [SourceLine(f"{number}.txt", documents=True) for number in range(6)]
+    for number, line in enumerate(lines):
+        rules = ("header",) if number else ()
+        list(line.watch([Document("One two", "cp1252" if number else "utf-8", 2 * (number == 4), rules, number)]))
+    assert in_short(lines[:2]) == [
+        '0.txt: utf-8, 7 characters, "One two"',
+        '1.txt: cp1252, 7 characters, "One two"; cleaned: 1 characters removed (header)',
+    ]
+    total, replaced = in_short(lines)
+    assert total == "6 files: utf-8, cp1252, 6 documents, 42 characters; cleaned: 15 characters removed (header)"
+    assert replaced.startswith("4.txt: cp1252, ")
+    assert replaced.endswith("bytes that aren't cp1252, now U+FFFD: 2")
 
 
 @pytest.mark.parametrize(
