@@ -116,9 +116,7 @@ def main(given: dict[str, Any]) -> None:
     for name in ("resume", "overwrite", "init_from"):
         base.require(not base.is_given(name), name, "isn't for a search; leave it out")
     base.require(base.split[1] > 0, "split", "leaves nothing to validate on, and a search compares validation losses")
-    base.require(
-        base.settings.model.training is not None, "architecture", "has no training whose flags could be searched"
-    )
+    base.settings.network("has no training whose flags could be searched")
     if Cluster.from_environment():
         raise UserError("TF_CONFIG: a search uses one machine; unset it, and give each its own --seed and --name")
     settings = settings_of(options.vary, options.trials, seed=base.seed)

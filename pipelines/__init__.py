@@ -9,12 +9,12 @@ class UserError(ValueError):
 
     status = 1
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickles it whatever arguments a subclass takes: a pool of processes waits for ever if one can't be read."""
         return _error_of, (type(self), self.args, vars(self))
 
 
-def _error_of(kind: type[UserError], words: tuple, attributes: dict) -> UserError:
+def _error_of(kind: type[UserError], words: tuple[object, ...], attributes: dict[str, object]) -> UserError:
     error = kind.__new__(kind, *words)
     vars(error).update(attributes)
     return error

@@ -286,3 +286,9 @@ class Settings(Variant):
     resume: bool
     quiet: bool
     verbose: bool
+
+    def network(self, remedy: str = "has no training steps") -> Network:
+        """Returns the model of a run with training steps. Raises UserError with the remedy if it is counted."""
+        if isinstance(self.model, Network):
+            return self.model
+        raise UserError(f"--architecture=counts: {remedy}")

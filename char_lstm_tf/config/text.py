@@ -29,10 +29,7 @@ class TextConfig(Options):
         "gutenberg/anna_karenina, gutenberg/frankenstein, gutenberg/classics, tiny_shakespeare, pg19 …",
     )
     tfds_text_key: str = option("text", "The feature of --tfds that holds the text.")
-    mirror: str = option(
-        DEFAULT_MIRROR,
-        "Mirror of Project Gutenberg to download from, at one file in two seconds.",
-    )
+    mirror: str = option(DEFAULT_MIRROR, "Mirror of Project Gutenberg to download from, at one file in two seconds.")
     max_books: int = option(25, "A --books search that finds more books than this is an error.", at_least=1)
     documents: str = option(
         "text",
@@ -98,9 +95,7 @@ class TextConfig(Options):
         at_least=0,
     )
     data_dir: str = option(
-        "~/.cache/char_lstm_tf",
-        "Folder for downloads and for encoded texts. Runs share it.",
-        outcome=False,
+        "~/.cache/char_lstm_tf", "Folder for downloads and for encoded texts. Runs share it.", outcome=False
     )
 
     @property

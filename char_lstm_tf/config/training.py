@@ -74,9 +74,7 @@ class TrainingConfig(Options):
         0, "Stop after this many epochs without a lower validation loss. 0: don't stop early.", at_least=0
     )
     plateau_patience: int = option(
-        0,
-        "Lower the learning rate after this many epochs without a lower validation loss. 0: don't.",
-        at_least=0,
+        0, "Lower the learning rate after this many epochs without a lower validation loss. 0: don't.", at_least=0
     )
     plateau_factor: float = option(0.5, "What --plateau_patience multiplies the learning rate by.", above=0, below=1)
     on_divergence: str = option(
@@ -89,10 +87,7 @@ class TrainingConfig(Options):
     )
     max_rollbacks: int = option(5, "How often --on_divergence=rollback may go back.", at_least=0, outcome=False)
     seed: int = option(
-        1,
-        "Seed of the weights, dropout, the order of windows and the samples.",
-        at_least=0,
-        below=2**32,
+        1, "Seed of the weights, dropout, the order of windows and the samples.", at_least=0, below=2**32
     )
     gradient_steps: int = option(
         0,
@@ -131,10 +126,7 @@ class OutputConfig(Options):
         outcome=False,
     )
     checkpoint_steps: int = option(
-        0,
-        "Batches from one checkpoint to the next. 0: only --checkpoint_seconds counts.",
-        at_least=0,
-        outcome=False,
+        0, "Batches from one checkpoint to the next. 0: only --checkpoint_seconds counts.", at_least=0, outcome=False
     )
     checkpoint_seconds: float = option(
         60.0,
@@ -173,9 +165,7 @@ class OutputConfig(Options):
             r"must not begin or end with a blank, which flags.txt can't hold; write a new line as \n",
         )
         self.require(
-            bool(self.sample_temperatures),
-            "sample_temperatures",
-            "must be one or more numbers, such as 0.5,1",
+            bool(self.sample_temperatures), "sample_temperatures", "must be one or more numbers, such as 0.5,1"
         )
 
     @property

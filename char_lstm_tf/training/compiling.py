@@ -54,7 +54,7 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         """Returns the learning rate of a step."""
         return self.scale * (self.schedule(step) if callable(self.schedule) else self.schedule)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this class."""
         return {"schedule": self.schedule}
 

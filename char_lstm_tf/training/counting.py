@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class CountingRun:
             sequences = f"{len(self._tables.seen):,} sequences of up to {self._config.order}"
             print(f"{sequences} {self._text.vocabulary.unit}s, tables of {megabytes:,.1f} MB", file=sys.stderr)
 
-    def measure(self) -> dict[str, dict]:
+    def measure(self) -> dict[str, dict[str, Any]]:
         """Returns the scores on the held-out parts of the text, and writes samples."""
         scorer = Scorer(self.best, self._text.vocabulary)
         scores = {name: scorer.score(part).report() for name, part in self._held_out.items()}

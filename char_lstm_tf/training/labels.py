@@ -75,13 +75,7 @@ class Passages:
         order = np.argsort(starts, kind="stable")
         weights *= len(labels) / weights.sum() if len(weights) else 1.0
         return cls(
-            starts[order],
-            stops[order],
-            unit_labels[units[order]],
-            weights[order],
-            reported[order],
-            edges,
-            unit_labels,
+            starts[order], stops[order], unit_labels[units[order]], weights[order], reported[order], edges, unit_labels
         )
 
     def read(self, documents: DocumentRange) -> Iterator[tuple[np.ndarray, np.ndarray, list[range]]]:

@@ -3,10 +3,10 @@
 import dataclasses
 import sys
 import time
+from typing import Any
 
 import keras
 
-from char_lstm_tf.config.settings import Network
 from char_lstm_tf.models import recurrent
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.seeding import seeded
@@ -57,8 +57,7 @@ class Run:
         config, self._folder, self._workers = plan.config, plan.folder, workers
         self._config, self._signals = config, signals or Signals()
         self._log = sys.stderr if workers.chief and not config.quiet else None
-        kind = config.settings.model
-        assert isinstance(kind, Network)  # of counts, nothing is trained
+        kind = config.settings.network()
         self.objective = objective_of(
             kind, text, seed=config.seed, shuffled=plan.folder.shuffled, rows=workers.rows(config.batch_size)
         )
@@ -160,7 +159,7 @@ class Run:
             raise error
         print(f"{error}\nback to step {self.fitting.progress.step:,}, learning rate times {scale:g}", file=sys.stderr)
 
-    def measure(self) -> dict[str, dict]:
+    def measure(self) -> dict[str, dict[str, Any]]:
         """Returns the scores of the best weights on the held-out parts of the text."""
         return self.evaluation.scores()
 
@@ -186,10 +185,10 @@ class Run:
         """Returns what shows and writes how the run goes, in its order: each adds to the logs of an epoch."""
         config, folder, batches = self._config, self._folder, self.objective.batches
 
-        def draw(epoch: int, logs: dict) -> None:
+        def draw(epoch: int, logs: dict[str, Any]) -> None:
             draw_curves(folder.training_log, folder.curves)
 
-        def show(epoch: int, logs: dict) -> None:
+        def show(epoch: int, logs: dict[str, Any]) -> None:
             if self.evaluation.samples:
                 show_samples(self.evaluation.samples, folder.samples, quiet=config.quiet)
 

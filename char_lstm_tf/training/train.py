@@ -73,7 +73,7 @@ def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Me
     config = plan.config
     alone = "works on one machine alone; leave it out, or unset TF_CONFIG"
     config.require(not config.gradient_steps, "gradient_steps", alone)
-    config.require(config.settings.model.training is not None, "architecture", alone)
+    config.settings.network(alone)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of a lost worker in ten lines
     import_tensorflow(verbose=config.verbose)
     from char_lstm_tf.training import workers

@@ -76,12 +76,7 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
     ]
 
     def __init__(
-        self,
-        *,
-        mirror: Mirror | None = None,
-        beam: bool = False,
-        file_format: str = "array_record",
-        **kwargs: Any,
+        self, *, mirror: Mirror | None = None, beam: bool = False, file_format: str = "array_record", **kwargs: Any
     ) -> None:
         """Takes the arguments of any TFDS builder, the mirror, and whether Apache Beam does the work."""
         self.mirror = mirror or Mirror()

@@ -8,8 +8,7 @@ from pipelines.gutenberg.cleaning.boilerplate import LONGEST_SMALL_PRINT, header
 
 # "Title: X", and further lines of X, which are indented
 _FIELD = re.compile(
-    r"^(title|author|language|release date|posting date):[ \t]*(.*(?:\n[ \t]+\S.*)*)",
-    re.IGNORECASE | re.MULTILINE,
+    r"^(title|author|language|release date|posting date):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.IGNORECASE | re.MULTILINE
 )
 _FIRST_LINE = re.compile(
     r"project gutenberg(?:'s)? e-?(?:text|book),?(?: of)? (?P<title>.{1,100}?),? (?:by|von) (?:by )?"

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import keras
 
@@ -47,15 +47,15 @@ class Clock(keras.callbacks.Callback):
         self._steps, self._seconds = 0, 0.0  # of this epoch
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts to measure the epoch."""
         self._epoch, self._steps, self._seconds = epoch, 0, 0.0
 
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes when the step starts."""
         self._step_started = time.monotonic()
 
-    def on_train_batch_end(self, batch: int, logs: dict) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Measures the step, and shows the line when it is time."""
         now, progress = time.monotonic(), self._progress()
         if progress.step == self._first_step:
@@ -75,7 +75,7 @@ class Clock(keras.callbacks.Callback):
                     break
             self._write(line[: self._width - 1], end="" if self._terminal else "\n")
 
-    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Writes the epoch's line and its row."""
         logs["seconds"], logs["chars_per_second"] = round(self._seconds, 3), round(self._chars_per_second)
         with self._log.open("a", encoding="utf-8") as file:

@@ -7,6 +7,7 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -136,19 +137,19 @@ class LogGradients(keras.callbacks.Callback):
         self._csv, self._picture, self._logs = csv_path, picture, logs
         self._snapshots: list[GradientSnapshot] = []
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Prepares the probe."""
         self._probe = GradientProbe(self.model)
         self._names = [name(weight) for weight in self.model.trainable_variables]
         self._board = tf.summary.create_file_writer(str(self._logs))
 
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes a snapshot of the step that follows, when it is time."""
         step = int(self.model.optimizer.iterations.numpy())
         if step % self._every == 0:
             self._snapshots.append(self._probe.snapshot(*self._batch_at(step)))
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the means over the epoch's snapshots; of the largest elements, the largest."""
         if self._snapshots:
             norms, largest, shares, reach = summary(self._snapshots)
@@ -159,7 +160,7 @@ class LogGradients(keras.callbacks.Callback):
                 draw_reach({self._csv.parent.name: self._csv}, path)
             self._snapshots = []
 
-    def _write_csv(self, epoch: int, weights: list[tuple], reach: np.ndarray) -> None:
+    def _write_csv(self, epoch: int, weights: list[tuple[Any, ...]], reach: np.ndarray) -> None:
         count = len(self._snapshots)
         rows = [(epoch, count, weight, "", *values) for weight, *values in weights]
         rows += [(epoch, count, "", distance, norm, "", "") for distance, norm in enumerate(reach)]
@@ -167,7 +168,7 @@ class LogGradients(keras.callbacks.Callback):
         with atomic_write(self._csv) as path, path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([GRADIENT_COLUMNS, *earlier, *rows])
 
-    def _write_board(self, epoch: int, weights: list[tuple], reach: np.ndarray) -> None:
+    def _write_board(self, epoch: int, weights: list[tuple[Any, ...]], reach: np.ndarray) -> None:
         with self._board.as_default(step=epoch):
             for weight, norm, element, share in weights:
                 tf.summary.scalar(f"gradient_norm/{weight}", norm)

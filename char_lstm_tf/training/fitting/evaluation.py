@@ -1,6 +1,7 @@
 """How good a model is at the end of an epoch."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -80,7 +81,7 @@ class Evaluation:
         with atomic_write(self._folder.model) as path:
             self._best.save(path)
 
-    def scores(self) -> dict[str, dict]:
+    def scores(self) -> dict[str, dict[str, Any]]:
         """Returns the scores of the best weights on the held-out parts of the text."""
         self._measured.set_weights(self._best.get_weights())  # its scorer is compiled already
         return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}

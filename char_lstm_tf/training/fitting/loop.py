@@ -216,9 +216,7 @@ class Fitting:
             self._stop(signal.Signals(received))
         if self._workers.chief:
             self.progress = self.progress.after_epoch(
-                logs.get("val_loss"),
-                patience=self._training.patience,
-                plateau_patience=self._training.plateau_patience,
+                logs.get("val_loss"), patience=self._training.patience, plateau_patience=self._training.plateau_patience
             )
             if self.progress.improved:
                 evaluation.keep_weights()

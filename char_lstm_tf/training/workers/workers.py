@@ -71,7 +71,9 @@ class Workers:
         size = batch_size // self.count
         return range(self.index * size, (self.index + 1) * size)
 
-    def sum_of_parts(self, function: Callable[..., list[tf.Tensor]], batch: tuple) -> tuple[list[tf.Tensor], tf.Tensor]:
+    def sum_of_parts(
+        self, function: Callable[..., list[tf.Tensor]], batch: tuple[Any, ...]
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Returns the sums of what a function returns for each replica's part of a batch, in a graph.
 
         Args:
@@ -165,7 +167,7 @@ class Workers:
         for number, part in enumerate(parts):
             part.assign(value_of(self.first_replica + number))
 
-    def exchange(self, value: Any) -> list:
+    def exchange(self, value: Any) -> list[Any]:
         """Returns what each worker gave, in their order. It must be JSON."""
         if self.count == 1:
             return [value]

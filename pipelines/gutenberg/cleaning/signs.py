@@ -195,10 +195,7 @@ OPENINGS = {
         ("End of\nProject Gutenberg's Etext of", "Ende dieses Projekt Gutenberg Etextes", "Fin de Project Gutenberg"),
         ("The end of the project", "In the end of this etext she believed."),
     ),
-    "by": Phrase(
-        r"by\b|von\b|par\b|por\b|di\b|door\b|av\b|af\b",
-        ("by Ada Quill",),
-    ),
+    "by": Phrase(r"by\b|von\b|par\b|por\b|di\b|door\b|av\b|af\b", ("by Ada Quill",)),
 }
 
 # A line of a list of corrections. A paragraph with two such lines has the sign "corrections".
