@@ -9,6 +9,13 @@ from char_lstm_tf.runs.progress import Progress
 from pipelines import UserError, corpus
 
 LABELS_SHOWN = 12
+# Of less text for training than the first number, what a network writes, and then what was measured: of so much text,
+# the loss of the recipe quickstart and that of counts. See docs/results.md#how-much-text-is-enough.
+EXPECTED = (
+    (10_000, "noise", 3_000, 3.00, 2.32),
+    (100_000, "invented words", 30_000, 2.06, 1.90),
+    (1_000_000, "words, but little sense", 300_000, 1.53, 1.48),
+)
 
 
 def prepare_text(plan: Plan) -> corpus.Corpus:
@@ -56,9 +63,24 @@ def show_text(text: corpus.Corpus, config: Config) -> None:
     if not config.quiet:
         sources = text.sources if config.verbose or not text.in_short else text.in_short
         print(*sources, *facts(text, deduplicates=config.deduplicate), sep="\n", file=sys.stderr)
+        print(end=expectation(text, config), file=sys.stderr)
     config.settings.model.require_memory(len(text.vocabulary))
     for warning in warnings(text, split=config.split):
         print(warning, file=sys.stderr)
+
+
+def expectation(text: corpus.Corpus, config: Config) -> str:
+    """Returns what a network may be expected to learn from little running text, as a line; "" if it is enough."""
+    settings, characters = config.settings, text.spelled[0]
+    little = next((row for row in EXPECTED if characters < row[0]), None)
+    if little is None or settings.text.ends or settings.model.training is None or config.init_from:
+        return ""
+    _, writes, measured, network, counts = little
+    return (
+        f"{characters:,} characters are little for a network: expect {writes}. From {measured:,} of War and Peace, "
+        f"--flagfile=quickstart learned {network:.2f} nats per character, and --flagfile=counts, in seconds, "
+        f"{counts:.2f}. From about a million on, a network is better\n"
+    )
 
 
 def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:

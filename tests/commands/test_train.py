@@ -122,7 +122,7 @@ def test_a_mistake_ends_the_command_in_one_line_with_status_1(desk, words, messa
     *log, last = done.stderr.splitlines()
     assert last.startswith("python -m char_lstm_tf.train: ")
     assert message in last
-    assert all("characters," in line for line in log)  # the text was read before the mistake showed
+    assert all("characters" in line for line in log)  # the text was read before the mistake showed
     assert done.stdout == ""
     assert sorted(desk.rglob("*")) == before
 
