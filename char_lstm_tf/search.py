@@ -59,10 +59,10 @@ class SearchOptions(Options):
     trials: int = option(20, "How many different settings.", at_least=1, at_most=10_000)
     halving: int = option(
         3,
-        "Keep one in so many trials after each round, and train it for so many times the steps. 1: no rounds.",
+        "After each round, keep one in this many trials, and train it for this many times the steps. 1: no rounds.",
         at_least=1,
     )
-    hours: float = option(0.0, "Start no trial after so many hours of training. 0: no limit.", at_least=0)
+    hours: float = option(0.0, "Start no trial after this many hours of training. 0: no limit.", at_least=0)
 
 
 SEARCH = dataclasses.fields(SearchOptions)
@@ -161,7 +161,7 @@ def begin(folder: Path, facts: dict[str, Any]) -> None:
 def search(
     flags: dict[str, Any], settings: list[dict[str, str]], rounds: list[Rung], folder: Path, *, hours: float
 ) -> list[Trial]:
-    """Returns the trials of all rounds, in their order. They end early after so many hours of training; 0: never."""
+    """Returns the trials of all rounds, in their order. No trial starts after `hours` of training; 0: no limit."""
     ended: list[Trial] = []
     chosen = list(range(len(settings)))
     for number, rung in enumerate(rounds, start=1):
@@ -193,7 +193,7 @@ def print_progress(where: str, tried: list[Trial]) -> None:
 
 
 def train(config: Config, trial: Trial) -> Trial:
-    """Returns a trial with its result, from a process of its own unless it has ended before.
+    """Returns a trial with its result. It trains in a new process, unless it has ended before.
 
     Raises:
         UserError: what ended it isn't its own fault, or its run has the flags of another trial.
@@ -215,7 +215,7 @@ def train(config: Config, trial: Trial) -> Trial:
 
 
 def attempt(config: Config, trial: Trial, flagfile: Path, failed: Path) -> None:
-    """Trains in a process of its own. If that fails, writes the outcome and its reason to `failed`.
+    """Trains in a new process. If that fails, writes the outcome and its reason to `failed`.
 
     Raises:
         UserError: what ended it isn't its own fault.

@@ -117,7 +117,7 @@ def run(main: Callable[[Any], int | None], options: type[Options], *, read: Call
     Args:
         main: the command. What it returns is the exit status, None being 0.
         options: what the flags are.
-        read: makes the argument of `main` of the flags that were given, by name; `options` itself unless told.
+        read: makes the argument of `main` of the flags that were given, by name; `options` itself by default.
     """
     module = sys.modules["__main__"]
     name = module.__spec__.name if module.__spec__ else sys.argv[0]
@@ -155,7 +155,7 @@ def python_command() -> str:
 
 
 def _complain(line: str) -> None:
-    """Prints a line to stderr, if anybody can read it."""
+    """Prints a line to stderr, unless it is closed."""
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 

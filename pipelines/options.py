@@ -91,7 +91,7 @@ class Options:
         self.check()
 
     def check(self) -> None:
-        """Checks what no field can tell by itself. Subclasses extend it, and call `super().check()`."""
+        """Checks what no single field can check. Subclasses extend it, and call `super().check()`."""
 
     def require(self, condition: bool, name: str, remedy: str) -> None:
         """Raises UserError about a field unless the condition holds."""

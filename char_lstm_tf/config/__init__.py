@@ -29,7 +29,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
 
     @classmethod
     def with_defaults(cls, defaults: Mapping[str, Any], **given: Any) -> Self:
-        """Returns a configuration with defaults of its own. Those that have no effect beside the others are left out.
+        """Returns a configuration with other defaults. Those without an effect beside the other flags are left out.
 
         Args:
             defaults: flags of another run, or of an older version, by name.

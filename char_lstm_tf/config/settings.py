@@ -181,7 +181,7 @@ class Network(Variant):
         if self.encoding == "one_hot" and vocabulary_size > MOST_ONE_HOT:
             megabytes = self.batch_size * self.window * vocabulary_size * 4 / 1e6
             raise UserError(
-                f"--encoding=one_hot: vectors of {vocabulary_size:,} numbers would take {megabytes:,.0f} MB a batch, "
+                f"--encoding=one_hot: vectors of {vocabulary_size:,} numbers would take {megabytes:,.0f} MB per batch, "
                 f"and {MOST_ONE_HOT:,} are the most; use --encoding=embedding, or fewer --max_words or --max_vocabulary"
             )
 
@@ -240,7 +240,7 @@ class NeuralNgram(
 class Bidirectional(
     TextNetwork, chosen_by="--bidirectional", reason="it sees a whole window and predicts the character after it"
 ):
-    """Recurrent layers, of which the first one reads its window in both directions."""
+    """Recurrent layers. The first one reads its window in both directions."""
 
     architecture: Literal["sequential"]
     target: Literal["next_char"]

@@ -39,7 +39,7 @@ class Metrics:
 
     Attributes:
         held_out: what `evaluate --json` prints of `validation` and `test`; of a model that answers labels, its
-            accuracy. With labels, `labels` says how well they are told.
+            accuracy. With labels, `labels` says how well they are recognized.
         training: what it took.
         calibration: of the probabilities of labels, see `inference.calibration`.
         peak_memory_bytes: of the process.

@@ -73,7 +73,7 @@ class Progress:
         return self.epochs_since_best > self.epochs_since_drop == 0
 
     def after_step(self, seconds: float) -> "Progress":
-        """Returns where the run stands after a batch, and after so many seconds of training in all."""
+        """Returns where the run stands after a batch. `seconds` is the time spent training in all."""
         return dataclasses.replace(self, step=self.step + 1, seconds=seconds)
 
     def after_epoch(self, loss: float | None, *, patience: int, plateau_patience: int) -> "Progress":

@@ -95,7 +95,7 @@ def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
     labels = {name: sum(count) for name, count in zip(vocabulary.labels, text.labelled, strict=True)}
     tokens = f"{len(text.split('train')):,} tokens for training, {text.chars_per_id:.2f} characters each"
     done = "dropped" if deduplicates else "kept; --deduplicate drops them"
-    lines = [  # each is about so many things, and left out if there are none
+    lines = [  # a line begins with its count, and is left out if that is 0
         (
             sum(spelled),
             f" characters, {spelled[0]:,} of them for training, {len(vocabulary.characters) - 1} different ones",

@@ -67,10 +67,10 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Rung:
-    """A round of the search: so many trials train for a share of the steps.
+    """A round of the search: some trials train for a share of the steps.
 
     Attributes:
-        trials: how many; the best ones of the round before.
+        trials: number of trials; those that were best in the round before.
         share: of the epochs and steps of a whole run.
     """
 

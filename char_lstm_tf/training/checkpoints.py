@@ -26,7 +26,7 @@ SUMS = "SHA256SUMS"  # as `sha256sum --check` reads them
 
 @dataclasses.dataclass(frozen=True)
 class Changing:
-    """All variables that training changes, by what they are for.
+    """All variables that training changes, by their purpose.
 
     Attributes:
         model: weights of the model in training, and what it draws dropout from.

@@ -109,7 +109,7 @@ def compile_model(
         for weight in model.trainable_variables:
             if weight.name in ("kernel", "recurrent_kernel"):
                 weight.regularizer = keras.regularizers.L1L2(config.l1, config.l2)
-    # Keras' LSTM under XLA on a CPU takes twice as long as without: 102 against 50 ms a step of 16 windows of 64
+    # Keras' LSTM under XLA on a CPU takes twice as long as without: 102 against 50 ms per step of 16 windows of 64
     # for 2×128 units, so the choice isn't left to jit_compile="auto".
     model.compile(optimizer, loss_class(from_logits=True), jit_compile=False)
     optimizer.build(model.trainable_variables)

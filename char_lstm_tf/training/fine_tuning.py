@@ -79,7 +79,7 @@ def freeze(model: keras.Model, layers: int) -> None:
     """Makes the first layers keep their weights, the embedding, if there is one, with them.
 
     Raises:
-        UserError: the model hasn't so many below the last one, which gives the logits.
+        UserError: the model has fewer layers below the last one, which gives the logits.
     """
     *below, _ = [layer for layer in model.layers if layer.weights]
     hidden = [layer for layer in below if layer.name != "embedding"]
@@ -101,7 +101,7 @@ def give_vectors(config: Config, model: keras.Model, vocabulary: Vocabulary) -> 
     found = vectors.read(path_of(config.vectors), {name for each in names for name in each})
     if found.size != config.embedding_size:
         raise UserError(
-            f"--embedding_size={config.embedding_size}: --vectors={config.vectors} has {found.size} numbers a word; "
+            f"--embedding_size={config.embedding_size}: --vectors={config.vectors} has {found.size} numbers per word; "
             f"give --embedding_size={found.size}"
         )
     chosen = [next((name for name in each if name in found.vectors), None) for each in names]

@@ -1,4 +1,4 @@
-"""How well a finished model tells labels: calibrated and measured on texts that it wasn't trained on.
+"""How well a finished model recognizes labels: calibrated and measured on texts that it wasn't trained on.
 
 A network is calibrated on the validation part. Counts are calibrated on the training part itself: each document is
 judged by the counts of all the others (`leave_one_out`), so that all of it serves, not a handful of documents. Of a
@@ -27,7 +27,7 @@ LENGTHS = (250, 1000, 4000)  # characters of passages, which longer documents ar
 REPORTED = 1000  # characters of the passages of long documents that the report is about
 CHARACTERS = 100_000  # of the passages of each length
 CHARACTERS_OF_WHOLE = 1_000_000  # of documents that are judged as a whole
-FROM_EACH_LABEL = 50  # passages of each length, if it has so many, so that rare labels count too
+FROM_EACH_LABEL = 50  # passages of each length, or all if it has fewer, so that rare labels count too
 
 
 @dataclass(frozen=True)

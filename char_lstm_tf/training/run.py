@@ -185,13 +185,6 @@ class Run:
         """Returns what shows and writes how the run goes, in its order: each adds to the logs of an epoch."""
         config, folder, batches = self._config, self._folder, self.objective.batches
 
-        def draw(epoch: int, logs: dict[str, Any]) -> None:
-            draw_curves(folder.training_log, folder.curves)
-
-        def show(epoch: int, logs: dict[str, Any]) -> None:
-            if self.evaluation.samples:
-                show_samples(self.evaluation.samples, folder.samples, quiet=config.quiet)
-
         records = [
             keras.callbacks.CSVLogger(folder.training_log, append=True),
             Clock(
@@ -202,8 +195,10 @@ class Run:
                 describe=self.objective.describe,
             ),
             keras.callbacks.TensorBoard(folder.logs, write_graph=False),
-            keras.callbacks.LambdaCallback(on_epoch_end=draw),
-            keras.callbacks.LambdaCallback(on_epoch_end=show),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: draw_curves(folder.training_log, folder.curves)),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda *_: show_samples(self.evaluation.samples, folder.samples, quiet=config.quiet)
+            ),
         ]
         if config.gradient_steps:
             gradients = LogGradients(

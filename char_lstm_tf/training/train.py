@@ -74,7 +74,7 @@ def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Me
     alone = "works on one machine alone; leave it out, or unset TF_CONFIG"
     config.require(not config.gradient_steps, "gradient_steps", alone)
     config.settings.network(alone)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of a lost worker in ten lines
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow prints ten lines about a lost worker
     import_tensorflow(verbose=config.verbose)
     from char_lstm_tf.training import workers
     from char_lstm_tf.training.run import Run

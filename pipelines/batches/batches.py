@@ -1,4 +1,4 @@
-"""What training reads, whatever it is cut from."""
+"""The interface of all batches for training."""
 
 from typing import Any, ClassVar, Protocol
 

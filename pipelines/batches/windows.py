@@ -18,7 +18,7 @@ BATCHES_READ_AT_ONCE = 32  # because opening the file takes as long as reading a
 
 @dataclass(frozen=True)
 class Form:
-    """What a model reads, and what it is to answer.
+    """What a model reads, and its targets.
 
     Attributes:
         encoding: `one_hot`: inputs float32 `[B, T, V]`; `embedding`: inputs int32 `[B, T]`.
@@ -216,7 +216,7 @@ class Stream(Windows):
 
 @dataclass(frozen=True)
 class Shuffled(Windows):
-    """Every window once an epoch, in a new order each epoch. The last batch of an epoch may be shorter.
+    """Every window once per epoch, in a new order each epoch. The last batch of an epoch may be shorter.
 
     Attributes:
         stride: characters from the start of one window to the start of the next.
@@ -238,7 +238,7 @@ class Shuffled(Windows):
         """Returns where the windows at these places of an epoch start.
 
         The order is `tf.random.experimental.index_shuffle`, a keyed permutation that is computed index by index, so
-        there is no list of windows in memory, however long the text. At any size, each window comes once an epoch and
+        there is no list of windows in memory, however long the text. At any size, each window comes once per epoch and
         may come anywhere in it, unlike with a shuffle buffer. Not all orders are equally likely, as there are more
         orders than seeds.
         """

@@ -20,7 +20,7 @@ class ShuffledDocuments:
 
     The order of an epoch is written to a file, which is then read like a running text. So a batch depends only on its
     number, memory doesn't grow with the documents, and a stream may cut a long document into rows. Writing takes some
-    3 µs a document.
+    3 µs per document.
 
     Args:
         documents: the training split.

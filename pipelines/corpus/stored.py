@@ -154,12 +154,12 @@ def _frozen(value: Any) -> Any:
 
 
 def label_dtype(labels: int) -> str:
-    """Returns the smallest numpy type for the ids of so many labels."""
+    """Returns the smallest numpy type that holds the ids of `labels` labels."""
     return "uint8" if labels <= 256 else "uint16" if labels <= 65536 else "int32"
 
 
 def crc32(file: Path) -> int:
-    """Returns the checksum of a file, at some GB a second."""
+    """Returns the checksum of a file, at some GB per second."""
     checksum = 0
     with file.open("rb") as opened:
         while chunk := opened.read(_READ):

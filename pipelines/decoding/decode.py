@@ -1,4 +1,4 @@
-"""Bytes → text: told by the user, a byte order mark or UTF-8, or else detected."""
+"""Bytes → text, in the encoding of the user, of a byte order mark or UTF-8, or else a detected one."""
 
 import codecs
 import re
@@ -23,7 +23,7 @@ _ESCAPES = (
     (re.compile(rb"~\{(?:[\x21-\x7e]{2})+~\}"), "hz"),
 )
 _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{3,}(?![A-Za-z0-9+/])")
-_HEAD_BYTES = 16_384  # enough to tell UTF-16
+_HEAD_BYTES = 16_384  # enough to recognize UTF-16
 _SPACES = 0.03  # spaces and newlines are at least this share of a text, but for East Asian ones
 _REPLACED_AT_MOST = 0.1  # more means that the encoding named by the user is another
 _FIRST_TAG = re.compile(
@@ -59,7 +59,7 @@ def decode(data: bytes, *, encoding: str | None = None, expected: str = "", name
             that isn't UTF-8, its place, and the flag to give.
     """
     if encoding:
-        return _as_told(data, encoding=encoding, name=name)
+        return _as_given(data, encoding=encoding, name=name)
     for mark, marked in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return _marked(data, encoding=marked, name=name)
@@ -74,11 +74,11 @@ def decode(data: bytes, *, encoding: str | None = None, expected: str = "", name
     except UnicodeDecodeError as error:
         offset = error.start
     if expected.lower().replace("_", "-") in ("utf-8", "utf8"):
-        return _as_told(data, encoding=expected, name=name)  # the model's text was damaged too
+        return _as_given(data, encoding=expected, name=name)  # the model's text was damaged too
     return Decoded(*detect(data, expected=expected, place=_place(data, offset, name=name)))
 
 
-def _as_told(data: bytes, *, encoding: str, name: str) -> Decoded:
+def _as_given(data: bytes, *, encoding: str, name: str) -> Decoded:
     """Returns the text in the encoding that the user named.
 
     Raises:
@@ -103,15 +103,15 @@ def _as_told(data: bytes, *, encoding: str, name: str) -> Decoded:
 
 
 def _marked(data: bytes, *, encoding: str, name: str) -> Decoded:
-    """Returns the text of a file whose byte order mark tells the encoding. Raises UserError if it is damaged."""
+    """Returns the text of a file whose byte order mark gives the encoding. Raises UserError if it is damaged."""
     try:
         return Decoded(data.decode(encoding), encoding)
     except UnicodeDecodeError as error:
         mark = 3 if encoding == "utf-8-sig" else 0  # which Python doesn't count
-        place, told = _place(data, error.start + mark, name=name), encoding.removesuffix("-sig")
+        place, given = _place(data, error.start + mark, name=name), encoding.removesuffix("-sig")
     raise UserError(
-        f"{place} is not {told}, although the file begins with its byte order mark: repair the file, or replace such "
-        f"bytes by U+FFFD with --text_encoding={told}"
+        f"{place} is not {given}, although the file begins with its byte order mark: repair the file, or replace such "
+        f"bytes by U+FFFD with --text_encoding={given}"
     )
 
 

@@ -28,7 +28,7 @@ from pipelines.gutenberg import DEFAULT_MIRROR
 USER_AGENT = "char_lstm_tf (trains language models; fetches each book once, a file in two seconds)"
 _MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are asked to use mirrors
 
-SLOWEST = 1_000  # bytes a second; a book of a megabyte then takes a quarter of an hour
+SLOWEST = 1_000  # bytes per second; a book of a megabyte then takes a quarter of an hour
 _BUSY = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 300  # seconds, even if the mirror asks for more in Retry-After
 # What servers say with status 200, in a few words
@@ -183,7 +183,7 @@ def _body(response: urllib3.BaseHTTPResponse, mirror: Mirror) -> bytes:
     """Returns the body of an answer.
 
     Raises:
-        urllib3.exceptions.TimeoutError: after `timeout_seconds`, it comes at less than `SLOWEST` bytes a second.
+        urllib3.exceptions.TimeoutError: after `timeout_seconds`, it comes at less than `SLOWEST` bytes per second.
         urllib3.exceptions.ProtocolError: it is cut short.
     """
     started, body = time.monotonic(), bytearray()
@@ -192,7 +192,7 @@ def _body(response: urllib3.BaseHTTPResponse, mirror: Mirror) -> bytes:
         spent = time.monotonic() - started
         if spent > mirror.timeout_seconds and len(body) < SLOWEST * spent:
             response.close()
-            raise urllib3.exceptions.TimeoutError(f"slower than {SLOWEST:,} bytes a second")
+            raise urllib3.exceptions.TimeoutError(f"slower than {SLOWEST:,} bytes per second")
     return bytes(body)
 
 

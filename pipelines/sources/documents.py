@@ -83,7 +83,7 @@ class SourceLine:
 
     Attributes:
         name: of the source.
-        documents: whether each text is a document of its own, so that their number says something.
+        documents: whether each text is a document, so that their number is shown.
     """
 
     name: str

@@ -20,7 +20,7 @@ class Reader:
         expected: an encoding to try before detection, such as that of the text the model was trained on.
         clean: whether to remove what Project Gutenberg adds, and to compose accents (NFC).
         plain: whether texts get the same typography and layout, see `typography.plain`. `read` leaves that to
-            `Plain`, because lines and rows must be told apart first.
+            `Plain`, because a text must be cut into lines or rows first.
     """
 
     encoding: str = ""

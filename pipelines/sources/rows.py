@@ -1,4 +1,4 @@
-"""Tables → a document a row: .tsv, .csv and .jsonl files."""
+"""Tables → one document per row: .tsv, .csv and .jsonl files."""
 
 import csv
 import json
@@ -42,7 +42,7 @@ class Rows(Derived):
         return f"rows {Path(self.name).suffix.lower()} {self.text_field} {self.compose}{labels}"
 
     def documents(self) -> Iterator[Document]:
-        """Yields a document a row, named `FILE:LINE` by the line that it ends in.
+        """Yields one document per row, named `FILE:LINE` by the line that it ends in.
 
         Raises:
             UserError: the file has another suffix, a row lacks a field or isn't in the format. The message has its
@@ -122,7 +122,7 @@ def _place(header: list[str], flag: str, field: str, name: str) -> int:
 
 
 def _json_lines(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
-    """Yields the rows of a .jsonl file: an object a line."""
+    """Yields the rows of a .jsonl file: one object per line."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             yield number, []

@@ -1,4 +1,4 @@
-"""The same typography and layout for all texts, so that a model tells authors apart and not editions."""
+"""The same typography and layout for all texts, so that a model learns authors and not editions."""
 
 import re
 import unicodedata

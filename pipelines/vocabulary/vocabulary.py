@@ -163,7 +163,7 @@ class Vocabulary:
     def encode_pieces(self, pieces: Sequence[str]) -> np.ndarray:
         """Returns the ids of pieces, `dtype [tokens]`; `END` is the end symbol, if there is one."""
         id_of = self._id_of.get
-        # Python only looks up, 50 million characters a second; the few pieces that are no tokens are spelled after it.
+        # Python only looks up: 50 million characters per second. The few pieces that are no tokens are spelled later.
         ids = np.array(list(map(id_of, pieces, itertools.repeat(-1))), np.int32)
         rare = np.flatnonzero(ids < 0).tolist()
         spelled, lengths = [pieces[place] for place in rare], np.ones(len(ids), np.int64)

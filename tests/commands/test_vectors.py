@@ -108,7 +108,7 @@ def test_a_run_starts_from_the_vectors_of_a_file_and_may_keep_them(tmp_path, cap
 @pytest.mark.parametrize(
     ("words", "size", "message"),
     [
-        (["river"], 5, r"--embedding_size=6: .* has 5 numbers a word; give --embedding_size=5"),
+        (["river"], 5, r"--embedding_size=6: .* has 5 numbers per word; give --embedding_size=5"),
         (["zebra"], 6, r"has none of the \d+ tokens"),
     ],
 )

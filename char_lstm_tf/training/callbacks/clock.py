@@ -22,7 +22,7 @@ class Clock(keras.callbacks.Callback):
     Args:
         progress: returns where the run stands.
         chars_per_step: characters of a batch, on average.
-        log: CSV file with a row an epoch.
+        log: CSV file with one row per epoch.
         out: where the line goes; None: nowhere.
         describe: returns a loss of the logs as text, see `Objective`.
     """

@@ -114,7 +114,7 @@ def clipped(optimizer: keras.Optimizer, norms: np.ndarray, largest: np.ndarray) 
 
 
 class LogGradients(keras.callbacks.Callback):
-    """Takes a snapshot of the gradients at every so many steps, and logs an epoch's snapshots when it ends.
+    """Takes a snapshot of the gradients every few steps, and logs the snapshots of an epoch at its end.
 
     It writes gradients.csv (`plot_gradients` explains its columns), a picture of it, and TensorBoard's logs. A snapshot
     is taken just before its step, with the same weights, states, dropout and batch, and doesn't change training. The
@@ -123,7 +123,7 @@ class LogGradients(keras.callbacks.Callback):
 
     Args:
         batch_at: returns the batch of a step, as training gets it.
-        every: steps from one snapshot to the next.
+        every: number of steps from one snapshot to the next.
         csv_path: the file. An epoch that is trained again after a resume replaces its rows.
         picture: the PNG file, written at the end of each epoch.
         logs: TensorBoard's folder.

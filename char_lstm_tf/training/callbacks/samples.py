@@ -45,7 +45,9 @@ def sample_report(writer: Writer, config: Config, epoch: int, losses: Mapping[st
 
 
 def show_samples(report: str, path: Path, *, quiet: bool) -> None:
-    """Prints samples, unless `quiet`, and appends them to a file."""
+    """Prints samples, unless `quiet`, and appends them to a file. Does nothing if there are none."""
+    if not report:
+        return
     if not quiet:
         print(report, flush=True)
     with path.open("a", encoding="utf-8") as file:

@@ -22,10 +22,10 @@ from char_lstm_tf.training.workers import ALONE, Workers
 
 
 class SaveRule:
-    """When a checkpoint is due: after so many steps or seconds, after the last step, and when the process is to stop.
+    """When a checkpoint is due: every few steps or seconds, after the last step, and when the process is asked to stop.
 
-    All workers save and stop at the same step. Each tells the others with a step which signal it has got, and the chief
-    whether it is time.
+    All workers save and stop at the same step. With each step, a worker posts which signal it has received, and the
+    chief posts whether it is time.
 
     Args:
         step: that the run starts from.
@@ -43,7 +43,7 @@ class SaveRule:
         self._saved_step, self._saved_at = step, time.monotonic()
 
     def before_step(self) -> None:
-        """Tells the other workers what this one knows."""
+        """Posts what this worker knows."""
         if self._workers.count > 1:
             received = self._signals.received
             self._workers.post([*(received == number for number in SIGNALS), self._workers.chief and self._is_time()])

@@ -4,7 +4,7 @@ A worker is a process. It has a copy of the weights on its machine, and reads it
 all workers are added up by the collective operations of TensorFlow's `MultiWorkerMirroredStrategy`; then each worker
 clips the sum and takes the same step, so the copies stay equal. Worker 0, the chief, alone writes files.
 
-What else the workers tell each other goes through `Workers.sum`. All of them must call it equally often, in the same
+All other communication between workers goes through `Workers.sum`. All of them must call it equally often, in the same
 order.
 
 A replica is a copy of the model's graph on one device. A worker has one, or one for each of its GPUs; these share the

@@ -1,4 +1,4 @@
-"""What the workers of a run tell each other."""
+"""How the workers of a run communicate."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from char_lstm_tf.runs.cluster import Cluster
 from pipelines import UserError
 
 SUM = tf.distribute.ReduceOp.SUM
-POSTED = 4  # numbers that each worker tells the others with a step, see `Workers.post`
+POSTED = 4  # numbers that each worker posts with a step, see `Workers.post`
 # What TensorFlow raises in a collective operation if another worker is gone.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
 
@@ -125,11 +125,11 @@ class Workers:
         return cut, tf.cast((end - start) / rows, tf.float32)
 
     def post(self, values: Sequence[float]) -> None:
-        """Tells the others these numbers with the next step."""
+        """Sends these numbers to the others with the next step."""
         self._posted.assign(values)
 
     def collected(self) -> np.ndarray:
-        """Returns the sums of what all workers told with the last step, float32 `[POSTED]`."""
+        """Returns the sums of what all workers posted with the last step, float32 `[POSTED]`."""
         return self._collected.numpy()
 
     def _sum_of(self, vector: tf.Tensor) -> tf.Tensor:
@@ -146,7 +146,7 @@ class Workers:
         return self.index * self._here
 
     def separate(self, variable: keras.Variable) -> None:
-        """Gives each replica of this worker a value of its own for a variable."""
+        """Gives each replica of this worker its own value of a variable."""
         if self._here > 1:
             with self._strategy.scope():
                 variable._value = tf.Variable(

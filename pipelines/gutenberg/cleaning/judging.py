@@ -241,7 +241,7 @@ def _add_titles(text: str, paragraphs: list[Paragraph]) -> None:
 
 
 def _make_contents(found: dict[str, float]) -> None:
-    """Gives a paragraph the signs of a table of contents instead of its own."""
+    """Replaces the signs of a paragraph by those of a table of contents."""
     found.clear()
     found.update(contents=1.0, plain=1.0, bias=1.0)
 

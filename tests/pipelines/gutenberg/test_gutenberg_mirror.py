@@ -94,7 +94,7 @@ def half(handler):
 
 
 def drop_by_drop(handler):
-    """Sends 50 bytes a second, so that each arrives in time."""
+    """Sends 50 bytes per second, so that each arrives in time."""
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(WHOLE)))
     handler.end_headers()
@@ -218,7 +218,7 @@ def test_refused_connection_is_an_error_with_book_and_url(tmp_path):
 def test_a_server_that_is_too_slow_is_given_up_after_a_retry(server, tmp_path):
     server.answers[CACHED] = [drop_by_drop]
     started = time.monotonic()
-    with pytest.raises(UserError, match=r"book 84: .*slower than 1,000 bytes a second; try later"):
+    with pytest.raises(UserError, match=r"book 84: .*slower than 1,000 bytes per second; try later"):
         fetch_book(84, mirror=server.mirror(timeout_seconds=0.3, retries=1), folder=tmp_path)
     assert server.paths == [CACHED] * 2
     assert time.monotonic() - started < 1.9
