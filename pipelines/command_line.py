@@ -20,15 +20,7 @@ from typing import Any, TextIO
 from absl import flags
 
 from pipelines import UserError, flagfiles
-from pipelines.options import Options, field_types, format_flag
-
-
-def define_flags(options: type[Options], flag_values: flags.FlagValues) -> None:
-    """Defines a flag for each field."""
-    kinds = field_types(options)
-    for field in dataclasses.fields(options):
-        if not field.metadata["positional"]:
-            _define(field, kinds[field.name], flag_values)
+from pipelines.options import Options, format_flag
 
 
 def _define(field: dataclasses.Field[Any], kind: Any, flag_values: flags.FlagValues) -> None:
@@ -62,14 +54,16 @@ def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     Raises:
         UserError: a flag is unknown or has a value of another type, or a word is no flag.
     """
-    flag_values = flags.FlagValues()
-    define_flags(options, flag_values)
+    flag_values, kinds = flags.FlagValues(), typing.get_type_hints(options)
+    for field in dataclasses.fields(options):
+        if not field.metadata["positional"]:
+            _define(field, kinds[field.name], flag_values)
     try:
         rest = flag_values(["", *flagfiles.expand(words, recipes=options.recipes)])[1:]
     except flags.Error as error:
         raise UserError(f"{error} (--help explains every flag)") from None
     _replace_repeated_flags(words, flag_values)
-    given, kinds = {}, field_types(options)
+    given = {}
     for field in dataclasses.fields(options):
         if field.metadata["positional"]:
             given[field.name], rest = tuple(rest), []
@@ -168,7 +162,7 @@ def help_text(options: type[Options]) -> str:
         lines.append(heading)
         for field in fields:
             if not field.metadata["positional"]:
-                lines += _help_lines(field, field_types(options)[field.name], width)
+                lines += _help_lines(field, typing.get_type_hints(options)[field.name], width)
         lines.append("")
     lines.append("--flagfile=FILE reads flags from a file, one per line. Later flags override it.")
     if options.recipes:

@@ -63,11 +63,6 @@ def unescaped(text: str) -> str:
     return text.replace(r"\n", "\n")
 
 
-def field_types(options: type) -> dict[str, Any]:
-    """Returns the type of each field of a dataclass, by name."""
-    return typing.get_type_hints(options)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """Settings that check themselves. A mistake names the flag, its value and the remedy.
@@ -85,7 +80,7 @@ class Options:
     recipes: ClassVar[Path | None] = None
 
     def __post_init__(self) -> None:
-        kinds = field_types(type(self))
+        kinds = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             self._check_field(field, kinds[field.name])
         self.check()

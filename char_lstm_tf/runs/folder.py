@@ -5,6 +5,7 @@ import fcntl
 import os
 import shlex
 import time
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from char_lstm_tf.runs.metrics import Metrics
 from pipelines import UserError
 from pipelines.command_line import given_flags, python_command
 from pipelines.files import ASIDE, atomic_write, path_of, remove
-from pipelines.options import field_types, format_flag
+from pipelines.options import format_flag
 from pipelines.vocabulary import Vocabulary
 
 
@@ -215,7 +216,7 @@ def flag_lines(config: Config) -> str:
     for name, value in config.resolved().items():
         if name in ("overwrite", "resume") or value is None:
             continue  # repeating a run neither replaces nor resumes it
-        values = value if field_types(Config)[name] == tuple[str, ...] else [value]
+        values = value if typing.get_type_hints(Config)[name] == tuple[str, ...] else [value]
         lines += [f"--{name}={format_flag(item)}" for item in values]
     return "\n".join(lines) + "\n"
 

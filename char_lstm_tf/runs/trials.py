@@ -13,7 +13,6 @@ from typing import Any
 from char_lstm_tf.config import Config, OutputConfig, TextConfig
 from pipelines import UserError
 from pipelines.command_line import given_flags
-from pipelines.options import field_types
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Dimension:
             UserError: it isn't one.
         """
         name, equals, values = word.partition("=")
-        kinds = field_types(Config)
+        kinds = typing.get_type_hints(Config)
         fixed = {field.name for group in (TextConfig, OutputConfig) for field in dataclasses.fields(group)}
         if not equals or name not in kinds or name in fixed - {"max_words", "seed"}:
             raise UserError(f"--vary={word}: write flag=values, with a flag of the batches, the model or the training")

@@ -8,8 +8,9 @@ import re
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from absl import logging
@@ -21,7 +22,7 @@ from pipelines.gutenberg.mirror import Mirror, book_number, fetch_file
 _PATH = "cache/epub/feeds/pg_catalog.csv"
 NAME = "pg_catalog.csv"
 _COLUMNS = ("Text#", "Type", "Issued", "Title", "Language", "Authors", "Subjects")
-_SECONDS_A_DAY = 86_400
+_SECONDS_PER_DAY = 86_400
 
 # author:Tolstoy, title:"war and peace", or a bare word
 _TERM = re.compile(r'(?:(?P<field>\w+):)?(?:"(?P<quoted>[^"]*)"|(?P<word>[^\s"]+))')
@@ -56,34 +57,28 @@ def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Bo
         UserError: there is none in `folder`, and none can be downloaded.
     """
     file = folder / NAME
-    if file.exists() and time.time() - file.stat().st_mtime > max_age_days * _SECONDS_A_DAY:
-        _refresh(file, mirror=mirror)
-    else:
-        file = fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder)
+    fetch = partial(fetch_file, [_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder)
+    if file.exists() and time.time() - file.stat().st_mtime > max_age_days * _SECONDS_PER_DAY:
+        old = file.rename(file.with_name(f".{NAME}.old"))
+        try:
+            fetch()
+        except UserError as error:
+            logging.warning("Using an old catalogue: %s", error)
+        finally:
+            if file.exists():
+                old.unlink()
+            else:
+                old.rename(file)
     try:
-        return read(file)
+        return read(fetch())
     except UserError as damage:
         logging.warning("%s", damage)
         remove(file)
         remove(file.with_name(f"{NAME}.sha256"))
         try:
-            return read(fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder))
+            return read(fetch())
         except UserError as error:
             raise UserError(f"{damage}; {error}") from None
-
-
-def _refresh(file: Path, *, mirror: Mirror) -> None:
-    """Replaces an old catalogue, or keeps it if the mirror can't be reached."""
-    old = file.rename(file.with_name(f".{file.name}.old"))
-    try:
-        fetch_file([_PATH], name=NAME, called="catalogue", mirror=mirror, folder=file.parent)
-        old.unlink()
-    except UserError as error:
-        old.rename(file)
-        logging.warning("Using an old catalogue: %s", error)
-    except BaseException:
-        old.rename(file)
-        raise
 
 
 def read(file: Path) -> list[Book]:
@@ -164,24 +159,13 @@ def _plain(text: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
-def confirm(books: Sequence[Book], *, query: str, max_books: int) -> None:
-    """Raises UserError if a search found nothing, or more than `max_books`."""
-    if not books:
-        raise UserError(f"--books={query}: no book matches; check the spelling, or leave a term out")
-    if len(books) > max_books:
-        raise UserError(
-            f"--books={query}: {len(books)} books match, {max_books} are allowed; "
-            f"add a term, or --max_books={len(books)}"
-        )
-
-
 def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list[int]:
     """Returns the numbers of the books that `--books` means. What a search found is printed to stderr.
 
     "2600, 1399" → [2600, 1399];  "author:Tolstoy language:en" → [985, 1399, …]
 
     Raises:
-        UserError: as `search`, `load` and `confirm`.
+        UserError: as `search` and `load`, or it finds nothing, or more than `max_books`.
     """
     if re.fullmatch(r"[\d\s,]+", books):
         return list(dict.fromkeys(book_number(number) for number in books.replace(",", " ").split()))
@@ -189,5 +173,11 @@ def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list
     found = search(books, books=load(mirror=mirror, folder=folder))
     for book in found[:max_books]:
         print(f"{book.id:>6}  {book.title} ({book.author or 'anonymous'}, {book.language})", file=sys.stderr)
-    confirm(found, query=books, max_books=max_books)
+    if not found:
+        raise UserError(f"--books={books}: no book matches; check the spelling, or leave a term out")
+    if len(found) > max_books:
+        raise UserError(
+            f"--books={books}: {len(found)} books match, {max_books} are allowed; "
+            f"add a term, or --max_books={len(found)}"
+        )
     return [book.id for book in found]

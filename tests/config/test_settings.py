@@ -8,7 +8,6 @@ from char_lstm_tf.config.settings import Bidirectional, Classifier, Counts, Neur
 from char_lstm_tf.config.variants import NoEffectError
 from pipelines import UserError
 from pipelines.command_line import given_flags
-from pipelines.options import field_types
 
 LABELS = "--text=a.tsv --documents=rows --labels=field --label_field=2"
 KINDS = {
@@ -57,7 +56,7 @@ def config_of(words, **others):
 
 def other_values(field):
     """Returns values of a flag that aren't its default."""
-    kind = field_types(Config)[field.name]
+    kind = typing.get_type_hints(Config)[field.name]
     if field.name in OTHER_VALUES:
         return OTHER_VALUES[field.name]
     if field.metadata["choices"]:
