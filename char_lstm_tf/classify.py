@@ -46,7 +46,7 @@ from pipelines.sources import Document
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
-    from char_lstm_tf.inference.judges import Judge
+    from char_lstm_tf.inference.ensemble import Ensemble
 
 SHOWN = 60  # characters of a document that its row shows
 
@@ -115,13 +115,13 @@ def main(config: ClassifyConfig) -> None:
     require_writable(config, "output", "picture", texts=[source.name for source in found])
     groups = config.read(runs[0].config, found, passage=config.passage)
     import_tensorflow()  # not before the flags are checked, since it takes seconds
-    from char_lstm_tf.inference.judges import Judge
+    from char_lstm_tf.inference.ensemble import Ensemble, RunPerLabel
 
-    judge = Judge.of_runs(runs) if config.models else Judge.of_labels(runs)
-    for note in judge.notes:
+    ensemble = (RunPerLabel if config.models else Ensemble)(runs)
+    for note in ensemble.notes:
         print(note, file=sys.stderr)
     with Rows(config.output, as_json=config.json) as rows:
-        result = Classification(config, judge, rows)
+        result = Classification(config, ensemble, rows)
         for group in groups:
             result.add(group)
     result.finish()
@@ -132,30 +132,30 @@ class Classification:
 
     Args:
         config: what to print.
-        judge: gives the probabilities.
+        ensemble: gives the probabilities.
         rows: where the answers go.
     """
 
-    def __init__(self, config: ClassifyConfig, judge: "Judge", rows: Rows) -> None:
-        self._config, self._judge, self._rows = config, judge, rows
-        self._width = max(9, *map(len, judge.labels))
+    def __init__(self, config: ClassifyConfig, ensemble: "Ensemble", rows: Rows) -> None:
+        self._config, self._ensemble, self._rows = config, ensemble, rows
+        self._width = max(9, *map(len, ensemble.labels))
         self._probabilities: list[np.ndarray] = []
         self._truths: list[int] = []
         self._nats, self._characters, self._documents = 0.0, 0, 0
         self._others: dict[str, int] = {}
         self._votes: dict[str, Counter[str]] = {}
         self._unusual = 0
-        columns = "".join(f" {label:>9}" for label in judge.labels)
-        quantile = " quantile " if judge.compares_losses else ""
+        columns = "".join(f" {label:>9}" for label in ensemble.labels)
+        quantile = " quantile " if ensemble.compares_losses else ""
         rows.header(f"{'predicted':<{self._width}}{columns}{quantile}  document")
 
     def add(self, group: Sequence[Document]) -> None:
         """Classifies documents, and prints a row for each."""
-        names, texts = self._judge.labels, [document.text for document in group]
-        judgement = self._judge.judge(texts, whole=not self._config.passage, priors=self._config.priors)
-        quantiles: Sequence[float | None] = judgement.quantiles or [None] * len(texts)
+        names, texts = self._ensemble.labels, [document.text for document in group]
+        found = self._ensemble.classify(texts, whole=not self._config.passage, priors=self._config.priors)
+        quantiles: Sequence[float | None] = found.quantiles or [None] * len(texts)
         for row, (document, quantile) in enumerate(zip(group, quantiles, strict=True)):
-            probabilities = judgement.probabilities[row]
+            probabilities = found.probabilities[row]
             self._add_row(document, probabilities, quantile)
             self._documents += 1
             self._unusual += quantile is not None and quantile > calibration.UNUSUAL
@@ -166,14 +166,14 @@ class Classification:
                 truth = names.index(document.label)
                 self._truths.append(truth)
                 self._probabilities.append(probabilities)
-                self._nats += float(judgement.nats[row, truth])
-                self._characters += int(judgement.characters[row])
+                self._nats += float(found.nats[row, truth])
+                self._characters += int(found.characters[row])
             elif self._config.labels:
                 self._others[document.label] = self._others.get(document.label, 0) + 1
         self._rows.flush()
 
     def _add_row(self, document: Document, row: np.ndarray, quantile: float | None) -> None:
-        names = self._judge.labels
+        names = self._ensemble.labels
         predicted = names[int(row.argmax())]
         facts: dict[str, Any] = {"document": document.name, **document.place}
         facts |= {"label": document.label} if self._config.labels else {}
@@ -187,8 +187,8 @@ class Classification:
 
     def finish(self) -> None:
         """Prints the measures, and draws the confusion matrix."""
-        if self._judge.left_out:
-            print(f"{self._judge.left_out:,} characters that not all models know weren't compared", file=sys.stderr)
+        if self._ensemble.left_out:
+            print(f"{self._ensemble.left_out:,} characters that not all models know weren't compared", file=sys.stderr)
         if self._others:
             listed = ", ".join(f"{name!r} ({count:,})" for name, count in self._others.items())
             print(f"not measured, since the model doesn't know these labels: {listed}", file=sys.stderr)
@@ -198,10 +198,10 @@ class Classification:
             if self._config.json:
                 print(json.dumps({"documents": self._documents} | self._summary(), ensure_ascii=False))
             return
-        names = self._judge.labels
+        names = self._ensemble.labels
         report = measures.report(np.array(self._probabilities), np.array(self._truths), names)
         report |= {"characters": self._characters}
-        if self._judge.predicts_text:
+        if self._ensemble.has_losses:
             report |= {"nats_per_char": self._nats / max(self._characters, 1)}
         if self._config.json:
             print(json.dumps(report | self._summary(), ensure_ascii=False))
@@ -213,7 +213,7 @@ class Classification:
 
     def _summary(self) -> dict[str, Any]:
         """Returns what the last line of JSON says of all rows."""
-        facts: dict[str, Any] = {"unusual": self._unusual} if self._judge.compares_losses else {}
+        facts: dict[str, Any] = {"unusual": self._unusual} if self._ensemble.compares_losses else {}
         if self._votes:
             facts["by_document"] = [
                 {"document": name, "passages": votes.total(), "predicted": dict(votes.most_common())}

@@ -25,6 +25,7 @@ reads lines from standard input and answers as they come.
 """
 
 import array
+import contextlib
 import dataclasses
 import json
 import re
@@ -39,7 +40,7 @@ from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.tables import format_number
 from char_lstm_tf.runs.text import unknown_warning
 from char_lstm_tf.runs.trained import TrainedRun
-from pipelines import command_line
+from pipelines import UserError, command_line
 from pipelines.files import file_of, require_writable
 from pipelines.options import format_flag, option
 from pipelines.sources import Document
@@ -157,8 +158,11 @@ def load_models(config: EvaluateConfig, runs: Sequence[TrainedRun]) -> "list[Lan
     models = list(map(LanguageModel.of, runs))
     models[0].label_ids(config.label)  # a mistake in it shows before anything is printed
     if config.dynamic:
-        for model in [models[0], *(model for model in models[1:] if model.can_learn)]:
-            model.learn_while_scoring(Adaptation(config.dynamic_rate, config.dynamic_decay))
+        adaptation = Adaptation(config.dynamic_rate, config.dynamic_decay)
+        models[0].learn_while_scoring(adaptation)
+        for model in models[1:]:
+            with contextlib.suppress(UserError):  # it stays as it is
+                model.learn_while_scoring(adaptation)
     return models
 
 
@@ -175,14 +179,13 @@ class Evaluation:
     def __init__(
         self, config: EvaluateConfig, models: "Sequence[LanguageModel]", rows: Rows, *, documents: str
     ) -> None:
-        from char_lstm_tf.inference import judges
+        from char_lstm_tf.inference.ensemble import Mixture
 
         self._config, self._rows = config, rows
         self._running, self._of_files = documents == "text", documents == "files"
         self._losses = array.array("f")  # per character, of each document
-        self._mixture = judges.Mixture(models) if len(models) > 1 else None
+        self._mixture = Mixture(models) if len(models) > 1 else None
         self._model: TextScorer = self._mixture or models[0]
-        self._steps = config.dynamic and any(model.is_recurrent for model in models)  # whether one takes steps
         self._scored: list[ScoredText] = []
         self._total: Score | None = None  # of nothing so far
         self._line_ends, self._seconds = 0, 0.0
@@ -205,7 +208,7 @@ class Evaluation:
 
     def score_documents(self, groups: Iterable[Sequence[Document]], *, least: float) -> None:
         """Scores documents, and gives a row for each with at least so many nats per character."""
-        if not self._model.knows_documents:
+        if not self._model.framing.marks:
             print(
                 "this model was trained on running text: the first character of a document and its end aren't scored",
                 file=sys.stderr,
@@ -243,17 +246,16 @@ class Evaluation:
         found = self._model.losses([text.text for text in texts], window=self._config.window, label=self._config.label)
         self._seconds += time.perf_counter() - started
         scores = [score for score, _ in found]
-        first = 0 if self._model.knows_documents else 1  # character that is scored
-        self._line_ends += sum(text.text.count("\n", first) for text in texts)
+        if self._config.crlf:
+            self._line_ends += sum(token.count("\n") for text in texts for token in self._model.predicted(text.text))
         if not self._running:
             scores = [dataclasses.replace(score, documents=1) for score in scores]
             self._losses.extend(score.nats_per_char for score in scores)
         for score in scores:
             self._total = score if self._total is None else self._total + score
         if self._config.tsv or self._config.html:
-            whole = self._model.knows_documents
             self._scored += [
-                ScoredText(text.name, self._model.pieces(text.text), losses, whole=whole)
+                ScoredText(text.name, text.text, self._model.predicted(text.text), losses)
                 for text, (_, losses) in zip(texts, found, strict=True)
             ]
         return scores
@@ -277,8 +279,7 @@ class Evaluation:
         if self._mixture:
             runs = (self._config.model, *self._config.mix)
             report |= {f"weight of {run}": weight for run, weight in zip(runs, self._mixture.weights, strict=True)}
-        if self._steps:
-            report |= {"dynamic_rate": self._config.dynamic_rate, "dynamic_decay": self._config.dynamic_decay}
+        report |= self._model.learning
         if self._config.json:
             print(json.dumps(report))
         else:

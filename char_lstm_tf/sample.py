@@ -126,7 +126,7 @@ def main(config: SampleConfig) -> None:
     model.label_ids(config.label)  # a mistake in it shows before anything is printed
     prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)
-    chars = model.default_chars if config.chars is None else config.chars
+    chars = model.framing.default_chars if config.chars is None else config.chars
     text = run.config.settings.text
     by_line = isinstance(text, Documents) and text.documents != "files"
     if config.beam:
@@ -155,7 +155,7 @@ def main(config: SampleConfig) -> None:
         else:
             print_texts(config, prompt, texts, "seed", range(seed, seed + config.num_samples), by_line=by_line)
         cut = 0 if config.report else sum(len(text) == chars for text in texts)
-        if model.knows_documents and config.chars is None and cut:
+        if model.framing.marks and config.chars is None and cut:
             print(f"{cut:,} texts had no end after {chars:,} characters and were cut there", file=sys.stderr)
     if config.seed is None:
         print(f"(--seed={seed} repeats this)", file=sys.stderr)

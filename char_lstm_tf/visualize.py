@@ -147,14 +147,14 @@ def held_out_text(trained: TrainedRun, *, by_line: bool) -> str:
 
 
 def own_text(model: "LanguageModel", *, seed: int) -> str:
-    """Returns a text that the model writes, or of a model of documents, several, a line each."""
-    count = OWN_DOCUMENTS if model.knows_documents else 1
-    label = next(iter(model.vocabulary.labels), "")
-    texts = model.generate([""] * count, chars=OWN_TEXT, seed=seed, label=label)
-    if not model.knows_documents:
-        return texts[0]
-    text = "".join(f"{text}\n" for text in texts if text)
-    return text[: text.rfind("\n", 0, OWN_TEXT) + 1] or texts[0]
+    """Returns whole lines that the model writes: running text, or documents, a line each."""
+    label, text = next(iter(model.vocabulary.labels), ""), ""
+    for number in range(OWN_DOCUMENTS):
+        (written,) = model.generate([""], chars=OWN_TEXT, seed=seed + number, label=label)
+        text += f"{written}\n" if written else ""
+        if len(text) > OWN_TEXT:
+            break
+    return text[: text.rfind("\n", 0, OWN_TEXT) + 1] or text[:OWN_TEXT]
 
 
 def loss(model: "LanguageModel", text: str, *, by_line: bool) -> float:

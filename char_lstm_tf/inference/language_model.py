@@ -1,30 +1,30 @@
 """A trained model to use from Python: it writes text, scores text, and names likely next characters."""
 
+import itertools
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from char_lstm_tf import pickling
 from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
 from char_lstm_tf.inference.calibration import PRIORS, Calibration
-from char_lstm_tf.inference.scoring import LabelScorer, Score, Scorer, TokenScorer
+from char_lstm_tf.inference.scoring import Score, TokenScorer, label_scorer
 from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
 from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
-from char_lstm_tf.models.stack import Recurrent
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.process_state import needs_tensorflow
 from pipelines.sources import Reader
-from pipelines.vocabulary import Vocabulary
+from pipelines.vocabulary import Framing, Vocabulary
 
 ROWS = 64  # texts written side by side
-LONGEST_DOCUMENT = 100_000  # characters after which a document ends that the model doesn't end
 
 
 class LanguageModel:
@@ -44,18 +44,12 @@ class LanguageModel:
         reader: Reader | None = None,
         calibration: Calibration | None = None,
     ) -> None:
-        self.vocabulary = vocabulary
-        shares = [1 / max(len(vocabulary.labels), 1)] * len(vocabulary.labels)
-        self.calibration = calibration or Calibration(tuple(shares))
-        self.reader = reader or Reader()
-        self.network, self.answers_labels = network, False
-        if isinstance(network, Classifier):
-            self.answers_labels = True
-            self._judge: Scorer | LabelScorer = LabelScorer(network, vocabulary, self.calibration.shares)
-        else:
-            self._writer, static = Writer(network, vocabulary), Scorer(network, vocabulary)
-            self._scorer: TokenScorer = static
-            self._judge = static
+        self.network, self.vocabulary, self.reader = network, vocabulary, reader or Reader()
+        labels = len(vocabulary.labels)
+        self.calibration = calibration or Calibration((1 / max(labels, 1),) * labels)
+        self.label_scorer = label_scorer(network, vocabulary, self.calibration.shares)
+        self._scorer: TokenScorer = self.label_scorer
+        self._writer = Writer(cast(Network, network), vocabulary)  # `label_ids` refuses others
 
     def __repr__(self) -> str:
         """Returns what it is, such as `LanguageModel(Recurrent, 264,296 parameters, 103 characters)`."""
@@ -100,19 +94,9 @@ class LanguageModel:
         """
         if self._place is None:
             raise UserError("a model without a run's folder can't be pickled or copied; load a trained run instead")
-        if not self.answers_labels and self._scorer is not self._judge:
+        if self._scorer is not self.label_scorer:
             raise UserError("a model that learns while it scores can't be pickled or copied; do it before it learns")
         return pickling.load_again, self._place
-
-    @property
-    def is_recurrent(self) -> bool:
-        """Whether it reads a text token by token with a state, and not windows of it or counts."""
-        return isinstance(self.network, Recurrent)
-
-    @property
-    def can_learn(self) -> bool:
-        """Whether `learn_while_scoring` is for it: a recurrent network or counted n-grams."""
-        return type(self.network) in LEARNERS
 
     @needs_tensorflow
     def learn_while_scoring(self, adaptation: Adaptation) -> None:
@@ -125,19 +109,19 @@ class LanguageModel:
             UserError: the model is neither.
         """
         self.label_ids(next(iter(self.vocabulary.labels), ""))
-        if not self.can_learn:
+        if type(self.network) not in LEARNERS:
             raise UserError("--dynamic: only a recurrent network or counted n-grams learn while they score")
         self._scorer = LEARNERS[type(self.network)](self.network, self.vocabulary, adaptation)
 
     @property
-    def knows_documents(self) -> bool:
-        """Whether texts have a beginning and an end for this model."""
-        return self.vocabulary.end is not None
+    def learning(self) -> Mapping[str, float]:
+        """How a network that learns while it scores does so, by name; empty for others."""
+        return self._scorer.learning
 
     @property
-    def default_chars(self) -> int:
-        """How many characters to write: 500 of running text; a document ends by itself, or after so many."""
-        return LONGEST_DOCUMENT if self.knows_documents else 500
+    def framing(self) -> Framing:
+        """What stands around a text: end symbols around a document, nothing around running text."""
+        return self.vocabulary.framing
 
     def generate(
         self,
@@ -155,7 +139,8 @@ class LanguageModel:
 
         Args:
             prompts: what the texts continue. An empty prompt starts from a new line, or begins a document.
-            chars: characters of each text. A model of documents may end one earlier. None: `default_chars`.
+            chars: characters of each text. A model of documents may end one earlier. None: 500, or of a document, up
+                to 100,000.
             temperature: below 1: safer; above 1: wilder; 0: the likeliest character every time.
             top_k: choose among this many of the likeliest characters; 0: among all.
             top_p: choose among the likeliest characters that together have this probability; 1: among all.
@@ -201,27 +186,15 @@ class LanguageModel:
             label: of all texts.
             first: how many texts with seeds before these there are.
         """
-        chars = self.default_chars if chars is None else whole_number("chars", chars, below=2**31)
+        chars = self.framing.default_chars if chars is None else whole_number("chars", chars, below=2**31)
         prompts = list(map(self.reader.prompt, list_of_texts("prompts", prompts)))
         labels, rows = self.label_ids(label) * len(prompts), sampling.for_rows(len(prompts), first=first)
         pieces = self._writer.write(prompts, rows, chars=chars, labels=labels)
         return cut_at_stops(pieces, list(map(self.reader.prompt, sampling.stop)))
 
     def label_ids(self, label: str) -> list[int]:
-        """Returns the id of a label in a list, or an empty list for "" of a model that knows no labels.
-
-        Raises:
-            UserError: the label isn't known, or missing. The message lists those that are known.
-        """
-        if self.answers_labels:
-            raise UserError(
-                "the model answers labels (--target=label): it classifies texts, and can't write or score them"
-            )
-        if not label and self.vocabulary.labels:
-            raise UserError(
-                f"--label: the model knows labels, so give one of them: {', '.join(self.vocabulary.labels)}"
-            )
-        return [self.vocabulary.label_id(label)] if label else []
+        """Returns and raises what `TokenScorer.label_ids` does."""
+        return self.label_scorer.label_ids(label)
 
     @needs_tensorflow
     def likeliest(self, prompt: str, *, chars: int, width: int, label: str = "") -> list[tuple[str, float]]:
@@ -263,7 +236,7 @@ class LanguageModel:
         """Returns the score of each text and the losses of its characters, in nats.
 
         Losses are float32 `[N - 1]`, of all tokens of a running text but the first, or `[N + 1]`, of all tokens of a
-        document and of its end. `pieces` gives the tokens.
+        document and of its end. `predicted` gives the tokens.
 
         Args:
             texts: each is read as it is, from a fresh state that is carried to its end.
@@ -271,7 +244,7 @@ class LanguageModel:
             label: of all texts. A model that knows labels needs one.
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
-        lengths, documents = self.vocabulary.lengths, int(self.knows_documents)
+        lengths, documents = self.vocabulary.lengths, self.framing.marks
         labels = self.label_ids(label) * len(ids)
         losses = self._scorer.nats_of_each(ids, labels, window=window)
         return [
@@ -279,10 +252,10 @@ class LanguageModel:
             for text, own, nats in zip(texts, ids, losses, strict=True)
         ]
 
-    def pieces(self, text: str) -> list[str]:
-        """Returns the parts of a text that are a token each: its characters, or words and characters."""
+    def predicted(self, text: str) -> list[str]:
+        """Returns the tokens of a text that have a loss: characters, or words and characters; "" is an end."""
         ends = np.cumsum(self.vocabulary.lengths[self.vocabulary.encode(text)]).tolist()
-        return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        return self.framing.predicted([text[start:end] for start, end in itertools.pairwise([0, *ends])])
 
     def classify(self, texts: Sequence[str], *, priors: str = "training") -> list[dict[str, float]]:
         """Returns the probability of each label of each text, the likeliest label first.
@@ -317,8 +290,8 @@ class LanguageModel:
         """
         if not self.vocabulary.labels:
             raise UserError("the model knows no labels; train it with --labels=folder, file or field")
-        ids = [self.vocabulary.encode_whole(text)[: None if whole else -1] for text in texts]
-        losses = self._judge.losses_per_label(ids)
+        ids = list(map(self.vocabulary.encode_whole if whole else self.vocabulary.encode_prompt, texts))
+        losses = self.label_scorer.losses_per_label(ids)
         return (
             np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(ids), -1),
             np.array([int(self.vocabulary.lengths[text[1:]].sum()) for text in ids]),

@@ -18,22 +18,25 @@ class ScoredText:
 
     Attributes:
         name: of the file or the document.
-        pieces: the N parts of the text that are a token each: characters, or words and characters.
-        nats: float32 `[N - 1]`, of all tokens but the first; or if `whole`, `[N + 1]`, of all and of the end.
-        whole: whether the text is a document, whose end is scored too.
+        text: all of it.
+        tokens: those that are scored, the last N of the text; "" is the end of a document.
+        nats: of each, float32 `[N]`.
     """
 
     name: str
-    pieces: Sequence[str]
+    text: str
+    tokens: Sequence[str]
     nats: np.ndarray
-    whole: bool = False
+
+    @property
+    def before(self) -> str:
+        """What stands before the first token that is scored."""
+        return self.text[: len(self.text) - sum(map(len, self.tokens))]
 
     def pairs(self) -> list[tuple[int, str, float]]:
-        """Returns position in characters, token and loss of each that is scored; the token is "" for the end."""
-        starts = itertools.accumulate(map(len, self.pieces), initial=0)
-        tokens = list(zip(starts, [*self.pieces, ""], strict=True))
-        scored = tokens if self.whole else tokens[1:-1]
-        return [(start, token, nats) for (start, token), nats in zip(scored, self.nats.tolist(), strict=True)]
+        """Returns position in characters, token and loss of each token."""
+        starts = itertools.accumulate(map(len, self.tokens), initial=len(self.before))
+        return list(zip(starts, self.tokens, self.nats.tolist(), strict=False))
 
 
 # Lower bounds in bits of the colours c0 to c6 of style.css. A character that costs at least that much had a probability
@@ -66,7 +69,7 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
             f'<p class="legend">Surprise in bits per character: {legend} (one bit more: half the probability)</p>\n'
         )
         for scored in texts:
-            characters = sum(max(len(token), 1) for _, token, _ in scored.pairs())
+            characters = sum(max(len(token), 1) for token in scored.tokens)
             bits = scored.nats.sum(dtype=np.float64) / math.log(2) / max(characters, 1)
             file.write(f'<h2>{html.escape(scored.name)}: {bits:.3f} bits per character</h2>\n<pre class="text">')
             file.writelines(_spans(scored))
@@ -77,9 +80,8 @@ def write_html(path: Path, texts: Iterable[ScoredText]) -> None:
 def _spans(scored: ScoredText) -> Iterable[str]:
     """Yields the text as HTML, with neighbours of the same colour in one element; ■ is the end of a document."""
     levels = np.searchsorted(BITS, scored.nats / math.log(2), side="right") - 1
-    before = "".join([] if scored.whole else scored.pieces[:1])
-    yield html.escape("\n" * scored.pieces[0].startswith("\n") + before)  # HTML ignores a line end after <pre>
-    tokens = [token or "■" for _, token, _ in scored.pairs()]
+    yield html.escape("\n" * scored.text.startswith("\n") + scored.before)  # HTML ignores a line end after <pre>
+    tokens = [token or "■" for token in scored.tokens]
     for level, run in itertools.groupby(zip(levels.tolist(), tokens, strict=True), key=operator.itemgetter(0)):
         part = html.escape("".join(token for _, token in run))
         # A line end has no width that could be coloured.

@@ -16,7 +16,7 @@ import numpy as np
 
 from char_lstm_tf.inference import measures
 from char_lstm_tf.inference.calibration import Calibration, TypicalLosses, calibrate
-from char_lstm_tf.inference.scoring import READ_AT_ONCE, LabelScorer, Scorer
+from char_lstm_tf.inference.scoring import READ_AT_ONCE, LabelScorer, Scorer, label_scorer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
@@ -195,16 +195,12 @@ def measure_labels(
     names = text.vocabulary.labels
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
     shares = tuple((counts / counts.sum()).tolist())
-    scorer: Scorer | LabelScorer
-    if answers := isinstance(network, Classifier):
-        scorer = LabelScorer(network, text.vocabulary, shares)
-    else:
-        scorer = Scorer(network, text.vocabulary)
-    judged = {part: _judge_held_out(text, part, scorer, answers=answers) for part in SPLITS[1:] if part in metrics}
+    scorer = label_scorer(network, text.vocabulary, shares)
+    judged = {part: _judge_held_out(text, part, scorer) for part in SPLITS[1:] if part in metrics}
     found = left_out or judged.get("validation")
-    calibration = found.calibrate(shares) if found else Calibration(shares, per_text=answers)
+    calibration = found.calibrate(shares) if found else Calibration(shares, per_text=scorer.per_text)
     if found:
-        typical = None if answers else found.typical_losses()
+        typical = None if scorer.per_text else found.typical_losses()
         calibration = dataclasses.replace(calibration, typical_losses=typical, report=found.report(calibration, names))
     for part, held_out in judged.items():
         if held_out:
@@ -212,7 +208,7 @@ def measure_labels(
     return calibration
 
 
-def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer, *, answers: bool) -> Judged | None:
+def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer) -> Judged | None:
     """Returns the losses of passages of a held-out part; None if there are none."""
     documents = text.document_split(part)
     passages = Passages.chosen_from(documents, text)
@@ -224,7 +220,7 @@ def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer, *, an
     ]
     nats = np.array([losses.sum(axis=0, dtype=np.float64) for losses in scorer.losses_per_label(read)])
     characters = np.array([int(text.vocabulary.lengths[ids[1:]].sum()) for ids in read])
-    return Judged(passages, nats, characters, per_text=answers)
+    return Judged(passages, nats, characters, per_text=scorer.per_text)
 
 
 def judge_left_out(

@@ -11,7 +11,7 @@ from char_lstm_tf.evaluate import EvaluateConfig
 from char_lstm_tf.inference.adaptive import Adaptation, LearntWeights, counts
 from char_lstm_tf.inference.adaptive.counts import LONGEST, Counting
 from char_lstm_tf.inference.adaptive.network import SEGMENT
-from char_lstm_tf.inference.judges import Mixture
+from char_lstm_tf.inference.ensemble import Mixture
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney

@@ -6,7 +6,7 @@ import pytest
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.adaptive import Adaptation
-from char_lstm_tf.inference.judges import Mixture
+from char_lstm_tf.inference.ensemble import Mixture
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney

@@ -65,12 +65,12 @@ def labelled(model, count):
 def test_score_is_that_of_python_in_nats_a_character(both):
     model, loaded, _ = both
     found = loaded.signatures["score"](text=tf.constant(TEXTS), **labelled(model, len(TEXTS)))
-    texts = [text or "\n" for text in TEXTS] if not model.knows_documents else TEXTS
+    texts = [text or "\n" for text in TEXTS] if not model.framing.marks else TEXTS
     expected = [score for score, _ in model.losses(texts, label="p" if model.vocabulary.labels else "")]
     assert found["characters"].numpy().tolist() == [score.characters for score in expected]
     np.testing.assert_allclose(found["nats_per_char"], [score.nats_per_char for score in expected], rtol=1e-5)
     whole = [score for text, score in zip(TEXTS, expected, strict=True) if text == "the cat"]
-    assert whole[0].characters == (8 if model.knows_documents else 4)  # not the first token, or all and the end
+    assert whole[0].characters == (8 if model.framing.marks else 4)  # not the first token, or all and the end
 
 
 def test_generate_writes_as_many_characters_as_python_does(both):
@@ -90,7 +90,7 @@ def test_generate_writes_as_many_characters_as_python_does(both):
         options |= {"label": "p"} if model.vocabulary.labels else {}
         prompt = inputs["prompt"].numpy()[row].decode()
         assert text.decode() == model.generate([prompt], chars=chars[row], **options)[0]
-        assert len(text.decode()) == chars[row] or model.knows_documents
+        assert len(text.decode()) == chars[row] or model.framing.marks
 
 
 def test_next_char_gives_words_too(both):

@@ -67,6 +67,7 @@ class AdaptiveScorer(TokenScorer):
             layer.rate = 0.0
         self._model, self._carried = twin.keras_model, carried_states(twin.keras_model)
         self._inputs, self._adaptation = interface.inputs, adaptation
+        self.learning = {"dynamic_rate": adaptation.rate, "dynamic_decay": adaptation.decay}
         weights = self._model.trainable_variables
         self._trained = [tf.identity(weight) for weight in weights]
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in weights]

@@ -1,6 +1,6 @@
 """How well a model predicts texts."""
 
-from char_lstm_tf.inference.scoring.label_scorer import LabelScorer
+from char_lstm_tf.inference.scoring.label_scorer import LabelScorer, label_scorer
 from char_lstm_tf.inference.scoring.loop import losses
 from char_lstm_tf.inference.scoring.packing import packed
 from char_lstm_tf.inference.scoring.protocol import TextScorer, TokenScorer, progress_bar
@@ -14,6 +14,7 @@ __all__ = [
     "Scorer",
     "TextScorer",
     "TokenScorer",
+    "label_scorer",
     "losses",
     "packed",
     "perplexity",

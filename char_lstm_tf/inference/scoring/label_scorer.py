@@ -7,8 +7,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from char_lstm_tf.inference.scoring.protocol import TokenScorer
 from char_lstm_tf.inference.scoring.score import READ_AT_ONCE
+from char_lstm_tf.inference.scoring.scorer import Scorer
 from char_lstm_tf.models import classifier
+from char_lstm_tf.models.network import Network
+from pipelines import UserError
 from pipelines.batches.whole_documents import padded
 from pipelines.corpus import DocumentRange
 from pipelines.vocabulary import Vocabulary
@@ -43,7 +47,7 @@ class LabelScore:
         }
 
 
-class LabelScorer:
+class LabelScorer(TokenScorer):
     """Asks a network for the labels of texts, with the weights that it has at the time of the call.
 
     A text is read as a whole, however long.
@@ -54,15 +58,24 @@ class LabelScorer:
         shares: of each label in training; all the same by default.
     """
 
+    per_text = True
+
     def __init__(self, network: classifier.Classifier, vocabulary: Vocabulary, shares: Sequence[float] = ()) -> None:
-        self._end, count = network.end, len(vocabulary.labels)
-        shares = shares or [1 / count] * count
+        super().__init__(vocabulary)
+        shares = shares or [1 / self._labels] * self._labels
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
         def nats(ids: tf.Tensor) -> tf.Tensor:
             return classifier.losses_per_label(network.answer(ids), shares)
 
-        self._nats, self._log_shares = nats, np.log(shares)
+        self._answer, self._log_shares = nats, np.log(shares)
+
+    def label_ids(self, label: str) -> list[int]:
+        """Raises UserError: the model can't write or score texts."""
+        raise UserError("the model answers labels (--target=label): it classifies texts, and can't write or score them")
+
+    def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        raise NotImplementedError  # see `label_ids`
 
     def losses_per_label(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
         """Returns `classifier.losses_per_label` of each text, float32 `[1, L]`: there is one answer per text.
@@ -80,7 +93,7 @@ class LabelScorer:
             while order:
                 rows = max(PLACES // max(len(inside[order[-1]]), 1), 1)
                 batch, order = order[-rows:], order[:-rows]
-                nats = self._nats(padded([inside[number] for number in batch], self._end)).numpy()
+                nats = self._answer(padded([inside[number] for number in batch], self._end)).numpy()
                 for number, row in zip(batch, nats, strict=True):
                     found[number] = row[None]
                 progress.update(len(batch))
@@ -95,3 +108,12 @@ class LabelScorer:
             right += int(np.count_nonzero(losses.argmin(axis=1) == part.labels))
             count += len(losses)
         return LabelScore(count, nats, right)
+
+
+def label_scorer(
+    network: Network | classifier.Classifier, vocabulary: Vocabulary, shares: Sequence[float] = ()
+) -> Scorer | LabelScorer:
+    """Returns what gives the losses under each label. Arguments as for `LabelScorer`."""
+    if isinstance(network, classifier.Classifier):
+        return LabelScorer(network, vocabulary, shares)
+    return Scorer(network, vocabulary)

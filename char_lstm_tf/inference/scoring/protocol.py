@@ -1,25 +1,31 @@
 """What every scorer gives: the losses of texts, and below that, of the ids of tokens."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from char_lstm_tf.inference.scoring.score import Score
-from pipelines.vocabulary import Vocabulary
+from pipelines import UserError
+from pipelines.vocabulary import Framing, Vocabulary
 
 
 class TextScorer(Protocol):
     """Scores texts: a language model, whether it learns from them or not, or a mixture of several."""
 
     @property
-    def knows_documents(self) -> bool:
-        """Whether texts have a beginning and an end."""
+    def framing(self) -> Framing:
+        """What stands around a text."""
 
-    def pieces(self, text: str) -> list[str]:
-        """Returns the parts of a text that are a token each: its characters, or words and characters."""
+    @property
+    def learning(self) -> Mapping[str, float]:
+        """How it learns from texts, by name; empty if there is nothing to report."""
+
+    def predicted(self, text: str) -> list[str]:
+        """Returns the tokens of a text that have a loss: see `Framing.predicted`."""
 
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns the score of each text and the losses of its tokens, in nats, as `LanguageModel.losses` does."""
@@ -30,10 +36,28 @@ class TokenScorer(ABC):
 
     Args:
         vocabulary: whose ids the texts are.
+
+    Attributes:
+        per_text: whether it gives one answer for a whole text instead, see `Calibration.per_text`.
+        learning: see `TextScorer`.
     """
 
+    per_text = False
+    learning: Mapping[str, float] = MappingProxyType({})
+
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self._end, self._labels = vocabulary.framing.end, len(vocabulary.labels)
+        self._vocabulary, self._end, self._labels = vocabulary, vocabulary.framing.end, len(vocabulary.labels)
+
+    def label_ids(self, label: str) -> list[int]:
+        """Returns the id of a label in a list, or an empty list for "" of a model without labels.
+
+        Raises:
+            UserError: the label isn't known or is missing, or the model can't write or score texts.
+        """
+        if not label and self._vocabulary.labels:
+            known = ", ".join(self._vocabulary.labels)
+            raise UserError(f"--label: the model was trained with labels, so give one of them: {known}")
+        return [self._vocabulary.label_id(label)] if label else []
 
     def nats_of_each(
         self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, window: int = 0, quiet: bool = False
