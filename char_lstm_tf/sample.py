@@ -21,7 +21,6 @@ import secrets
 import sys
 from collections.abc import Sequence
 
-from char_lstm_tf.config.settings import Documents
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import command_line
 from pipelines.files import file_of
@@ -127,8 +126,7 @@ def main(config: SampleConfig) -> None:
     prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)
     chars = model.framing.default_chars if config.chars is None else config.chars
-    text = run.config.settings.text
-    by_line = isinstance(text, Documents) and text.documents != "files"
+    by_line = run.config.settings.text.one_line_each
     if config.beam:
         chars = min(chars, config.chars or BEAM_CHARS)
         found = model.likeliest(prompt, chars=chars, width=config.beam, label=config.label)

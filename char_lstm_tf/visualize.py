@@ -17,10 +17,10 @@ import dataclasses
 import sys
 import webbrowser
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.config.settings import Classifier, Counts, Recurrent
+from char_lstm_tf.config.settings import Recurrent
 from char_lstm_tf.inference.texts import TextOptions, documents_of_part, read_texts
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
@@ -30,6 +30,7 @@ from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from char_lstm_tf.inference.language_model import LanguageModel
+    from char_lstm_tf.models import stack
 
 MOST_TEXT = 20_000  # characters that the page reads when it opens; four seconds at 2×128 units
 OWN_TEXT = 3_000  # characters that are held out, or that the model writes, for the page to read
@@ -74,15 +75,13 @@ def main(config: VisualizeConfig) -> None:
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
     from char_lstm_tf.models.build import load
-    from char_lstm_tf.models.stack import Recurrent
     from char_lstm_tf.page import packing, page
 
-    network = load(trained)
-    assert isinstance(network, Recurrent)  # see require_recurrent
+    network = cast("stack.Recurrent", load(trained))  # see require_recurrent
     language_model = LanguageModel(network, trained.vocabulary, run.prompt_reader)
     facts = page.read_facts(trained, network)
     by_line = facts["eachLine"]  # as the page reads it
-    text = given or held_out_text(trained, by_line=by_line) or own_text(language_model, seed=run.seed)
+    text = given or held_out_text(trained, by_line=by_line) or own_text(language_model, seed=run.seed, by_line=by_line)
     before = loss(language_model, text, by_line=by_line)
     packed = packing.pack(network, form=config.weights)
     after = loss(language_model, text, by_line=by_line)
@@ -101,16 +100,9 @@ def main(config: VisualizeConfig) -> None:
 
 def require_recurrent(model: str, run: Config) -> None:
     """Raises UserError for a model that the page can't run."""
-    match run.settings.model:
-        case Recurrent():
-            return
-        case Counts():
-            reason = "it is a table of counts (--architecture=counts)"
-        case Classifier():
-            reason = "it answers labels (--target=label) and writes nothing"
-        case windows:
-            reason = f"it reads windows ({windows.chosen_by})"
-    raise UserError(f"--model={model}: {reason}; a page is of a recurrent model of text")
+    kind = run.settings.model
+    if not isinstance(kind, Recurrent):
+        raise UserError(f"--model={model}: {kind.reason} ({kind.chosen_by}); a page is of a recurrent model of text")
 
 
 def read_text(config: VisualizeConfig, run: Config) -> str:
@@ -146,15 +138,15 @@ def held_out_text(trained: TrainedRun, *, by_line: bool) -> str:
     return ""
 
 
-def own_text(model: "LanguageModel", *, seed: int) -> str:
-    """Returns whole lines that the model writes: running text, or documents, a line each."""
+def own_text(model: "LanguageModel", *, seed: int, by_line: bool) -> str:
+    """Returns a text that the model writes, with `by_line` several, a line each."""
     label, text = next(iter(model.vocabulary.labels), ""), ""
     for number in range(OWN_DOCUMENTS):
         (written,) = model.generate([""], chars=OWN_TEXT, seed=seed + number, label=label)
-        text += f"{written}\n" if written else ""
-        if len(text) > OWN_TEXT:
+        text += f"{written}\n" if written and by_line else written
+        if len(text) >= (OWN_TEXT if by_line else 1):
             break
-    return text[: text.rfind("\n", 0, OWN_TEXT) + 1] or text[:OWN_TEXT]
+    return text[: text.rfind("\n", 0, OWN_TEXT) + 1 if by_line else None] or text[:OWN_TEXT]
 
 
 def loss(model: "LanguageModel", text: str, *, by_line: bool) -> float:

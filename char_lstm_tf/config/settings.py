@@ -108,6 +108,8 @@ class Running(Text):
     label_field: ClassVar[None] = None
     deduplicate: ClassVar[bool] = False
     ends: ClassVar[bool] = False  # whether the model learns where a text ends
+    from_lines: ClassVar[bool] = False  # whether each line is a text
+    one_line_each: ClassVar[bool] = False  # whether a text is shown in one line
     texts_in_sample: ClassVar[int] = 1
     length_flag: ClassVar[str] = "--chars=500"  # how `sample` is told how much to write
 
@@ -124,9 +126,19 @@ class Documents(Text, chosen_by="--documents=files|lines|rows"):
     texts_in_sample: ClassVar[int] = 8  # at two temperatures, 16 rows
     length_flag: ClassVar[str] = "--num_samples=5"
 
+    @property
+    def from_lines(self) -> bool:
+        """Whether each line is a text."""
+        return self.documents == "lines"
+
+    @property
+    def one_line_each(self) -> bool:
+        """Whether a text is shown in one line."""
+        return self.documents != "files"
+
     def cut(self, source: Source) -> list[Source]:
         """Returns a source, or its lines, in the form in which it is read."""
-        return super().cut(Lines(source) if self.documents == "lines" else source)
+        return super().cut(Lines(source) if self.from_lines else source)
 
 
 class Training(Variant):
@@ -211,7 +223,7 @@ class TextNetwork(TextModel, Network):
         return ("tie",)
 
 
-class Counts(TextModel, chosen_by="--architecture=counts"):
+class Counts(TextModel, chosen_by="--architecture=counts", reason="it is a table of counts"):
     """Counted and smoothed sequences of tokens; no network."""
 
     order: int

@@ -47,7 +47,7 @@ def read_facts(run: TrainedRun, network: Recurrent) -> dict:
         "end": vocabulary.end,
         "labels": vocabulary.labels,
         "letters": "".join(sorted(vocabulary.letters)),
-        "eachLine": config.documents == "lines",
+        "eachLine": config.settings.text.from_lines,
         "compose": reader.clean or reader.plain,
         "typography": {chr(code): text for code, text in ASCII.items()} if reader.plain else None,
         "bits": BITS,

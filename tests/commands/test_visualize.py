@@ -98,11 +98,17 @@ def test_texts_are_never_markup(trained, tmp_path):
     ("options", "reason"),
     [
         ({"architecture": "counts"}, "it is a table of counts"),
-        ({"architecture": "ngram", "target": "next_char"}, r"it reads windows \(--architecture=ngram\)"),
-        ({"bidirectional": True, "target": "next_char"}, r"it reads windows \(--bidirectional\)"),
+        (
+            {"architecture": "ngram", "target": "next_char"},
+            r"it predicts the character after .* \(--architecture=ngram\)",
+        ),
+        (
+            {"bidirectional": True, "target": "next_char"},
+            r"it sees a whole window .* \(--bidirectional\)",
+        ),
         (
             {"target": "label", "labels": "file", "documents": "files", "text": ("x",)},
-            r"it answers labels \(--target=label\)",
+            r"it reads whole documents \(--target=label\)",
         ),
     ],
 )
