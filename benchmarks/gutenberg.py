@@ -220,13 +220,14 @@ def main(config: GutenbergConfig) -> None:
 def source(fitted: Fitted) -> str:
     """Returns a module with the weights."""
     signs = sorted(fitted.signs.items(), key=lambda item: -item[1])
-    table = "".join(f'    "{name}": {weight},\n' for name, weight in signs)
+    pairs = [f"{name} {weight}" for name, weight in signs]
+    table = ",\n".join(", ".join(pairs[start : start + 6]) for start in range(0, len(pairs), 6))
     enter, leave = fitted.enter.tolist(), fitted.leave.tolist()
     return (
         '"""Weights in nats. Above 0, they speak for the volunteers; below 0, for the author.\n\n'
         '`python -m benchmarks.gutenberg --fit` writes this file.\n"""\n\n'
-        "# By sign.\n"
-        f"WEIGHTS = {{\n{table}}}\n"
+        f'_OF_SIGNS = """\n{table}\n"""\n'
+        'WEIGHTS = {name: float(weight) for name, weight in map(str.split, _OF_SIGNS.split(","))}\n'
         "# Of a change from the author to the volunteers, and back: first at the start of a text, then at its end,\n"
         f"# for 2, 3, and 4 or more ends of lines between the paragraphs.\nENTER = {enter}\nLEAVE = {leave}\n"
         "# Of volunteers' words in the first paragraph that is judged, at the start of a text and at its end.\n"
