@@ -91,28 +91,22 @@ def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
         deduplicates: whether documents that repeat an earlier one were dropped.
     """
     vocabulary, spelled = text.vocabulary, text.spelled
+    different, moved, cut = len(vocabulary.characters) - 1, sum(text.moved.values()), sum(text.cut.values())
     parts = "{:,} for training, {:,} for validation, {:,} for the test".format(*text.documents or (0, 0, 0))
     labels = {name: sum(count) for name, count in zip(vocabulary.labels, text.labelled, strict=True)}
     tokens = f"{len(text.split('train')):,} tokens for training, {text.chars_per_id:.2f} characters each"
     done = "dropped" if deduplicates else "kept; --deduplicate drops them"
     lines = [  # a line begins with its count, and is left out if that is 0
-        (
-            sum(spelled),
-            f" characters, {spelled[0]:,} of them for training, {len(vocabulary.characters) - 1} different ones",
-        ),
+        (sum(spelled), f" characters, {spelled[0]:,} of them for training, {different} different ones"),
         (len(vocabulary.words), f" words are tokens, and rarer ones are spelled: {tokens}"),
         (sum(text.documents), f" documents: {parts}; the end of each counts as a character"),
         (text.duplicates, f" documents repeat an earlier one ({done})"),
         (text.empty, " empty documents were left out"),
         (
-            sum(text.moved.values()),
-            f" documents were moved to another part, so that each label is learnt and measured{_named(text.moved)}",
+            moved,
+            f" documents were moved to another part, so that all labels are learnt and measured{_named(text.moved)}",
         ),
-        (
-            sum(text.cut.values()),
-            " passages were cut out of documents for training, to measure labels with few documents "
-            f"on them{_named(text.cut)}",
-        ),
+        (cut, f" passages were cut out of training documents, to measure labels with few documents{_named(text.cut)}"),
         (len(labels), f" labels and their documents{_named(labels)}"),
         (text.unlabelled, " documents without a label were left out"),
     ]
@@ -131,13 +125,13 @@ def warnings(text: corpus.Corpus, *, split: tuple[float, ...]) -> Iterator[str]:
     for part, unknown, characters in zip(corpus.SPLITS, text.unknown, text.spelled, strict=True):
         if warning := unknown_warning(unknown, characters, where=f"the {part} part"):
             yield warning
-    shares = zip(corpus.SPLITS, text.documents, split, strict=False)  # running text has no documents
-    for part, count in ((part, count) for part, count, share in shares if share):
-        place, labelled = corpus.SPLITS.index(part), zip(text.vocabulary.labels, text.labelled, strict=True)
-        lacking = [name for name, of_parts in labelled if not of_parts[place]]
-        if not count:
-            yield f"warning: no document fell into the {part} part (--split), nothing is measured"
-        elif lacking:
+    labels = text.vocabulary.labels
+    for place, count in enumerate(text.documents):  # running text has none
+        part, share = corpus.SPLITS[place], split[place]
+        lacking = [name for name, of_parts in zip(labels, text.labelled, strict=True) if not of_parts[place]]
+        if share and not count:
+            yield f"warning: no document fell into the {part} part (--split={share:g}), nothing is measured"
+        elif share and lacking:
             listed = ", ".join(lacking[:LABELS_SHOWN]) + " …" * (len(lacking) > LABELS_SHOWN)
             yield f"warning: the {part} part has no document of {listed}: they are few, and too short to cut"
 
