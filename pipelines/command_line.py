@@ -47,10 +47,6 @@ def _define(field: dataclasses.Field[Any], kind: Any, flag_values: flags.FlagVal
 def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     """Returns what a command line gives: the values of its flags, those of its flagfiles included, by field.
 
-    Args:
-        options: what the flags are.
-        words: the command line, without the name of the program.
-
     Raises:
         UserError: a flag is unknown or has a value of another type, or a word is no flag.
     """

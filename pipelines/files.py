@@ -29,10 +29,7 @@ def path_of(flag_value: str | Path) -> Path:
 def require_writable(options: Options, *flags: str, texts: Iterable[str] = ()) -> None:
     """Checks the files that flags name as output, as far as that is possible before they are written.
 
-    Args:
-        options: the values of the flags. An empty one names no file.
-        flags: names of flags.
-        texts: files that are read, and must not be replaced.
+    An empty flag names no file. `texts` are files that are read, and must not be replaced.
 
     Raises:
         UserError: one is a folder, is in no folder, or would replace a text or another output.

@@ -47,11 +47,7 @@ class NoEffectError(UserError):
 
 
 def resolve(kind: Any, flags: Mapping[str, Any]) -> Any:
-    """Returns the variant that the flags choose.
-
-    Args:
-        kind: a class of variants, or a union of them.
-        flags: the value of every flag.
+    """Returns the variant of a class, or of a union of them, that the values of all flags choose.
 
     Raises:
         UserError: a flag has a value that the variant doesn't allow.
@@ -74,12 +70,7 @@ def resolve(kind: Any, flags: Mapping[str, Any]) -> Any:
 
 
 def require_effect(kind: Any, chosen: Variant, flags: Mapping[str, Any]) -> None:
-    """Checks that a variant reads all flags that are given.
-
-    Args:
-        kind: the class or the union.
-        chosen: what `resolve` returned.
-        flags: those that are given, with their values.
+    """Checks that the variant that `resolve` returned for `kind` reads all flags that are given.
 
     Raises:
         NoEffectError: it doesn't read one of them.

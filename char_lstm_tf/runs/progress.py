@@ -104,11 +104,7 @@ class Progress:
 
     @classmethod
     def load(cls, path: Path, *, steps_per_epoch: int = 1) -> "Progress":
-        """Reads what `save` wrote, in this version or an earlier one.
-
-        Args:
-            path: the file.
-            steps_per_epoch: of the run, which the earliest versions left out.
+        """Reads what `save` wrote, in this version or an earlier one. The earliest left `steps_per_epoch` out.
 
         Raises:
             UserError: the file is damaged, or of a newer version.

@@ -84,12 +84,7 @@ def expectation(text: corpus.Corpus, config: Config) -> str:
 
 
 def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
-    """Returns what is in a text: its length, documents and labels.
-
-    Args:
-        text: prepared.
-        deduplicates: whether documents that repeat an earlier one were dropped.
-    """
+    """Returns what is in a text: its length, documents, of which equal ones may have been dropped, and labels."""
     vocabulary, spelled = text.vocabulary, text.spelled
     different, moved, cut = len(vocabulary.characters) - 1, sum(text.moved.values()), sum(text.cut.values())
     parts = "{:,} for training, {:,} for validation, {:,} for the test".format(*text.documents or (0, 0, 0))

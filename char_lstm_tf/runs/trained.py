@@ -33,11 +33,7 @@ class TrainedRun:
 
     @classmethod
     def open(cls, path: str | Path, *, flag: str = "model") -> Self:
-        """Returns the run in a folder.
-
-        Args:
-            path: the folder.
-            flag: the flag that named it, for the error.
+        """Returns the run in a folder, which a flag has named.
 
         Raises:
             UserError: there is none, no epoch is finished, or a file is damaged.

@@ -110,14 +110,7 @@ def rungs(trials: int, *, halving: int) -> list[Rung]:
 
 
 def config_of(given: dict[str, Any], settings: dict[str, str], rung: Rung, *, folder: str, name: str) -> Config:
-    """Returns the configuration of a trial.
-
-    Args:
-        given: the flags that all trials have.
-        settings: those of the trial.
-        rung: its round.
-        folder: of the search.
-        name: of the trial's run.
+    """Returns the configuration of a trial: the given flags of all trials, and its own settings.
 
     Raises:
         UserError: the flags don't go together.

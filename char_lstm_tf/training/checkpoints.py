@@ -44,17 +44,14 @@ class Changing:
 
 
 class Checkpoints:
-    """The checkpoints of a run.
+    """The checkpoints of a run, of which the newest `keep` are kept. The chief reads and writes them for all workers.
 
     Args:
-        folder: of the run.
+        folder: of the run; an attribute, too.
         changing: what a checkpoint holds, besides where the run stands.
-        keep: how many of the newest to keep.
+        keep: at least 1.
         own: what each replica has for itself; None: there is one replica.
-        workers: who trains together. The chief writes and reads; the others get everything from it.
-
-    Attributes:
-        folder: of the run.
+        workers: those of the run.
     """
 
     def __init__(
@@ -112,14 +109,11 @@ class Checkpoints:
     def restore(self, corpus: str, *, steps_per_epoch: int = 1) -> Progress | None:
         """Restores tensors and files from the newest undamaged checkpoint. Damaged ones are removed.
 
-        All workers do it together, and get what the chief has found.
+        All workers do it together, and get what the chief has found: where the run stood, or None without a checkpoint.
 
         Args:
             corpus: the key of the text.
             steps_per_epoch: of the run, which the earliest versions left out.
-
-        Returns:
-            Where the run stood; None if there is no checkpoint.
 
         Raises:
             UserError: it belongs to another text or was written by another version, or a file that grows with the run

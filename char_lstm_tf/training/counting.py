@@ -22,10 +22,6 @@ from pipelines.files import atomic_write
 class CountingRun:
     """Counts a text, with the same methods as `Run`. Making one counts, and writes nothing.
 
-    Args:
-        plan: the run.
-        text: what to count.
-
     Attributes:
         best: the model.
         left_out: its documents, judged by the counts of the others; None: they have no labels.

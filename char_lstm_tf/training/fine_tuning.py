@@ -14,15 +14,10 @@ from pipelines.vocabulary import Vocabulary, vectors
 
 
 def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> None:
-    """Sets the weights of a new model to those of another run; those of new tokens and labels stay as they are.
+    """Sets the weights of a new model to those of another run. `vocabulary` is that of the other run, extended.
 
-    A model that answers labels takes over what is below the last layer of a language model. (Dai and Le,
-    "Semi-supervised Sequence Learning", 2015.)
-
-    Args:
-        origin: the other run.
-        model: of the same sizes.
-        vocabulary: the other run's, extended.
+    Weights of new tokens and labels stay as they are. A model that answers labels takes over what is below the last
+    layer of a language model. (Dai and Le, "Semi-supervised Sequence Learning", 2015.)
 
     Raises:
         UserError: shapes differ by more than the tokens and labels, or only the other run answers labels.

@@ -58,10 +58,7 @@ class Passages:
     def chosen_from(cls, documents: DocumentRange, text: Corpus, *, halve: bool = False) -> "Passages":
         """Returns passages of several lengths, evenly spread over the documents of each label.
 
-        Args:
-            documents: with labels.
-            text: to which they belong.
-            halve: whether the halves of the only document of a label are units of their own.
+        With `halve`, the halves of the only document of a label are two units.
         """
         ends, of_ids = documents.ends[:], documents.ids.labels
         assert of_ids is not None  # they have labels
@@ -124,12 +121,8 @@ def _spread(counts: np.ndarray, labels: np.ndarray, most: float) -> tuple[np.nda
     """Returns some of the passages of all units: the unit of each, its number in the unit, and its weight.
 
     Each label gives the same share of its passages, or `FROM_EACH_LABEL` if that is more. The weights make up for that,
-    and their sum is 1.
-
-    Args:
-        counts: passages of each unit, `[U]`.
-        labels: of each unit, `[U]`.
-        most: passages in all, but for those of rare labels.
+    and their sum is 1. `counts` are the passages of each unit, `[U]`, and `labels` its label; in all, there are `most`
+    passages, besides those of rare labels.
     """
     kinds, share = np.unique(labels), min(most / max(counts.sum(), 1), 1.0)
     least = min(FROM_EACH_LABEL, int(most / len(kinds)) + 1)
@@ -184,13 +177,8 @@ def measure_labels(
     """Returns the calibration of a model, and adds `labels` to `metrics` of each held-out part: a report on it.
 
     Short documents are judged as a whole. Long ones are cut into passages of several lengths, so that the calibration
-    holds for passages too; what is reported of them is about those of 1,000 characters.
-
-    Args:
-        network: the model, with labels.
-        text: what it was trained on.
-        metrics: with an entry for each held-out part that isn't empty.
-        left_out: of counts, what `judge_left_out` found.
+    holds for passages too; what is reported of them is about those of 1,000 characters. `metrics` has an entry for each
+    held-out part that isn't empty, and `left_out` is what `judge_left_out` returns of counts.
     """
     names = text.vocabulary.labels
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
@@ -228,10 +216,7 @@ def judge_left_out(
 ) -> tuple[Judged, Sequence[float]]:
     """Returns the losses of passages of the training part by the counts of the other units, and the best shares.
 
-    Args:
-        text: with labels.
-        counts: of its training part.
-        shares: weights of the own counts of each label to choose from. The documents are likeliest with the best ones.
+    `shares` are the weights of the own counts of each label to choose from. The documents are likeliest with the best.
     """
     documents, lengths = text.document_split("train"), text.vocabulary.lengths
     passages = Passages.chosen_from(documents, text, halve=True)

@@ -59,9 +59,7 @@ def reach_by_epoch(log: Path) -> dict[int, list[float]]:
 def draw_reach(logs: Mapping[str, Path], png: Path) -> None:
     """Draws a line for the last epoch of each run, or of a single run one for each epoch.
 
-    Args:
-        logs: gradients.csv of each run, by its name.
-        png: file to write.
+    `logs` has the gradients.csv of each run, by its name.
     """
     from matplotlib.figure import Figure  # not pyplot: it would look for a screen
 
@@ -105,13 +103,7 @@ def draw_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], pa
 
 
 def draw_map(places: np.ndarray, names: Sequence[str], picture: Path) -> None:
-    """Draws names at their places as PNG.
-
-    Args:
-        places: `[N, 2]`.
-        names: N of them.
-        picture: the file.
-    """
+    """Draws N names at their places, `[N, 2]`, as PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 9), layout="constrained")
@@ -127,10 +119,7 @@ def draw_map(places: np.ndarray, names: Sequence[str], picture: Path) -> None:
 def draw_trials(trials: Sequence[Mapping[str, str]], losses: Sequence[float], picture: Path) -> None:
     """Draws a line for each trial of a search through its values, on an axis for each flag; the best ones are dark.
 
-    Args:
-        trials: the value of each flag. Those that aren't numbers are spread evenly.
-        losses: of the trials; the last axis.
-        picture: PNG file.
+    The last axis is the loss. Values that aren't numbers are spread evenly.
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure  # not pyplot: it would look for a screen

@@ -31,13 +31,7 @@ from pipelines.corpus import Corpus
 
 
 class Run:
-    """A network in training. Making one writes nothing.
-
-    Args:
-        plan: the run.
-        text: what to learn.
-        workers: who trains together.
-        signals: after which it stops.
+    """A network in training. Making one writes nothing. It stops after one of the signals.
 
     Attributes:
         objective: what it learns, and its batches.

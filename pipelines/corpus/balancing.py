@@ -26,11 +26,8 @@ CENTRES = (0.0, 1 / 3, 2 / 3)  # where the passage for each part stands in its d
 def balance(spooled: Spooled, split: Sequence[float]) -> None:
     """Moves documents between the parts, and cuts passages out of them, as this module says.
 
-    `spooled.moved` and `spooled.cut` count the documents that were moved and the passages that were cut, by label.
-
-    Args:
-        spooled: all documents; its parts are still open.
-        split: the shares of the parts.
+    `spooled.moved` and `spooled.cut` count the documents that were moved and the passages that were cut, by label. The
+    parts are still open.
     """
     facts = [part.facts() for part in spooled.parts]
     counts = np.array([np.bincount(labels, minlength=len(spooled.labels)) for _, labels, _ in facts])
@@ -47,13 +44,7 @@ def balance(spooled: Spooled, split: Sequence[float]) -> None:
 
 
 class _Texts:
-    """The different texts of some labels, by their hashes, and where each stands.
-
-    Args:
-        spooled: all documents.
-        facts: of each part, `SpooledPart.facts`.
-        labels: the labels that are to be changed.
-    """
+    """The different texts of the labels that are to be changed, by their hashes, and where each stands."""
 
     def __init__(
         self, spooled: Spooled, facts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], labels: np.ndarray

@@ -20,13 +20,8 @@ class ShuffledDocuments:
 
     The order of an epoch is written to a file, which is then read like a running text. So a batch depends only on its
     number, memory doesn't grow with the documents, and a stream may cut a long document into rows. Writing takes some
-    3 µs per document.
-
-    Args:
-        documents: the training split.
-        seed: of the orders.
-        folder: where the files of two epochs lie: batches are read ahead, so the next one begins while the last is in
-            use.
+    3 µs per document. The folder has the files of two epochs: batches are read ahead, so the next epoch begins while
+    the last is in use.
     """
 
     def __init__(self, documents: DocumentRange, *, seed: int, folder: Path) -> None:

@@ -127,14 +127,9 @@ class Spooled:
 def spool_documents(
     documents: Iterable[Document], split: Sequence[float], folder: Path, ids: ProvisionalIds, *, labelled: bool = False
 ) -> Spooled:
-    """Returns all documents in their parts, which are still open.
+    """Writes all documents to files in a folder, and returns their parts, which are still open.
 
-    Args:
-        documents: in any order.
-        split: the shares of the parts.
-        folder: where to write.
-        ids: gives characters their provisional ids.
-        labelled: whether each is to have a label.
+    With `labelled`, documents without a label are left out; else all labels are.
     """
     parts = [SpooledPart(folder / f"part-{number}", ids) for number in range(len(split))]
     spooled = Spooled(parts)

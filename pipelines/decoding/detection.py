@@ -27,12 +27,7 @@ _TOLERATED_IN_DECLARED = 0.2
 
 
 def detect(data: bytes, *, expected: str, place: str) -> tuple[str, str]:
-    """Returns the text of bytes that aren't UTF-8, and the encoding that fits.
-
-    Args:
-        data: the bytes.
-        expected: an encoding to try first; empty: none.
-        place: of the first byte that isn't UTF-8, for messages.
+    """Returns the text of bytes that aren't UTF-8, and the encoding that fits: `expected` is tried first, if given.
 
     Raises:
         UserError: nothing fits, several fit, or some of it is UTF-8.

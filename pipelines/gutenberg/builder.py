@@ -130,13 +130,10 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
 def prepare(
     books: str | Sequence[int | str], *, data_dir: str | Path, mirror: Mirror, beam_options: Any = None
 ) -> Gutenberg:
-    """Returns a builder whose data are on the disk, prepared now unless they were there.
+    """Returns a builder of a configuration or of numbers of books, whose data are prepared now unless they were there.
 
-    Args:
-        books: the name of a configuration, such as "war_and_peace", or numbers.
-        data_dir: where TFDS keeps its data; downloads go to `downloads/gutenberg` in it.
-        mirror: where to download from.
-        beam_options: if given, Apache Beam does the work with these.
+    TFDS keeps its data in `data_dir`, and downloads go to `downloads/gutenberg` in it. With `beam_options`, Apache Beam
+    does the work.
 
     Raises:
         UserError: there is no such configuration, or a book can't be downloaded.

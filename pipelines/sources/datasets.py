@@ -66,11 +66,7 @@ class PreparedDataset:
 def books(query: str, *, data_dir: Path, mirror: str, max_books: int) -> PreparedDataset:
     """Returns the books that `--books` means. They are downloaded and cleaned unless an earlier run did so.
 
-    Args:
-        query: numbers such as `2600,1399`, or a search such as `author:Tolstoy language:en`.
-        data_dir: where TFDS keeps its data.
-        mirror: address of the mirror to download from.
-        max_books: a search that finds more books than this is an error.
+    `query` is numbers such as `2600,1399`, or a search such as `author:Tolstoy language:en`. TFDS owns `data_dir`.
 
     Raises:
         UserError: there is no such book, there are too many, or the mirror can't be reached.
@@ -88,11 +84,8 @@ def books(query: str, *, data_dir: Path, mirror: str, max_books: int) -> Prepare
 def dataset(name: str, *, text_key: str, data_dir: Path, mirror: str) -> PreparedDataset:
     """Returns the dataset that `--tfds` means. It is prepared unless an earlier run did so.
 
-    Args:
-        name: `gutenberg/war_and_peace` and the like, or any name that TFDS knows.
-        text_key: the feature that holds the text.
-        data_dir: where TFDS keeps its data.
-        mirror: where the books of `gutenberg/…` come from.
+    `name` is `gutenberg/war_and_peace` and the like, whose books come from the mirror, or any name that TFDS knows.
+    `text_key` is the feature that holds the text.
 
     Raises:
         UserError: TFDS doesn't know the dataset, or can't prepare it.

@@ -107,13 +107,7 @@ def written(token: str) -> str:
 
 
 def write(path: Path, names: Sequence[str], vectors: np.ndarray) -> None:
-    """Writes vectors in word2vec's text format.
-
-    Args:
-        path: the file.
-        names: of the rows.
-        vectors: float32 `[len(names), D]`.
-    """
+    """Writes vectors, float32 `[len(names), D]`, in word2vec's text format."""
     with path.open("w", encoding="utf-8") as file:
         file.write(f"{len(names)} {vectors.shape[1]}\n")
         for name, vector in zip(names, vectors, strict=True):
@@ -121,13 +115,7 @@ def write(path: Path, names: Sequence[str], vectors: np.ndarray) -> None:
 
 
 def nearest(vectors: np.ndarray, row: int, *, count: int) -> list[tuple[int, float]]:
-    """Returns the rows that are most similar to one of them by cosine, most similar first, and their cosines.
-
-    Args:
-        vectors: float32 `[N, D]`.
-        row: the one, which isn't among the others.
-        count: how many.
-    """
+    """Returns the rows of `[N, D]` that are most similar to one of them, the nearest first, and the cosines to it."""
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     cosines = unit @ unit[row]
     cosines[row] = -np.inf

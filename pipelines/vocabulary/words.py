@@ -14,12 +14,7 @@ from operator import itemgetter
 
 
 def pattern(letters: Collection[str], *, blank: bool) -> re.Pattern[str]:
-    """Returns what matches one piece after the other.
-
-    Args:
-        letters: the characters that are letters.
-        blank: whether a blank belongs to the letters after it.
-    """
+    """Returns what matches one piece after the other. With `blank`, a blank belongs to the letters after it."""
     if not letters:
         return re.compile(".", re.DOTALL)
     return re.compile(f"{' ?' * blank}[{''.join(map(re.escape, sorted(letters)))}]+|.", re.DOTALL)
@@ -35,12 +30,9 @@ def cut(texts: Iterable[str], piece: re.Pattern[str]) -> Iterator[list[str]]:
 
 
 def frequent(texts: Iterable[str], *, characters: Collection[str], count: int) -> list[str]:
-    """Returns the most frequent pieces of two or more characters that occur at least twice, most frequent first.
+    """Returns the `count` most frequent pieces of two or more characters that occur at least twice, in that order.
 
-    Args:
-        texts: parts of a text, none of which is empty.
-        characters: those that a piece may have. Another one is no letter.
-        count: how many pieces.
+    No part of the text is empty. Of other characters than `characters`, none is a letter.
     """
     counts: Counter[str] = Counter()
     # Letters and digits of any script, and marks such as accents.

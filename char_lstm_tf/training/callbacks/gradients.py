@@ -42,11 +42,7 @@ class GradientSnapshot:
 
 
 class GradientProbe:
-    """Computes the gradients that a model's next training step will have, and leaves no trace in the model.
-
-    Args:
-        model: of `models.build`, compiled.
-    """
+    """Computes the gradients that the next training step of a compiled model will have, and leaves no trace in it."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model

@@ -16,11 +16,7 @@ class DivergedError(UserError):
 
 
 class LossCheck:
-    """Raises DivergedError when the loss or a weight becomes NaN or infinite, before anything of it is saved.
-
-    Args:
-        model: in training, compiled.
-    """
+    """Raises DivergedError when the loss or a weight becomes NaN or infinite, before anything of it is saved."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model

@@ -25,14 +25,8 @@ class SaveRule:
     """When a checkpoint is due: every few steps or seconds, after the last step, and when the process is asked to stop.
 
     All workers save and stop at the same step. With each step, a worker posts which signal it has received, and the
-    chief posts whether it is time.
-
-    Args:
-        step: that the run starts from.
-        every_steps: batches from one checkpoint to the next; 0: no limit.
-        every_seconds: seconds from one checkpoint to the next; 0: no limit.
-        signals: of the run.
-        workers: who trains together.
+    chief posts whether it is time. `step` is that from which the run starts; `every_steps` and `every_seconds` are the
+    most from one checkpoint to the next, and 0 is no limit.
     """
 
     def __init__(
@@ -49,12 +43,7 @@ class SaveRule:
             self._workers.post([*(received == number for number in SIGNALS), self._workers.chief and self._is_time()])
 
     def after_step(self, step: int, *, last: bool) -> tuple[bool, signal.Signals | None]:
-        """Returns whether a checkpoint is due, and the signal after which the run stops, if one came to any worker.
-
-        Args:
-            step: batches done.
-            last: whether this was the last one.
-        """
+        """Returns whether a checkpoint is due after a step, and the signal to stop that any worker has received."""
         received, is_time = self._signals.received, self._is_time()
         if self._workers.count > 1:
             *came, is_time = self._workers.collected() > 0
@@ -79,13 +68,10 @@ class Fitting:
         objective: what it learns, and from which batches.
         state: what `compile_model` returned. Its means start anew with each epoch.
         checkpoints: of the run.
-        progress: where a new run stands.
+        progress: where a new run stands; as an attribute, where the run stands.
         training: the patience of the run, and when it saves.
-        workers: who trains together.
+        workers: those of the run.
         signals: after which the run stops.
-
-    Attributes:
-        progress: where the run stands.
     """
 
     def __init__(

@@ -15,12 +15,8 @@ class ReplicaVariables:
     """What each replica has for itself: the carried states of its rows, and the seeds of its dropout.
 
     A checkpoint holds the states of the whole batch and the chief's seeds, so that another number of workers can go on
-    from it. Replica r adds r to the first number of a seed; dropout counts with the second.
-
-    Args:
-        model: in training.
-        states: those it carries, `[B, H]` each for the rows of a replica.
-        workers: who trains together.
+    from it. Replica r adds r to the first number of a seed; dropout counts with the second. The states that a model
+    carries are `[B, H]` each for the rows of a replica.
     """
 
     def __init__(self, model: keras.Model, states: Sequence[keras.Variable], workers: Workers) -> None:

@@ -97,12 +97,7 @@ def _print_line(cleaned: Cleaned, *, name: str, encoding: str) -> None:
 
 
 class Output:
-    """The folder of cleaned texts.
-
-    Args:
-        folder: made when it is needed.
-        sources: files that must not be overwritten.
-    """
+    """The folder of cleaned texts, which is made when it is needed. `sources` must not be overwritten."""
 
     def __init__(self, folder: Path, sources: list[Path]) -> None:
         self._folder, self._sources = folder, sources

@@ -74,11 +74,9 @@ class Paragraph:
 
 
 def judged(text: str, *, known: bool) -> list[Span]:
-    """Returns what Project Gutenberg or its volunteers wrote in the first and in the last `ZONE` characters.
+    """Returns what Project Gutenberg or its volunteers wrote in the first and in the last `ZONE` characters of a book.
 
-    Args:
-        text: a book without header and licence, if those have marks.
-        known: whether it had them, and so comes from Project Gutenberg.
+    The book has no header and licence any more; `known` says whether it had marked ones, and so comes from the project.
     """
     spans: list[Span] = []
     for paragraphs in rows(text, known=known):

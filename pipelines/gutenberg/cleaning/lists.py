@@ -31,11 +31,7 @@ _ONE_BOOK = re.compile(r"gutenberg\.\w+/|gutenberg #?\d{2,}|\be-?(?:text|book)s?
 def is_list(words: str, *, title: str) -> bool:
     """Returns whether a paragraph is such a list: half of its lines are entries, and something names the project.
 
-    This is the title, the heads of the columns, or half of the lines.
-
-    Args:
-        words: the paragraph.
-        title: the paragraph above if it can be a title, else "".
+    This is the title, the heads of the columns, or half of the lines. `title` is the paragraph above if it can be one.
     """
     lines = [line.strip() for line in words.split("\n") if line.strip(" \t|+-=*")]
     announced = title.endswith(":") and names_files(title)
