@@ -74,8 +74,7 @@ class TypicalLosses:
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> "TypicalLosses":
         """Returns the distribution that `dataclasses.asdict` was called on. metrics.json holds its result."""
-        quantiles = tuple(map(tuple, facts["quantiles"]))
-        return cls(facts["start"], tuple(facts["means"]), facts["power"], quantiles)
+        return cls(**facts | {"means": tuple(facts["means"]), "quantiles": tuple(map(tuple, facts["quantiles"]))})
 
     def quantile(self, nats: float, characters: int, label: int) -> float:
         """Returns the share of the held-out texts of a label with a smaller loss, adjusted for length.
@@ -136,16 +135,8 @@ class Calibration:
             KeyError, TypeError, ValueError: these aren't facts of a calibration.
         """
         typical = facts.get("typical_losses")
-        found = cls(
-            tuple(facts["shares"]),
-            scale=facts["scale"],
-            power=facts["power"],
-            passages=facts["passages"],
-            offsets=tuple(facts.get("offsets", ())),
-            per_text=facts.get("per_text", False),
-            typical_losses=TypicalLosses.from_facts(typical) if typical else None,
-            report=facts.get("report"),
-        )
+        tuples = {"shares": tuple(facts["shares"]), "offsets": tuple(facts.get("offsets", ()))}
+        found = cls(**facts | tuples | {"typical_losses": TypicalLosses.from_facts(typical) if typical else None})
         if found.offsets and len(found.offsets) != len(found.shares):
             raise ValueError("not one offset for each label")
         return found

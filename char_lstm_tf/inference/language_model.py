@@ -13,6 +13,7 @@ from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
 from char_lstm_tf.inference.calibration import PRIORS, Calibration
 from char_lstm_tf.inference.scoring import Score, TokenScorer, label_scorer
 from char_lstm_tf.inference.writing import Sampling, Writer
+from char_lstm_tf.inference.writing.beam import likeliest_texts
 from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
 from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
@@ -141,13 +142,13 @@ class LanguageModel:
             prompts: what the texts continue. An empty prompt starts from a new line, or begins a document.
             chars: characters of each text. A model of documents may end one earlier. None: 500, or of a document, up
                 to 100,000.
-            temperature: below 1: safer; above 1: wilder; 0: the likeliest character every time.
-            top_k: choose among this many of the likeliest characters; 0: among all.
-            top_p: choose among the likeliest characters that together have this probability; 1: among all.
-            seed: repeats the texts. The first one has this seed, the second one the next, as in `sample
-                --num_samples`. None: new texts each time.
-            stop: end a text before any of these; `chars` ends it too.
-            label: what the texts are to be examples of. A model that knows labels needs one.
+            temperature: as for `Sampling`, like `top_k`, `top_p` and `stop`.
+            top_k: 0: among all.
+            top_p: 1: among all.
+            seed: random seed of the first text; the second one has the next, as in `sample --num_samples`. None: new
+                texts each time.
+            stop: `chars` ends a text too.
+            label: of the texts. A model with labels needs one.
 
         Raises:
             UserError: an argument is out of its range, or the label isn't known.
@@ -204,7 +205,8 @@ class LanguageModel:
         )
         (prompt,) = map(self.reader.prompt, list_of_texts("prompt", [prompt]))
         label_id = sum(self.label_ids(label))
-        return self._writer.likeliest(prompt, chars=chars, width=width, label=label_id)
+        network = cast(Network, self.network)
+        return likeliest_texts(network, self.vocabulary, prompt, chars=chars, width=width, label=label_id)
 
     @needs_tensorflow
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
@@ -223,7 +225,7 @@ class LanguageModel:
         return [[(tokens[id], float(row[id])) for id in ids] for row, ids in zip(probabilities, likeliest, strict=True)]
 
     def score(self, texts: Sequence[str], *, label: str = "") -> list[Score]:
-        """Returns how well the model predicts each text, the end included if the model knows documents.
+        """Returns how well the model predicts each text, and the end of each document.
 
         The first character of a running text has nothing before it and isn't scored.
         """
@@ -241,7 +243,7 @@ class LanguageModel:
         Args:
             texts: each is read as it is, from a fresh state that is carried to its end.
             window: reset the state after this many tokens; 0: never. What the model has learnt while scoring stays.
-            label: of all texts. A model that knows labels needs one.
+            label: of all texts. A model with labels needs one.
         """
         ids = [self.vocabulary.encode_whole(text) for text in texts]
         lengths, documents = self.vocabulary.lengths, self.framing.marks
@@ -266,7 +268,7 @@ class LanguageModel:
                 `balanced`: its square root does.
 
         Raises:
-            UserError: the model knows no labels, or the priors are none of these.
+            UserError: the model has no labels, or the priors are none of these.
         """
         if priors not in PRIORS:
             raise UserError(f"priors={priors!r}: must be one of {', '.join(PRIORS)}")
@@ -286,10 +288,10 @@ class LanguageModel:
             whole: whether they end where a document ends, so that the end counts too.
 
         Raises:
-            UserError: the model knows no labels.
+            UserError: the model has no labels.
         """
         if not self.vocabulary.labels:
-            raise UserError("the model knows no labels; train it with --labels=folder, file or field")
+            raise UserError("the model has no labels; train it with --labels=folder, file or field")
         ids = list(map(self.vocabulary.encode_whole if whole else self.vocabulary.encode_prompt, texts))
         losses = self.label_scorer.losses_per_label(ids)
         return (

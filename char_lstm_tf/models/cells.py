@@ -18,9 +18,14 @@ class _GatedCell(keras.Layer):
         units: H.
         kernel_initializer: of W, `[inputs, blocks × H]`. R is orthogonal. Biases are 0, and 1 for the forget gate
             (Gers and others, 2000), as in Keras' own LSTM.
+
+    Attributes:
+        gates: letters of the blocks, in their order.
+        output_variance: of h on random texts, as measured.
     """
 
     gates: tuple[str, ...]
+    output_variance: float
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class PeepholeLSTMCell(_GatedCell):
     """
 
     gates = ("i", "f", "z", "o")
+    output_variance = 0.1
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes p too, of i, f and o, in this order: `[3, H]`."""
@@ -101,6 +107,7 @@ class CoupledLSTMCell(_GatedCell):
     """
 
     gates = ("f", "z", "o")
+    output_variance = 0.05
 
     def call(
         self, inputs: keras.KerasTensor, states: list[keras.KerasTensor], training: bool = False
@@ -112,3 +119,6 @@ class CoupledLSTMCell(_GatedCell):
         carry = f * carry + (1 - f) * ops.tanh(z)
         output = ops.sigmoid(o) * ops.tanh(carry)
         return output, [output, carry]
+
+
+CELLS: dict[str, type[_GatedCell]] = {"peephole": PeepholeLSTMCell, "coupled": CoupledLSTMCell}

@@ -1,4 +1,4 @@
-"""Documents in a packed batch: recurrent layers that start anew wherever a document begins.
+"""Documents in a packed batch: recurrent layers that reset their state wherever a document begins.
 
 Windows of a batch hold documents side by side, `… end, document, end, document …`. A model of documents reads each end
 symbol from a state of zeros, as it reads the beginning of a document alone, so neither its predictions nor its
@@ -37,7 +37,7 @@ class Continues(keras.layers.Layer):
         return super().get_config() | {"end": self._end}
 
 
-class _StartsAnew:
+class _ResetsState:
     """Gives a recurrent layer of Keras another meaning of its mask: where it is False, the state is reset first."""
 
     cell: keras.Layer
@@ -53,8 +53,6 @@ class _StartsAnew:
             mask: where the state is kept, bool `[B, T]`.
             training: whether this is a training step.
         """
-        if training and isinstance(self, recurrent.LSTM) and self.is_fast():
-            return self.read_window(sequences, initial_state, continues=mask)
         # Not time first: TensorFlow would transpose the mask as bool, and oneDNN complains about that on stderr.
         inputs, kept = recurrent.time_first(sequences), tf.cast(mask, tf.float32)
         steps = tf.shape(inputs)[0]
@@ -74,9 +72,21 @@ class _StartsAnew:
         """Returns no mask for the outputs, since Keras would leave out the loss of the first character after an end."""
 
 
-def starting_anew(layer: type[keras.layers.RNN]) -> type[keras.layers.RNN]:
+class DocumentsLSTM(_ResetsState, recurrent.LSTM):
+    """`recurrent.LSTM` for documents, with its fast training steps."""
+
+    def inner_loop(
+        self, sequences: tf.Tensor, initial_state: list[tf.Tensor], mask: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Returns what `_ResetsState.inner_loop` does."""
+        if training and self.is_fast():
+            return self.read_window(sequences, initial_state, continues=mask)
+        return super().inner_loop(sequences, initial_state, mask, training)
+
+
+def resetting_state(layer: type[keras.layers.RNN]) -> type[keras.layers.RNN]:
     """Returns a class of layers with the weights and results of another one, but for documents.
 
     Such a layer is called as `layer(inputs, mask=continues)`, see `Continues`.
     """
-    return type(f"Documents{layer.__name__}", (_StartsAnew, layer), {})
+    return DocumentsLSTM if layer is recurrent.LSTM else type(f"Documents{layer.__name__}", (_ResetsState, layer), {})

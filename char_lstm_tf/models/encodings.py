@@ -25,7 +25,7 @@ class Interface:
             window from a zero state.
         trains: whether it will be trained for long. Then an LSTM layer is `recurrent.LSTM`. Its weights fit Keras' own
             layer, which models that are kept and exported have.
-        end: id of the end symbol, for a model to train on packed documents: its layers start anew at each; else None.
+        end: id of the end symbol, for a model to train on packed documents, whose state is reset at each; else None.
         labels: L, of documents with labels; 0: they have none.
     """
 
@@ -42,10 +42,10 @@ class Interface:
         """Returns T.
 
         Raises:
-            ValueError: the model isn't one that makes one prediction a window and has no state.
+            ValueError: a model with this interface doesn't make one prediction per window, or has a state.
         """
         if self.window is None or self.target != "next_char" or self.stream_batch_size is not None:
-            raise ValueError("a model that reads windows makes one prediction a window, and has no state")
+            raise ValueError("a model that reads windows makes one prediction per window, and has no state")
         return self.window
 
     def inputs(self, ids: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,7 @@ import keras
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import documents, encodings, outputs, recurrent
-from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
+from char_lstm_tf.models.cells import CELLS
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.neural import build_ngram
@@ -20,20 +20,14 @@ from char_lstm_tf.models.ngrams.windows import Windows
 from char_lstm_tf.models.stack import Recurrent, Stack, run_both_directions, run_layer
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
-CELLS = {"peephole": PeepholeLSTMCell, "coupled": CoupledLSTMCell}  # those without a layer of their own
 
 # Keras' Glorot initializer assumes that all V inputs of a one-hot vector are non-zero, when only one is, and that the
 # outputs of a layer have unit variance, which is far from true for an LSTM. Signals then start so small that a run of
 # 600 steps ended at 2.08 nats on tiny Shakespeare instead of 1.81. So kernels are drawn such that the sum in a gate has
 # this standard deviation, whatever its input is: a character, an embedding or the output of a layer.
 GATE_STDDEV = 1.5
-OUTPUT_VARIANCE = {
-    "lstm": 0.1,
-    "gru": 0.26,
-    "rnn": 0.58,
-    "peephole": 0.1,
-    "coupled": 0.05,
-}  # measured on random texts
+OUTPUT_VARIANCE = {"lstm": 0.1, "gru": 0.26, "rnn": 0.58}  # measured on random texts
+OUTPUT_VARIANCE |= {name: cell.output_variance for name, cell in CELLS.items()}
 
 
 def build_sequential(config: ModelConfig, interface: Interface) -> Recurrent:
@@ -45,7 +39,7 @@ def build_bidirectional(config: ModelConfig, interface: Interface) -> Windows:
     """Returns the classic stack whose first recurrent layer reads its window in both directions.
 
     Schuster and Paliwal, "Bidirectional Recurrent Neural Networks" (1997). Its windows have nothing of earlier
-    documents, so no layer starts anew.
+    documents, so no state is reset.
     """
     model, stack = _sequential(config, dataclasses.replace(interface, end=None))
     encodings.silence_unknown(next(stack.below_logits()), interface.vocabulary_size)
@@ -143,7 +137,7 @@ def _recurrent(cell: str, *, fast: bool, in_documents: bool) -> Callable[..., ke
     if fast and cell == "lstm":
         layer = recurrent.LSTM
     if in_documents:
-        layer = documents.starting_anew(layer)
+        layer = documents.resetting_state(layer)
     if cell not in CELLS:
         return layer
     return lambda units, *, kernel_initializer, **options: layer(CELLS[cell](units, kernel_initializer), **options)

@@ -5,7 +5,7 @@ by. A row has what one output of a layer reads, or what belongs to one token. Ve
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -14,26 +14,15 @@ from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
 from char_lstm_tf.models.stack import Recurrent
 from pipelines import UserError
 
-
-@dataclass(frozen=True)
-class Kind:
-    """How the page knows a kind of cell.
-
-    Attributes:
-        name: that `web/model.js` knows it by.
-        vectors: besides the kernels, by the name in the page: the weight, and which part of it; None: all.
-    """
-
-    name: str
-    vectors: dict[str, tuple[str, int | None]] = field(default_factory=lambda: {"bias": ("bias", None)})
-
-
-KINDS = {
-    keras.layers.LSTMCell: Kind("lstm"),
-    keras.layers.GRUCell: Kind("gru", {"bias": ("bias", 0), "state bias": ("bias", 1)}),
-    keras.layers.SimpleRNNCell: Kind("rnn"),
-    PeepholeLSTMCell: Kind("peephole", {"bias": ("bias", None), "peepholes": ("peepholes", None)}),
-    CoupledLSTMCell: Kind("coupled"),
+# The name of a cell in `web/model.js`, and its vectors besides the kernels, by their names there: the weight, and which
+# part of it; None: all.
+ONE_BIAS: dict[str, tuple[str, int | None]] = {"bias": ("bias", None)}
+KINDS: dict[type, tuple[str, dict[str, tuple[str, int | None]]]] = {
+    keras.layers.LSTMCell: ("lstm", ONE_BIAS),
+    keras.layers.GRUCell: ("gru", {"bias": ("bias", 0), "state bias": ("bias", 1)}),
+    keras.layers.SimpleRNNCell: ("rnn", ONE_BIAS),
+    PeepholeLSTMCell: ("peephole", ONE_BIAS | {"peepholes": ("peepholes", None)}),
+    CoupledLSTMCell: ("coupled", ONE_BIAS),
 }
 FORMS = ("float16", "int8")
 
@@ -56,9 +45,9 @@ class _Matrix:
     """A matrix of the page.
 
     Attributes:
-        name: that `web/model.js` knows it by.
-        weight: the weight that it is or is a part of.
-        part: which part, of a weight that has several; None: all.
+        name: in `web/model.js`.
+        weight: the weight that it is a part of.
+        part: which part; None: all.
         turned: whether its rows are the columns of the weight, because a row is what one output reads.
         exact: whether it is stored as float32.
     """
@@ -78,8 +67,10 @@ def pack(network: Recurrent, *, form: str) -> Packed:
         form: of matrices, one of `FORMS`.
 
     Raises:
-        UserError: a weight is too large for float16.
+        UserError: the page can't run such a cell, or a weight is too large for float16.
     """
+    if unknown := {type(cell).__name__ for cell in network.cells if type(cell) not in KINDS}:
+        raise UserError(f"--model: a page can't run {', '.join(sorted(unknown))}")
     parts, listed = [], []
     for matrix in _matrices(network):
         all_parts = matrix.weight.numpy()
@@ -95,7 +86,7 @@ def pack(network: Recurrent, *, form: str) -> Packed:
         matrix.weight.assign(all_parts)
     embedding = network.stack.embedding
     facts = {
-        "layers": [{"kind": KINDS[type(cell)].name, "units": cell.units} for cell in network.cells],
+        "layers": [{"kind": KINDS[type(cell)][0], "units": cell.units} for cell in network.cells],
         "skips": network.skips,
         "embedding": 0 if embedding is None else embedding.output_dim,
         "tied": network.stack.tied,
@@ -113,7 +104,7 @@ def _matrices(network: Recurrent) -> Iterator[_Matrix]:
         # A one-hot vector takes a row of the first kernel as it is.
         yield _Matrix(f"kernel {number}", cell.kernel, turned=number > 0 or embedding is not None)
         yield _Matrix(f"recurrent {number}", cell.recurrent_kernel, turned=True)
-        for name, (weight, part) in KINDS[type(cell)].vectors.items():
+        for name, (weight, part) in KINDS[type(cell)][1].items():
             yield _Matrix(f"{name} {number}", getattr(cell, weight), part=part, exact=True)
     yield _Matrix("logits", logits.kernel, turned=True)
     yield _Matrix("logits bias", logits.bias, exact=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.inference.writing.beam import likeliest_texts
 from char_lstm_tf.inference.writing.drawing import Draws, without_unknown
 from char_lstm_tf.inference.writing.loop import Limits, absorb, generate
 from char_lstm_tf.inference.writing.sampling import Sampling
@@ -71,10 +70,6 @@ class Writer:
     def next_probabilities(self, prompts: Sequence[str], labels: Sequence[int] = ()) -> np.ndarray:
         """Returns the probability of each id after each prompt, float32 `[B, V]`; 0 for the unknown character."""
         return self._probabilities(*self._read(prompts, labels)).numpy()[: len(prompts)]
-
-    def likeliest(self, prompt: str, *, chars: int, width: int, label: int = 0) -> list[tuple[str, float]]:
-        """Returns what `beam.likeliest_texts` does."""
-        return likeliest_texts(self._network, self._vocabulary, prompt, chars=chars, width=width, label=label)
 
     def _read(self, prompts: Sequence[str], labels: Sequence[int]) -> tuple[tf.Tensor, State, tf.Tensor]:
         """Returns the last id of each prompt, int32 `[B]`, the states before it is read, and the labels.

@@ -60,7 +60,10 @@ def count(
     Raises:
         UserError: the text is shorter than n, there are too many n-grams, or their numbers exceed 63 bits.
     """
-    if len(ids) < (order if end is None else 2):
+    before = (
+        order - 2 if len(ids) and ids[:1][0] == end else 0
+    )  # so that the beginning of the first document counts too
+    if before + len(ids) < order:
         raise UserError(f"--order={order}: the training split has {len(ids):,} characters; lower it")
     if vocabulary_size**order >= 2**63:
         fits = int(63 / np.log2(vocabulary_size))
@@ -69,8 +72,8 @@ def count(
     starts = range(0, max(len(ids) - order + 1, 1), CHUNK)
     for start in tqdm(starts, "counting", unit=" MB", delay=2, leave=False, disable=None):
         chunk = ids[start : start + CHUNK + order - 1].astype(np.int64)
-        if end is not None and start == 0:
-            chunk = np.pad(chunk, (order - 2, 0))  # so that the beginning of the first document counts too
+        if start == 0:
+            chunk = np.pad(chunk, (before, 0))
         fresh.append(np.unique(ngram_numbers(chunk, order, vocabulary_size, end), return_counts=True))
         if start == starts[-1] or sum(len(numbers) for numbers, _ in fresh) > len(found[0]):
             found, fresh = _merged([found, *fresh]), []  # twice as many each time, so there are few merges
