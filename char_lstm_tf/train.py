@@ -8,9 +8,9 @@
 
 It reads text (by default the reference that comes with Python), trains on the first part, measures on the rest, prints
 a sample after each epoch, and leaves everything in saved_models/NAME: the SavedModel (1/), model.keras,
-vocabulary.json, flags.txt (a flagfile that repeats the run), training.csv, speed.csv, curves.png, samples.txt,
-metrics.json, and logs/ for TensorBoard. A recipe is a file of flags; they are listed at the end. A flag after it
-overrides it.
+vocabulary.json, flags.txt (a flagfile that repeats the run), training.csv, steps.csv, speed.csv, curves.png,
+samples.txt, metrics.json, and logs/ for TensorBoard. A recipe is a file of flags; they are listed at the end. A flag
+after it overrides it.
 
 A killed run continues with --resume, even in the middle of an epoch, and gives the same result as an uninterrupted one.
 Ctrl-C, SIGTERM and SIGHUP (a closed terminal) save a checkpoint first.

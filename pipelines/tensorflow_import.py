@@ -7,6 +7,8 @@ import tempfile
 import threading
 from typing import BinaryIO
 
+from tqdm import TMonitor
+
 from pipelines import UserError
 from pipelines.process_state import importing, require_own_tensorflow, require_usual_keras
 
@@ -24,11 +26,17 @@ def import_tensorflow(*, verbose: bool = False) -> None:
     if "keras" not in sys.modules and os.environ.get("KERAS_BACKEND", "") not in ("", "tensorflow"):
         raise UserError(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}: models here need tensorflow; unset it")
     with importing():
-        if verbose or "tensorflow" in sys.modules or threading.active_count() > 1:  # what others print must be seen
+        if verbose or "tensorflow" in sys.modules or _others_run():  # what others print must be seen
             importlib.import_module("tensorflow")
         else:
             _import_quietly()
         require_usual_keras()
+
+
+def _others_run() -> bool:
+    """Returns whether another thread runs besides that of tqdm, which prints nothing."""
+    threads = set(threading.enumerate()) - {threading.current_thread()}
+    return not all(isinstance(thread, TMonitor) for thread in threads)
 
 
 def _import_quietly() -> None:

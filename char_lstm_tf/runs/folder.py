@@ -29,6 +29,7 @@ class RunFolder:
         self.flags = path / "flags.txt"
         self.metrics = path / "metrics.json"
         self.training_log = path / "training.csv"
+        self.steps_log = path / "steps.csv"
         self.speed_log = path / "speed.csv"
         self.samples = path / "samples.txt"
         self.curves = path / "curves.png"
@@ -38,7 +39,7 @@ class RunFolder:
         self.logs = path / "logs"
         self.checkpoints = path / "checkpoints"
         self.shuffled = path / ".aside-epochs"  # documents in the order of an epoch, while a run trains
-        self.appended = (self.training_log, self.speed_log, self.samples)  # files that grow epoch by epoch
+        self.appended = (self.training_log, self.steps_log, self.speed_log, self.samples)  # files that grow
 
     @classmethod
     def named(cls, config: OutputConfig) -> "RunFolder":

@@ -21,8 +21,34 @@ GRADIENT_COLUMNS = ("epoch", "looks", "weight", "distance", "norm", "largest", "
 SMALLEST_SHARE = 1e-8  # of the gradient; less isn't drawn
 
 
-def draw_curves(log: Path, picture: Path) -> None:
-    """Draws training.csv as PNG: losses, learning rate and gradient norm over epochs."""
+def loss_by_step(log: Path, *, epoch: int) -> tuple[list[float], list[float]]:
+    """Returns the places in a run, counted in epochs, and the mean loss since the place before, of a steps.csv.
+
+    Args:
+        log: the file, which has means of an epoch up to a step.
+        epoch: steps in an epoch.
+    """
+    places, losses, steps, mean = [], [], 0, 0.0
+    with log.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            step, found = int(row["step"]), float(row["loss"])
+            now = (step - 1) % epoch + 1
+            steps, mean = (steps, mean) if now > steps else (0, 0.0)  # another epoch has begun
+            places.append(step / epoch)
+            losses.append((found * now - mean * steps) / (now - steps))
+            steps, mean = now, found
+    return places, losses
+
+
+def draw_curves(log: Path, steps_log: Path, picture: Path, *, epoch: int) -> None:
+    """Draws losses, learning rate and gradient norm as PNG.
+
+    Args:
+        log: training.csv, with a row for each epoch.
+        steps_log: steps.csv, for the loss within epochs.
+        picture: the file to write.
+        epoch: steps in an epoch.
+    """
     from matplotlib.figure import Figure  # not pyplot: it would look for a screen
     from matplotlib.ticker import MaxNLocator
 
@@ -36,6 +62,8 @@ def draw_curves(log: Path, picture: Path) -> None:
         for column, label in columns.items():
             if rows and rows[0].get(column, "NA") != "NA":  # what Keras writes of a run without validation
                 axes.plot(epochs, [float(row[column]) for row in rows], marker=".", label=label)
+        if "loss" in columns and steps_log.exists():
+            axes.plot(*loss_by_step(steps_log, epoch=epoch), linewidth=0.8, alpha=0.6, label="training, by step")
         answers = bool(rows) and "val_accuracy" in rows[0]
         axes.set_ylabel(title.replace("character", "document") if answers else title)
         axes.legend()

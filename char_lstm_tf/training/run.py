@@ -18,6 +18,7 @@ from char_lstm_tf.training import fine_tuning
 from char_lstm_tf.training.callbacks.clock import Clock
 from char_lstm_tf.training.callbacks.gradients import LogGradients
 from char_lstm_tf.training.callbacks.samples import show_samples
+from char_lstm_tf.training.callbacks.steps import Steps
 from char_lstm_tf.training.checkpoints import Changing, Checkpoints
 from char_lstm_tf.training.compiling import compile_model
 from char_lstm_tf.training.fitting.divergence import DivergedError
@@ -179,6 +180,9 @@ class Run:
         """Returns what shows and writes how the run goes, in its order: each adds to the logs of an epoch."""
         config, folder, batches = self._config, self._folder, self.objective.batches
 
+        def draw(epoch: int, logs: dict[str, Any]) -> None:
+            draw_curves(folder.training_log, folder.steps_log, folder.curves, epoch=batches.steps_per_epoch)
+
         records = [
             keras.callbacks.CSVLogger(folder.training_log, append=True),
             Clock(
@@ -189,7 +193,13 @@ class Run:
                 describe=self.objective.describe,
             ),
             keras.callbacks.TensorBoard(folder.logs, write_graph=False),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: draw_curves(folder.training_log, folder.curves)),
+            Steps(
+                lambda: self.fitting.progress,
+                log=folder.steps_log,
+                board=folder.logs / "steps",
+                samples=lambda: self.evaluation.samples,
+            ),
+            keras.callbacks.LambdaCallback(on_epoch_end=draw),
             keras.callbacks.LambdaCallback(
                 on_epoch_end=lambda *_: show_samples(self.evaluation.samples, folder.samples, quiet=config.quiet)
             ),

@@ -30,6 +30,7 @@ def test_a_run_leaves_what_the_design_promises(trained):
         "model.keras",
         "samples.txt",
         "speed.csv",
+        "steps.csv",
         "training.csv",
         "vocabulary.json",
     ]

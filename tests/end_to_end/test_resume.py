@@ -29,7 +29,7 @@ from char_lstm_tf.training.fitting.signals import SIGNALS, Signals, StoppedError
 from char_lstm_tf.training.train import train
 
 FLAGS = ["--units=16", "--dropout=0.2", "--batch_size=4", "--window=16", "--sample_chars=40"]
-SAME = ["training.csv", "samples.txt", "vocabulary.json", "1/variables/variables.data-00000-of-00001"]
+SAME = ["training.csv", "steps.csv", "samples.txt", "vocabulary.json", "1/variables/variables.data-00000-of-00001"]
 
 
 @dataclasses.dataclass
@@ -283,7 +283,7 @@ def tiny(tmp_path, monkeypatch):
     """The flags of a short run in this process, whose weights can be spoiled."""
     (tmp_path / "verse.txt").write_text(verse(60))
     monkeypatch.setattr(export, "export", lambda model, vocabulary, path, calibration: path.mkdir())
-    monkeypatch.setattr(run_module, "draw_curves", lambda log, path: path.touch())
+    monkeypatch.setattr(run_module, "draw_curves", lambda log, steps, path, epoch: path.touch())
     return {
         "text": (f"{tmp_path}/verse.txt",),
         "name": "x",

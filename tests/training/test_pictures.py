@@ -16,7 +16,7 @@ LOG = """epoch,bits_per_char,gradient_norm,learning_rate,loss,val_loss
 def test_a_picture_of_every_epoch_so_far_appears_whole(tmp_path, log):
     (tmp_path / "training.csv").write_text(log)
     picture = tmp_path / "curves.png"
-    pictures.draw_curves(tmp_path / "training.csv", picture)
+    pictures.draw_curves(tmp_path / "training.csv", tmp_path / "steps.csv", picture, epoch=4)
     header = picture.read_bytes()[:24]
     assert header.startswith(b"\x89PNG")
     assert struct.unpack(">II", header[16:]) == (800, 900)  # pixels
@@ -34,7 +34,9 @@ def test_the_lines_are_the_columns(tmp_path, monkeypatch):
         lambda self, x, y, **options: drawn.update({options["label"]: (x, y)}) or plot(self, x, y, **options),
     )
     (tmp_path / "training.csv").write_text(LOG)
-    pictures.draw_curves(tmp_path / "training.csv", tmp_path / "curves.png")
+    (tmp_path / "steps.csv").write_text("step,loss\n2,4.0\n4,3.0\n6,2.5\n")  # means of an epoch up to the step
+    pictures.draw_curves(tmp_path / "training.csv", tmp_path / "steps.csv", tmp_path / "curves.png", epoch=4)
+    assert drawn["training, by step"] == ([0.5, 1, 1.5], [4.0, 2.0, 2.5])
     assert drawn["training"] == ([1, 2], [3.0, 2.5])
     assert drawn["validation"] == ([1, 2], [2.5, 2.25])
     assert drawn["at the end of the epoch"] == ([1, 2], [0.006, 0.003])
