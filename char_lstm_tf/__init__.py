@@ -51,10 +51,7 @@ def train(config: Config) -> dict[str, Any]:
 
 
 def load(path: str | Path) -> "LanguageModel":
-    """Returns the best model of a run, to write and score text with.
-
-    Args:
-        path: the run's folder, such as saved_models/quickstart.
+    """Returns the best model of a run, to write and score text with, from a folder such as saved_models/quickstart.
 
     Raises:
         UserError: there is no trained run.

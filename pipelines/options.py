@@ -31,10 +31,7 @@ def option(
         default: its value unless given.
         help: what `--help` says.
         choices: the values allowed; none: any.
-        at_least: a limit of the value, or of each element of a tuple. So are the next three.
-        above: see `at_least`.
-        at_most: see `at_least`.
-        below: see `at_least`.
+        at_least: a limit of the value, or of each element of a tuple; likewise `above`, `at_most` and `below`.
         outcome: whether the result of a run depends on it. If not, a resumed run may be given another value.
         positional: whether it takes the words of the command line that are no flags.
     """

@@ -282,12 +282,7 @@ Model = Counts | NeuralNgram | Classifier | Bidirectional | Recurrent
 
 
 class Settings(Variant):
-    """Everything about a run.
-
-    Attributes:
-        text: what is learnt.
-        model: what learns it.
-    """
+    """Everything about a run: the text that is learnt, the model that learns it, and its place."""
 
     text: Documents | Running
     model: Model

@@ -35,11 +35,7 @@ class Variant:
 
 
 class NoEffectError(UserError):
-    """A flag that is given has no effect beside the others.
-
-    Attributes:
-        flag: its name.
-    """
+    """A flag that is given has no effect beside the others. `flag` is its name."""
 
     def __init__(self, flag: str, message: str) -> None:
         super().__init__(message)

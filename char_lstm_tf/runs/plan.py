@@ -52,13 +52,9 @@ class Origin(TrainedRun):
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is about to start or to resume. Nothing has been written yet.
+    """A run that is about to start or to resume, perhaps from the weights of another one, and perhaps in a cluster.
 
-    Attributes:
-        config: of the run.
-        folder: of the run.
-        origin: the run it starts from, if any.
-        cluster: the workers that train it together; None: this process alone.
+    Nothing has been written yet.
     """
 
     config: Config
@@ -72,9 +68,7 @@ def plan_run(**given: Any) -> Plan:
 
     A resumed run has the flags of its flags.txt, and those that don't change the outcome can be changed. A run with
     `init_from` takes the sizes of that run. A worker that isn't the chief leaves the folder alone; it may lack it.
-
-    Args:
-        **given: the flags that were given, by name. All others have their defaults.
+    Flags that aren't given have their defaults.
 
     Raises:
         UserError: flags contradict each other, the resumed run or the run to start from, or the folder is in use.

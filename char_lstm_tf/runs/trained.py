@@ -17,14 +17,7 @@ from pipelines.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run with a model in it.
-
-    Attributes:
-        folder: where it is.
-        config: the flags that it started with.
-        vocabulary: of its model.
-        metrics: None as long as it isn't finished.
-    """
+    """A run with a model in it. Its metrics are None as long as it isn't finished."""
 
     folder: RunFolder
     config: Config

@@ -17,12 +17,7 @@ from pipelines.command_line import given_flags
 
 @dataclass(frozen=True)
 class Dimension:
-    """A flag that varies.
-
-    Attributes:
-        name: of the flag.
-        draw: returns a value by chance, as the flag takes it.
-    """
+    """A flag that varies, by its name. `draw` returns a value by chance, as the flag takes it."""
 
     name: str
     draw: Callable[[random.Random], str]
@@ -66,12 +61,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Rung:
-    """A round of the search: some trials train for a share of the steps.
-
-    Attributes:
-        trials: number of trials; those that were best in the round before.
-        share: of the epochs and steps of a whole run.
-    """
+    """A round of the search: some trials, the best of the round before, train for a share of a whole run's steps."""
 
     trials: int
     share: float
@@ -125,11 +115,8 @@ def config_of(given: dict[str, Any], settings: dict[str, str], rung: Rung, *, fo
 def reason_of(status: int, log: str) -> str:
     """Returns in a line why `train` failed.
 
-    Before: 1, "…\\npython -m char_lstm_tf.train: --units=0: must be …\\n"; after: "--units=0: must be …".
-
-    Args:
-        status: its exit status, or less than 0: the signal that killed it.
-        log: what it printed.
+    Before: 1, "…\\npython -m char_lstm_tf.train: --units=0: must be …\\n"; after: "--units=0: must be …". A status
+    below 0 is the signal that killed it.
     """
     lines = [line for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"python -m \S+: |[\w.]*(Error|Exception)\b", line)]  # of a traceback

@@ -46,12 +46,8 @@ class Changing:
 class Checkpoints:
     """The checkpoints of a run, of which the newest `keep` are kept. The chief reads and writes them for all workers.
 
-    Args:
-        folder: of the run; an attribute, too.
-        changing: what a checkpoint holds, besides where the run stands.
-        keep: at least 1.
-        own: what each replica has for itself; None: there is one replica.
-        workers: those of the run.
+    A checkpoint holds what is `changing`, and where the run stands. `own` is what each replica has for itself, or None
+    if there is one.
     """
 
     def __init__(
@@ -110,10 +106,7 @@ class Checkpoints:
         """Restores tensors and files from the newest undamaged checkpoint. Damaged ones are removed.
 
         All workers do it together, and get what the chief has found: where the run stood, or None without a checkpoint.
-
-        Args:
-            corpus: the key of the text.
-            steps_per_epoch: of the run, which the earliest versions left out.
+        `corpus` is the key of the text. The earliest versions left `steps_per_epoch` out.
 
         Raises:
             UserError: it belongs to another text or was written by another version, or a file that grows with the run

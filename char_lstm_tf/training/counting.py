@@ -22,9 +22,7 @@ from pipelines.files import atomic_write
 class CountingRun:
     """Counts a text, with the same methods as `Run`. Making one counts, and writes nothing.
 
-    Attributes:
-        best: the model.
-        left_out: its documents, judged by the counts of the others; None: they have no labels.
+    `best` is the model, and `left_out` its documents, judged by the counts of the others; None if they have no labels.
 
     Raises:
         UserError: the text is too short or too long for the order.

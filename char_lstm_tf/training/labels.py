@@ -139,13 +139,9 @@ def _spread(counts: np.ndarray, labels: np.ndarray, most: float) -> tuple[np.nda
 
 @dataclass(frozen=True)
 class Judged:
-    """Passages with their losses.
+    """Passages with their losses under each label, float64 `[P, L]`, and their numbers of characters, `[P]`.
 
-    Attributes:
-        passages: the passages.
-        nats: under each label, float64 `[P, L]`.
-        characters: of each, `[P]`.
-        per_text: as for `Calibration`.
+    `per_text` is that of `Calibration`.
     """
 
     passages: Passages

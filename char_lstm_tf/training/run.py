@@ -34,13 +34,8 @@ from pipelines.corpus import Corpus
 class Run:
     """A network in training. Making one writes nothing. It stops after one of the signals.
 
-    Attributes:
-        objective: what it learns, and its batches.
-        model: in training.
-        best: the model with the best weights so far, without carried state.
-        state: what training changes besides the weights.
-        checkpoints: of the run.
-        fitting: its training steps, which know where the run stands.
+    `best` has the best weights so far, without carried state; `state` is what training changes besides the weights of
+    `model`; `fitting` knows where the run stands.
 
     Raises:
         UserError: the text is too short for the sizes, or layers don't fit those of the run to start from.

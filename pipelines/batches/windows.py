@@ -218,9 +218,7 @@ class Stream(Windows):
 class Shuffled(Windows):
     """Every window once per epoch, in a new order each epoch. The last batch of an epoch may be shorter.
 
-    Attributes:
-        stride: characters from the start of one window to the start of the next.
-        seed: of the orders.
+    `stride` is the number of tokens from the start of one window to the start of the next.
     """
 
     _: KW_ONLY

@@ -108,10 +108,8 @@ class _Texts:
 def cut_out(text: str, share: float, centre: float) -> tuple[str, str]:
     """Returns a passage of a text, and the text without it. Both begin at a line if there are lines, or at a word.
 
-    Args:
-        text: at least `SHORTEST` characters.
-        share: of the text that the passage is to have; it gets at least `LEAST` characters, and at most `MOST` of them.
-        centre: where it stands, from 0 to 1.
+    The text has at least `SHORTEST` characters. The passage gets a share of it, but at least `LEAST` characters, and at
+    most the share `MOST`. `centre` is where it stands, from 0 to 1.
     """
     size = int(np.clip(share * len(text), LEAST, MOST * len(text)))
     start = _break_after(text, int(centre * len(text)) - size // 2)

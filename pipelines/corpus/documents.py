@@ -33,9 +33,7 @@ class DocumentGroup(NamedTuple):
 class DocumentRange:
     """Documents in a row, each between end symbols. Two neighbours share the one between them.
 
-    Attributes:
-        ids: of all of them, the first end symbol included.
-        ends: the places of the end symbols in `ids`, int64; one more than there are documents.
+    `ends` are the places of the end symbols in `ids`, int64; there is one more than documents.
     """
 
     ids: IdRange

@@ -15,12 +15,7 @@ class IdRange:
 
     A slice such as `ids[1000:2000]` reads only these ids, so a text may be longer than memory.
 
-    Attributes:
-        path: the file.
-        dtype: of the ids.
-        begin: the first of them.
-        end: the one after the last.
-        labels: the label of each id's document, if documents have labels. An end symbol belongs to the one it ends.
+    If documents have labels, `labels` has that of each id's document. An end symbol belongs to the document it ends.
     """
 
     path: Path

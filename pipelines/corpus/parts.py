@@ -63,10 +63,7 @@ class Parts:
     def finish(self, vocabulary: Vocabulary, lengths: Sequence[int], folder: Path) -> dict[str, Any]:
         """Writes what a corpus has besides its ids, and returns what `corpus.json` has of that.
 
-        Args:
-            vocabulary: of the corpus.
-            lengths: how many ids each part has in `ids.bin`.
-            folder: of the corpus.
+        `lengths` says how many ids each part has in `ids.bin`, which is in the folder already.
         """
         return {}
 
@@ -74,9 +71,7 @@ class Parts:
 class DocumentParts(Parts):
     """Training, validation and test of documents, which are split by what they say.
 
-    Attributes:
-        spooled: the documents.
-        kept: of each part, which documents the corpus has, bool.
+    `kept` says of each part which of the spooled documents the corpus has, bool.
     """
 
     spooled: Spooled

@@ -100,15 +100,9 @@ class SpooledPart:
 
 @dataclass
 class Spooled:
-    """All documents, spooled.
+    """All documents, spooled in three parts. For the counts, see `Corpus`.
 
-    Attributes:
-        parts: training, validation and test.
-        labels: those that occur, in the order of their first document; [""] where there are none.
-        empty: how many documents had nothing but white space and were left out.
-        unlabelled: how many had no label and were left out.
-        moved: how many documents of a label `balancing` moved to another part.
-        cut: how many passages of a label it cut out.
+    `labels` are those that occur, in the order of their first document; [""] where there are none.
     """
 
     parts: list[SpooledPart]

@@ -13,11 +13,7 @@ CHUNK = 1 << 20  # characters in memory at a time, besides one document
 
 
 class ProvisionalIds:
-    """Gives each character the next number when it first occurs.
-
-    Attributes:
-        seen: the characters, in the order of their numbers.
-    """
+    """Gives each character the next number when it first occurs. `seen` are the characters in the order of numbers."""
 
     def __init__(self) -> None:
         self.seen = ""

@@ -25,12 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A TFDS dataset on the disk: the text of each record of each split, in the order of TFDS.
-
-    Attributes:
-        builder: prepared.
-        text_key: the feature that holds the text.
-    """
+    """A TFDS dataset on the disk: the feature `text_key` of each record of each split, in the order of TFDS."""
 
     builder: "tfds.core.DatasetBuilder"
     text_key: str = "text"

@@ -13,11 +13,7 @@ LONGEST_LABEL = 200  # characters
 
 @dataclass(frozen=True)
 class Derived:
-    """The texts of another source, changed. Subclasses have `documents`.
-
-    Attributes:
-        source: the other one.
-    """
+    """The texts of another source, changed. Subclasses have `documents`."""
 
     source: Source
 

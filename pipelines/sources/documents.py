@@ -81,9 +81,7 @@ def joined(documents: Iterable[Document]) -> Iterator[str]:
 class SourceLine:
     """What a source turned out to be, as a line for the user. It counts the documents that pass through `watch`.
 
-    Attributes:
-        name: of the source.
-        documents: whether each text is a document, so that their number is shown.
+    With `documents`, each text is a document, and their number is shown.
     """
 
     name: str

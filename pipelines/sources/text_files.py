@@ -23,13 +23,7 @@ _DEFAULT_READER = Reader()
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text file.
-
-    Attributes:
-        path: the file.
-        reader: how to read it.
-        piped: the bytes of a pipe, which can be read only once.
-    """
+    """A text file. `piped` are the bytes of a pipe, which can be read only once."""
 
     path: Path
     reader: Reader = _DEFAULT_READER

@@ -115,13 +115,13 @@ class LogGradients(keras.callbacks.Callback):
     It writes gradients.csv (`plot_gradients` explains its columns), a picture of it, and TensorBoard's logs. A snapshot
     is taken just before its step, with the same weights, states, dropout and batch, and doesn't change training. The
     number of a step decides whether it has a snapshot, so a resumed run continues as it would have; the epoch in which
-    it was interrupted has fewer snapshots.
+    it was interrupted has fewer snapshots. An epoch that is trained again after a resume replaces its rows.
 
     Args:
         batch_at: returns the batch of a step, as training gets it.
         every: number of steps from one snapshot to the next.
-        csv_path: the file. An epoch that is trained again after a resume replaces its rows.
-        picture: the PNG file, written at the end of each epoch.
+        csv_path: gradients.csv.
+        picture: the PNG file.
         logs: TensorBoard's folder.
     """
 

@@ -13,14 +13,8 @@ def sample_report(writer: Writer, config: Config, epoch: int, losses: Mapping[st
     """Returns a sample for each temperature, under a heading with the epoch and its losses.
 
     Of documents, a sample is as many of them as there are in `sample_chars` characters, but at least one and at most
-    eight, one label after the other.
-
-    Args:
-        writer: of the model.
-        config: the prompt, length and temperatures of the samples, and the seed. The seed is the same for every epoch,
-            so samples differ by what was learned.
-        epoch: counted from 0.
-        losses: the logs of the epoch.
+    eight, one label after the other. The seed is the same for every epoch, so samples differ by what was learned.
+    Epochs are counted from 0.
     """
     temperatures, prompt = config.sample_temperatures, config.prompt_reader.prompt(config.prompt)
     count = config.settings.text.texts_in_sample

@@ -19,17 +19,9 @@ from pipelines.files import atomic_write
 class Evaluation:
     """Measures a model at the end of an epoch, lets it write samples, and keeps the weights of the best epoch.
 
-    Args:
-        model: in training.
-        measured: a network of the same weights that carries no state. With --average, it gets the averages.
-        best: another one.
-        objective: what the model learns.
-        held_out: the parts to measure on, by name.
-        config: of the samples.
-        folder: of the run.
-
-    Attributes:
-        samples: of the last epoch that was measured.
+    `measured` and `best` are networks like the model in training that carry no state. `measured` gets its weights or,
+    with --average, their averages. `held_out` are the parts to measure on, by name. `samples` are those of the last
+    epoch that was measured.
     """
 
     def __init__(
@@ -50,14 +42,10 @@ class Evaluation:
         self.samples = ""
 
     def measure(self, epoch: int, logs: dict[str, float]) -> dict[str, float]:
-        """Returns logs with the loss on the validation split, and what follows from both losses. Writes samples.
+        """Returns the means of an epoch, counted from 0, with the validation loss and what follows from both losses.
 
-        The validation split is read in full, with a carried state of its own; the state of training isn't touched.
-        `learning_rate` is that of the next batch. Nothing that a checkpoint holds changes, so this may be given up.
-
-        Args:
-            epoch: counted from 0.
-            logs: the means of the epoch. `loss` is over all its characters, or documents.
+        The validation split is read in full, with its own state; the state of training isn't touched. `learning_rate`
+        is that of the next batch. Samples are written. Nothing in a checkpoint changes, so this may be interrupted.
         """
         self._measured.set_weights(averaged_weights(self._model))
         logs = logs | {"learning_rate": float(self._model.optimizer.learning_rate)}

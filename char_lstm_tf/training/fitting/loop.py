@@ -63,15 +63,8 @@ class Fitting:
     A checkpoint is saved after a step, if one is due. That of the last step of an epoch is saved before the end of the
     epoch, and a run that is resumed from it begins with that end.
 
-    Args:
-        model: compiled by `compile_model`.
-        objective: what it learns, and from which batches.
-        state: what `compile_model` returned. Its means start anew with each epoch.
-        checkpoints: of the run.
-        progress: where a new run stands; as an attribute, where the run stands.
-        training: the patience of the run, and when it saves.
-        workers: those of the run.
-        signals: after which the run stops.
+    `compile_model` compiled the model and returned `state`, whose means start anew with each epoch. `progress` is
+    where a new run stands and, as an attribute, where the run stands. `training` has its patience, and when it saves.
     """
 
     def __init__(

@@ -55,12 +55,8 @@ def objective_of(
 ) -> Objective:
     """Returns what a run learns.
 
-    Args:
-        model: its kind and sizes.
-        text: to learn.
-        seed: of the order of windows or documents.
-        shuffled: folder for the documents of an epoch in their order.
-        rows: which rows of each batch to read; None: all.
+    The seed is that of the order of windows or documents, `shuffled` a folder for the documents of an epoch in their
+    order, and `rows` which rows of each batch to read; None: all.
 
     Raises:
         UserError: the text is too short for the sizes.
