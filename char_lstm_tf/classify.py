@@ -37,6 +37,7 @@ import numpy as np
 from char_lstm_tf.inference import calibration, measures
 from char_lstm_tf.inference.rows import Rows
 from char_lstm_tf.inference.texts import TextOptions
+from char_lstm_tf.runs.tables import print_facts
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.pictures import draw_confusion
 from pipelines import command_line
@@ -239,21 +240,13 @@ class Classification:
 def print_report(report: dict[str, Any]) -> None:
     """Prints the measures and the confusion matrix as tables."""
     print()
-    for name, value in report.items():
-        if isinstance(value, int | float):
-            print(
-                f"{name.replace('_', ' '):<28}{value:>12,}"
-                if isinstance(value, int)
-                else f"{name.replace('_', ' '):<28}{value:>12.4f}"
-            )
+    print_facts({name: value for name, value in report.items() if isinstance(value, int | float)}, widths=(28, 12))
     names = report["labels"]
     width = max(9, *map(len, names))
     print(f"\n{'true':<{width}}" + "".join(f" {name:>{max(9, len(name))}}" for name in names) + "  predicted")
     for name, row in zip(names, report["confusion"], strict=True):
-        print(
-            f"{name:<{width}}"
-            + "".join(f" {count:>{max(9, len(other))},}" for count, other in zip(row, names, strict=True))
-        )
+        counts = (f" {count:>{max(9, len(other))},}" for count, other in zip(row, names, strict=True))
+        print(f"{name:<{width}}{''.join(counts)}")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 from char_lstm_tf.inference.rows import Rows
 from char_lstm_tf.inference.texts import TextOptions, documents_of_part, in_groups, read_texts
 from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
-from char_lstm_tf.runs.tables import format_number
+from char_lstm_tf.runs.tables import print_facts
 from char_lstm_tf.runs.text import unknown_warning
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
@@ -208,11 +208,8 @@ class Evaluation:
 
     def score_documents(self, groups: Iterable[Sequence[Document]], *, least: float) -> None:
         """Scores documents, and gives a row for each with at least so many nats per character."""
-        if not self._model.framing.marks:
-            print(
-                "this model was trained on running text: the first character of a document and its end aren't scored",
-                file=sys.stderr,
-            )
+        if note := self._model.framing.note:
+            print(note, file=sys.stderr)
         columns = COLUMNS.format("nats", "characters", "nats/char", "document")
         self._rows.header(f"{'rank':>7}{columns}" if self._config.sort else columns)
         kept: list[tuple[Document, Score]] = []
@@ -285,9 +282,7 @@ class Evaluation:
         else:
             if not (self._running or self._config.output):
                 print()
-            for name, value in report.items():
-                shown = f"{value:,}" if isinstance(value, int) else format_number(value, 4)
-                print(f"{name.replace('_', ' '):<23} {shown:>17}")
+            print_facts(report, widths=(23, 18))
         print(
             f"{self._total.characters / self._seconds:,.0f} characters per second, compilation included",
             file=sys.stderr,

@@ -21,6 +21,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 
+from char_lstm_tf.runs.tables import print_facts
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import command_line
 from pipelines.files import file_of
@@ -126,21 +127,15 @@ def main(config: SampleConfig) -> None:
     prompt = model.reader.prompt(prompt)
     report_unknown(prompt, model.vocabulary)
     chars = model.framing.default_chars if config.chars is None else config.chars
-    by_line = run.config.settings.text.one_line_each
     if config.beam:
         chars = min(chars, config.chars or BEAM_CHARS)
         found = model.likeliest(prompt, chars=chars, width=config.beam, label=config.label)
         likeliest, nats = zip(*found[: config.num_samples], strict=True)
-        print_texts(config, prompt, likeliest, "nats", [round(value, 4) for value in nats], by_line=by_line)
+        print_texts(config, run, prompt, likeliest, nats=[round(value, 4) for value in nats])
         return
     seed = config.seed if config.seed is not None else secrets.randbits(31)
-    sampling = Sampling(
-        temperature=0.0 if config.greedy else config.temperature,
-        top_k=config.top_k,
-        top_p=config.top_p,
-        seed=seed,
-        stop=tuple(map(unescaped, config.stop)),
-    )
+    temperature, stop = 0.0 if config.greedy else config.temperature, tuple(map(unescaped, config.stop))
+    sampling = Sampling(temperature=temperature, top_k=config.top_k, top_p=config.top_p, seed=seed, stop=stop)
     if config.num_samples == 1 and not (config.json or config.report):
         print(prompt, end="", flush=True)
         for (piece,) in model.stream([prompt], sampling, chars=chars, label=config.label):
@@ -151,9 +146,9 @@ def main(config: SampleConfig) -> None:
         if config.report:
             report_texts(config, run, [prompt + text for text in texts])
         else:
-            print_texts(config, prompt, texts, "seed", range(seed, seed + config.num_samples), by_line=by_line)
-        cut = 0 if config.report else sum(len(text) == chars for text in texts)
-        if model.framing.marks and config.chars is None and cut:
+            print_texts(config, run, prompt, texts, seed=range(seed, seed + config.num_samples))
+        cut = 0 if config.report else sum(len(text) == model.framing.cut for text in texts)
+        if config.chars is None and cut:
             print(f"{cut:,} texts had no end after {chars:,} characters and were cut there", file=sys.stderr)
     if config.seed is None:
         print(f"(--seed={seed} repeats this)", file=sys.stderr)
@@ -161,12 +156,9 @@ def main(config: SampleConfig) -> None:
 
 def report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
     """Names the characters of a prompt that the model doesn't know, on stderr."""
-    unknown = sorted(set(prompt) - set(vocabulary.characters[1:]))
-    if unknown:
-        print(
-            f"--prompt: the model doesn't know {' '.join(map(repr, unknown))} and reads each as {UNKNOWN}",
-            file=sys.stderr,
-        )
+    if unknown := sorted(set(prompt) - set(vocabulary.characters[1:])):
+        listed = " ".join(map(repr, unknown))
+        print(f"--prompt: the model doesn't know {listed} and reads each as {UNKNOWN}", file=sys.stderr)
 
 
 def report_texts(config: SampleConfig, run: TrainedRun, texts: Sequence[str]) -> None:
@@ -181,25 +173,16 @@ def report_texts(config: SampleConfig, run: TrainedRun, texts: Sequence[str]) ->
     if config.json:
         print(json.dumps(found, ensure_ascii=False))
         return
-    for name, value in found.items():
-        shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if isinstance(value, float) else repr(value)
-        print(f"{name.replace('_', ' '):<28} {shown:>14}")
+    print_facts(found, widths=(28, 15))
 
 
-def print_texts(
-    config: SampleConfig,
-    prompt: str,
-    texts: Sequence[str],
-    label: str,
-    values: Sequence[float],
-    *,
-    by_line: bool,
-) -> None:
-    r"""Prints finished texts, each with its seed or its nats; `by_line`: each on a line, with \n for its line ends."""
-    for text, value in zip(texts, values, strict=True):
+def print_texts(config: SampleConfig, run: TrainedRun, prompt: str, texts: Sequence[str], **values: Sequence) -> None:
+    r"""Prints finished texts, each with its seed or its nats. Lines and rows have \n for their line ends."""
+    ((label, each),) = values.items()
+    for text, value in zip(texts, each, strict=True):
         if config.json:
             print(json.dumps({"prompt": prompt, "text": text, label: value}, ensure_ascii=False))
-        elif by_line:
+        elif run.config.settings.text.one_line_each:
             print(format_flag(f"{prompt}{text}"))
         elif len(texts) == 1:
             print(f"{prompt}{text}")

@@ -19,8 +19,7 @@ import webbrowser
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from char_lstm_tf.config import Config
-from char_lstm_tf.config.settings import Recurrent
+from char_lstm_tf.config import Config, settings
 from char_lstm_tf.inference.texts import TextOptions, documents_of_part, read_texts
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError, command_line
@@ -70,14 +69,14 @@ def main(config: VisualizeConfig) -> None:
     """Loads the run and writes its page."""
     trained = TrainedRun.open(config.model)
     run = trained.config
-    require_recurrent(config.model, run)
+    trained.require(settings.Recurrent, "a page is of a recurrent model of text")
     given = read_text(config, run) if config.text else ""
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.inference.language_model import LanguageModel
     from char_lstm_tf.models.build import load
     from char_lstm_tf.page import packing, page
 
-    network = cast("stack.Recurrent", load(trained))  # see require_recurrent
+    network = cast("stack.Recurrent", load(trained))
     language_model = LanguageModel(network, trained.vocabulary, run.prompt_reader)
     facts = page.read_facts(trained, network)
     by_line = facts["eachLine"]  # as the page reads it
@@ -96,13 +95,6 @@ def main(config: VisualizeConfig) -> None:
         print(f"warning: --weights={config.weights} costs more than {MOST_LOSS} nats per character", file=sys.stderr)
     if config.open and not webbrowser.open(output.resolve().as_uri()):
         print(f"no browser found here; open {output.resolve().as_uri()}", file=sys.stderr)
-
-
-def require_recurrent(model: str, run: Config) -> None:
-    """Raises UserError for a model that the page can't run."""
-    kind = run.settings.model
-    if not isinstance(kind, Recurrent):
-        raise UserError(f"--model={model}: {kind.reason} ({kind.chosen_by}); a page is of a recurrent model of text")
 
 
 def read_text(config: VisualizeConfig, run: Config) -> str:

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from char_lstm_tf.config import OUTCOME
 from char_lstm_tf.runs.folder import RunFolder
@@ -19,6 +21,14 @@ def format_number(value: float | None, digits: int) -> str:
     if value is None:
         return "-"
     return f"{value:,.{digits}f}" if value < 1e9 else f"{value:.{digits}e}"
+
+
+def print_facts(facts: Mapping[str, Any], *, widths: tuple[int, int]) -> None:
+    """Prints a line for each name and value, in columns of these widths."""
+    for name, value in facts.items():
+        number = f"{value:,}" if isinstance(value, int) else repr(value)
+        shown = format_number(value, 4) if value is None or isinstance(value, float) else number
+        print(f"{name.replace('_', ' '):<{widths[0]}}{shown:>{widths[1]}}")
 
 
 def row(run: RunFolder) -> str:

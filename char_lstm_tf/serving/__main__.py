@@ -9,12 +9,17 @@ TensorFlow.js read only a SavedModel without strings, such as this one; LiteRT, 
 """
 
 import dataclasses
+from typing import TYPE_CHECKING, cast
 
+from char_lstm_tf.config import settings
 from char_lstm_tf.runs.trained import TrainedRun
-from pipelines import UserError, command_line
+from pipelines import command_line
 from pipelines.files import atomic_write, path_of
 from pipelines.options import Options, option
 from pipelines.tensorflow_import import import_tensorflow
+
+if TYPE_CHECKING:
+    from char_lstm_tf.models.network import Network
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,14 +46,12 @@ class ExportConfig(Options):
 def main(config: ExportConfig) -> None:
     """Loads the run and writes its step."""
     run = TrainedRun.open(config.model)
+    run.require(settings.TextModel, "it has no step; its SavedModel is in its folder 1")
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.models.build import load
-    from char_lstm_tf.models.network import Network
     from char_lstm_tf.serving import export
 
-    network = load(run)
-    if not isinstance(network, Network):
-        raise UserError(f"--model={config.model}: it answers labels and has no step; its SavedModel is in its folder 1")
+    network = cast("Network", load(run))
     write = export.export_litert if config.form == "litert" else export.export_step
     with atomic_write(path_of(config.output)) as path:
         write(network, path)

@@ -16,12 +16,16 @@ class Framing:
     Attributes:
         end: id of the end symbol; -1, which no token has, for running text.
         marks: end symbols on each side of a text: 1 or 0.
-        default_chars: characters to write unless told otherwise. A document usually ends before.
+        default_chars: characters to write unless more or fewer are asked for. A document usually ends before.
+        cut: characters after which a document is cut that the model doesn't end; -1 for running text.
+        note: what isn't predicted of a text that is read as a document.
     """
 
     end: int = -1
     marks: int = 0
     default_chars: int = 500
+    cut: int = -1
+    note: str = ""
 
     def prompt(self, ids: np.ndarray) -> np.ndarray:
         """Returns what a model reads before it continues a text. With the end symbol 1: `[4, 3]` → `[1, 4, 3]`."""
@@ -36,9 +40,12 @@ class Framing:
         return [*tokens, *[""] * self.marks][1 - self.marks :]
 
 
-RUNNING = Framing()
+RUNNING = Framing(
+    note="this model was trained on running text: the first character of a document and its end aren't scored"
+)
+LONGEST = 100_000  # characters of a document
 
 
 def of_documents(end: int) -> Framing:
-    """Returns the framing of documents. One without an end is cut after 100,000 characters."""
-    return Framing(end, marks=1, default_chars=100_000)
+    """Returns the framing of documents."""
+    return Framing(end, marks=1, default_chars=LONGEST, cut=LONGEST)
