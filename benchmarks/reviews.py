@@ -14,7 +14,6 @@ The linear model is scikit-learn's linear SVM on TF-IDF of words and pairs of wo
 and with the classes balanced.
 """
 
-import json
 import random
 import statistics
 import subprocess
@@ -29,6 +28,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
+
+from char_lstm_tf.inference.calibration import PRIORS
+from char_lstm_tf.inference.ensemble import Ensemble
+from char_lstm_tf.runs.trained import TrainedRun
 
 FLAGS = flags.FLAGS
 FLAGFILES = Path("char_lstm_tf/flagfiles")
@@ -50,18 +53,18 @@ class Result:
     accuracy: float
     macro_f1: float
 
-
-def command(name: str, *words: str) -> str:
-    """Returns what a command prints."""
-    done = subprocess.run([sys.executable, "-m", f"char_lstm_tf.{name}", *words], stdout=subprocess.PIPE, check=True)
-    return done.stdout.decode()
+    @classmethod
+    def of(cls, true: Sequence[str], predicted: Sequence[str]) -> "Result":
+        """Returns it from the labels of each text."""
+        return cls(accuracy_score(true, predicted), f1_score(true, predicted, average="macro"))
 
 
 def train(recipe: str, seed: str, training: Path, folder: Path) -> Path:
     """Trains a run of a recipe, and returns its folder."""
     run = folder / f"{recipe}_{seed}"
     paths = [f"--text={training}", f"--name={run.name}", f"--output_dir={folder}", "--overwrite", "--quiet"]
-    command("train", f"--flagfile={FLAGFILES}/{recipe}.flags", f"--seed={seed}", *paths)
+    words = [f"--flagfile={FLAGFILES}/{recipe}.flags", f"--seed={seed}", *paths]
+    subprocess.run([sys.executable, "-m", "char_lstm_tf.train", *words], stdout=subprocess.DEVNULL, check=True)
     return run
 
 
@@ -83,20 +86,22 @@ def measure(training: Path, test: Path, folder: Path, seeds: Sequence[str]) -> d
         together["each with counts"] = [[run, *counted] for run in networks]
     if len(networks) > 1 and counted:
         together["all together"] = [[*networks, *counted]]
-    for priors in ("training", "balanced", "equal") if FLAGS.rare else ("training",):
-        for name, several in together.items():
-            row = f"{name}, {priors} priors" if FLAGS.rare else name
-            found[row] = [classify(runs, test, priors) for runs in several]
+    for name, several in together.items():
+        for runs in several:
+            for priors, result in classify(runs, test).items():
+                found.setdefault(f"{name}, {priors} priors" if FLAGS.rare else name, []).append(result)
     return found
 
 
-def classify(runs: list[Path], test: Path, priors: str) -> Result:
-    """Returns how well the runs together tell the labels of `test`."""
-    first, *others = runs
-    tables = ["--documents=rows", "--text_field=2", "--labels=field", "--label_field=1", f"--text={test}", "--json"]
-    mix = [f"--mix={run}" for run in others]
-    facts = json.loads(command("classify", f"--model={first}", *mix, f"--priors={priors}", *tables).splitlines()[-1])
-    return Result(facts["accuracy"], facts["macro_f1"])
+def classify(runs: list[Path], test: Path) -> dict[str, Result]:
+    """Returns how well the runs together tell the labels of `test`, with each of some prior probabilities."""
+    ensemble = Ensemble(list(map(TrainedRun.open, runs)))
+    true, rows = zip(*(line.split("\t", 1) for line in read(test)), strict=True)
+    texts, found = [ensemble.models[0].reader.prompt(text) for text in rows], {}
+    for priors in PRIORS if FLAGS.rare else ["training"]:
+        chosen = ensemble.classify(texts, priors=priors).probabilities.argmax(axis=1)
+        found[priors] = Result.of(true, [ensemble.labels[label] for label in chosen])
+    return found
 
 
 def linear(training: Path, test: Path) -> Result:
@@ -105,8 +110,7 @@ def linear(training: Path, test: Path) -> Result:
     words = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True)
     model = make_pipeline(words, LinearSVC(C=1.0, class_weight="balanced"))
     model.fit([text for _, text in rows], [label for label, _ in rows])
-    true, predicted = [label for label, _ in tests], model.predict([text for _, text in tests])
-    return Result(accuracy_score(true, predicted), f1_score(true, predicted, average="macro"))
+    return Result.of([label for label, _ in tests], model.predict([text for _, text in tests]))
 
 
 def read(path: Path) -> list[str]:
