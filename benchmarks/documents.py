@@ -53,7 +53,7 @@ class DocumentsConfig(Options):
 def work(pipe: Connection, documents: str, text: str, folder: str) -> None:
     """Takes as many steps as it is sent. Sends back seconds and CPU seconds."""
     import_tensorflow()
-    from char_lstm_tf.models import recurrent
+    from char_lstm_tf.models import cores
     from char_lstm_tf.runs.plan import plan_run
     from char_lstm_tf.runs.text import prepare_text
     from char_lstm_tf.training.fitting.step import train_function
@@ -63,7 +63,7 @@ def work(pipe: Connection, documents: str, text: str, folder: str) -> None:
         text=(text,), documents=documents, name=documents, output_dir=folder, data_dir=folder, epochs=10_000
     )
     plan.folder.path.mkdir()
-    recurrent.set_up_tensorflow(plan.config, plan.config.batch_size)
+    cores.set_up_tensorflow(plan.config, plan.config.batch_size)
     run = Run(plan, prepare_text(plan))
     step, batches = (
         train_function(run.model, run.state),

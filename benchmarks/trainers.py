@@ -43,12 +43,12 @@ class KerasTrainer:
     def __init__(
         self, units: int, *, vocabulary_size: int, batch_size: int, window: int, steps: int, fast: bool
     ) -> None:
-        from char_lstm_tf.models import recurrent
+        from char_lstm_tf.models import cores
         from char_lstm_tf.training import compiling
         from char_lstm_tf.training.fitting.step import train_function
 
         if fast:
-            recurrent.set_up_tensorflow(ModelConfig(units=(units, units)), batch_size)
+            cores.set_up_tensorflow(ModelConfig(units=(units, units)), batch_size)
         sizes = {"vocabulary_size": vocabulary_size, "batch_size": batch_size, "window": window}
         self._model = network(units, **sizes, trains=fast).keras_model
         state = compiling.compile_model(self._model, TrainingConfig(), steps=steps)

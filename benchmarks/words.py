@@ -43,7 +43,7 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
     import_tensorflow()
     import tensorflow as tf
 
-    from char_lstm_tf.models import recurrent
+    from char_lstm_tf.models import cores
     from char_lstm_tf.models.build import build
     from char_lstm_tf.training import compiling
     from char_lstm_tf.training.fitting.step import train_function
@@ -52,7 +52,7 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
     if way != CHARACTERS:
         config = dataclasses.replace(config, tokens="words", embedding_size=embedding_size, tie=way == TIED)
     if way != KERAS:
-        recurrent.set_up_tensorflow(config, BATCH_SIZE, len(vocabulary))
+        cores.set_up_tensorflow(config, BATCH_SIZE, len(vocabulary))
     model = build(config, vocabulary, stream=True, trains=way != KERAS).keras_model
     state = compiling.compile_model(model, config, steps=1_000_000, sparse=way != CHARACTERS)
     inputs, targets = ids[:-1].reshape(-1, BATCH_SIZE, WINDOW), ids[1:].reshape(-1, BATCH_SIZE, WINDOW)

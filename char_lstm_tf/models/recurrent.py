@@ -14,34 +14,18 @@ Shapes: B rows, T characters in a window, I size of the input, H units. Gates st
 candidate, output.
 """
 
-import contextlib
 import itertools
-import os
 from functools import partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.config import ModelConfig
-from pipelines.process_state import environment
-
-# The smallest group. One core multiplies it with a recurrent kernel of 128 units in 28 µs, and 16 rows in 31 µs: most
-# of the time goes into reading the kernel, so another core for fewer rows gains nothing.
-MIN_ROWS = 8
+from char_lstm_tf.models import cores
 
 # Compiling takes two seconds. Two layers of 128 units then save 0.7 ms for each character of a window, so it pays after
 # 3,000 of them. Smaller layers need more.
 MIN_LOOP_STEPS = 4_000
-
-# Units up to which TensorFlow's operations get one thread each. On two cores that made 2×128 units 1.1 to 1.4 times as
-# fast and 2×256 units 1.05 to 1.1 times; 2×512 units were not faster.
-MAX_ONE_THREAD_UNITS = 256
-
-# Tokens up to which that holds. The vectors and logits of more are most of the work, and operations on them are large.
-MAX_ONE_THREAD_TOKENS = 1_000
-
-KEEP_MEMORY = {"TF_CPU_ALLOCATOR_USE_BFC": "1"}
 
 # What is taken off the input of a forget gate to make it exactly 0: tanh(x / 2) is -1 in float32 far before that.
 SHUT = 1e4
@@ -81,7 +65,7 @@ class LSTM(keras.layers.LSTM):
         """
         values = sequences, *initial_state, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
         x, h, c, *weights = map(tf.convert_to_tensor, values)
-        split = partial(split_rows, parts=group_count(x.shape[0]))
+        split = partial(cores.split_rows, parts=cores.group_count(x.shape[0]))
         rows = zip(split(x), split(h), split(c), strict=True)
         kept = itertools.repeat(None) if continues is None else split(tf.cast(continues, x.dtype))
         results = [lstm(*group, *weights, continues=part) for group, part in zip(rows, kept, strict=False)]
@@ -91,7 +75,7 @@ class LSTM(keras.layers.LSTM):
     def is_fast(self) -> bool:
         """Returns whether the fast code can take a training step of this layer."""
         return (
-            has_only_cpus()
+            cores.has_only_cpus()
             and self.activation is keras.activations.tanh
             and self.recurrent_activation is keras.activations.sigmoid
             and self.use_bias
@@ -100,68 +84,9 @@ class LSTM(keras.layers.LSTM):
         )
 
 
-def keep_memory() -> None:
-    """Starts TensorFlow so that it keeps the memory of a batch for the next one; no effect if it has started already.
-
-    Getting it from the system each time took a seventh of a step with 2×512 units.
-    """
-    with environment(**KEEP_MEMORY):  # which is read once
-        tf.zeros([])
-
-
-def set_up_tensorflow(config: ModelConfig, batch_size: int, vocabulary_size: int = 0) -> None:
-    """Sets up TensorFlow to train a model on a CPU. Must be called before TensorFlow's first operation.
-
-    Memory is kept, see `keep_memory`. Operations get one thread each if every core has a group of rows, and layers and
-    vocabulary are small.
-    """
-    os.environ.update({name: value for name, value in KEEP_MEMORY.items() if name not in os.environ})
-    fast = config.architecture in ("sequential", "functional") and config.cell == "lstm" and not config.bidirectional
-    small = max(config.units) <= MAX_ONE_THREAD_UNITS and vocabulary_size <= MAX_ONE_THREAD_TOKENS
-    small = small and group_count(batch_size) >= cores()
-    asked = "TF_NUM_INTRAOP_THREADS" in os.environ
-    if fast and small and not asked and not tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # too late: this process has used TensorFlow already
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-
-
 def worth_compiling(steps: int, window: int) -> bool:
     """Returns whether a run of `steps` batches is long enough for the time that compiling the layer takes."""
     return steps * window >= MIN_LOOP_STEPS
-
-
-def has_only_cpus() -> bool:
-    """Returns whether TensorFlow sees no other devices than CPUs."""
-    return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
-
-
-def cores() -> int:
-    """Returns how many operations TensorFlow runs in parallel: as many as there are cores that this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return tf.config.threading.get_inter_op_parallelism_threads() or usable or 1
-
-
-def group_count(rows: int | None) -> int:
-    """Returns into how many groups to split the rows of a batch; None: not known yet, taken as 32."""
-    return max(1, min(cores(), (32 if rows is None else rows) // MIN_ROWS))
-
-
-def split_rows(values: tf.Tensor, *, parts: int) -> list[tf.Tensor]:
-    """Returns the rows of `[B, …]` in groups of nearly equal size.
-
-    If the values are the outputs of another layer of this kind, its own groups are returned, so that a group needn't
-    wait for the others.
-    """
-    if parts == 1:
-        return [values]
-    rows = values.shape[0] or tf.shape(values)[0]
-    edges = [rows * part // parts for part in range(parts + 1)]
-    sizes = [end - start for start, end in itertools.pairwise(edges)]
-    if isinstance(rows, int) and not tf.executing_eagerly() and values.op.type == "ConcatV2":
-        *joined, _ = values.op.inputs  # the last input is the axis
-        if [part.shape[0] for part in joined] == sizes:
-            return joined
-    return tf.split(values, sizes)
 
 
 def lstm(

@@ -50,15 +50,15 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
     show_text(text, config)
     import_tensorflow(verbose=config.verbose)
     # TensorFlow takes seconds to import, so a mistake in the text shows first.
-    from char_lstm_tf.models import recurrent
+    from char_lstm_tf.models import cores
     from char_lstm_tf.training import workers
     from char_lstm_tf.training.counting import CountingRun
     from char_lstm_tf.training.run import Run
 
     if signals is None:
-        recurrent.keep_memory()
+        cores.keep_memory()
     else:
-        recurrent.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
+        cores.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
     if config.settings.model.training is None:
         return _finish(plan, text, CountingRun(plan, text))
     return _finish(plan, text, Run(plan, text, workers.of_this_machine(), signals))

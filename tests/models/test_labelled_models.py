@@ -8,7 +8,7 @@ import tensorflow as tf
 from char_lstm_tf.config import Config
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import Scorer
-from char_lstm_tf.models import recurrent
+from char_lstm_tf.models import cores
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.training.callbacks.gradients import GradientProbe
@@ -125,11 +125,11 @@ def test_a_label_with_fewer_characters_than_the_order_is_counted():
     assert VOCABULARY.characters[int(np.argmax(logits))] == "a"
 
 
-@pytest.mark.parametrize("cores", [2, 3, 5])
-def test_the_losses_of_many_texts_do_not_depend_on_the_number_of_cores(monkeypatch, cores):
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_losses_of_many_texts_do_not_depend_on_the_number_of_cores(monkeypatch, count):
     model, texts = network("sequential"), [VOCABULARY.encode_whole("abc de"[: number % 6]) for number in range(201)]
     expected = Scorer(model, VOCABULARY).losses_per_label(texts)
-    monkeypatch.setattr(recurrent, "cores", lambda: cores)
+    monkeypatch.setattr(cores, "count", lambda: count)
     for one, other in zip(Scorer(model, VOCABULARY).losses_per_label(texts), expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 

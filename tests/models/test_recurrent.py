@@ -12,7 +12,7 @@ from conftest import ROOT, verse
 from tensorflow.core.protobuf import saved_model_pb2
 
 from char_lstm_tf.config import ModelConfig, TrainingConfig
-from char_lstm_tf.models import networks, recurrent
+from char_lstm_tf.models import cores, networks, recurrent
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
 from char_lstm_tf.training import compiling
@@ -36,7 +36,7 @@ def passes(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch):
-    monkeypatch.setattr(recurrent, "MIN_ROWS", 2)
+    monkeypatch.setattr(cores, "MIN_ROWS", 2)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(2))
 
 
@@ -297,10 +297,10 @@ def test_short_runs_are_left_to_keras():
 
 
 def test_groups_have_rows_enough_and_are_no_more_than_cores(monkeypatch):
-    monkeypatch.setattr(recurrent, "MIN_ROWS", 8)
-    assert [recurrent.group_count(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
+    monkeypatch.setattr(cores, "MIN_ROWS", 8)
+    assert [cores.group_count(rows) for rows in (1, 8, 15, 16, 128, None)] == [1, 1, 1, 2, 2, 2]
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(16))
-    assert [recurrent.group_count(rows) for rows in (16, 64, 128, 1000, None)] == [2, 8, 16, 16, 4]
+    assert [cores.group_count(rows) for rows in (16, 64, 128, 1000, None)] == [2, 8, 16, 16, 4]
 
 
 def kernels_of_loops(function, *arguments):
@@ -334,7 +334,7 @@ def test_a_step_of_a_loop_is_eight_kernels_at_most_which_xla_runs_one_after_the_
 @pytest.mark.parametrize("rows", [1, 2, 7])
 def test_groups_of_rows_are_all_rows_in_their_order(rows):
     values = tf.range(rows)[:, None]
-    parts = recurrent.split_rows(values, parts=2)
+    parts = cores.split_rows(values, parts=2)
     assert len(parts) == 2
     np.testing.assert_array_equal(tf.concat(parts, 0), values)
     assert abs(len(parts[0]) - len(parts[1])) <= 1
@@ -344,14 +344,14 @@ def test_groups_of_a_layer_below_are_passed_on_as_they_are():
     @tf.function
     def run():
         below = [tf.ones([3, 2]), tf.zeros([4, 2])]
-        for part, group in zip(recurrent.split_rows(tf.concat(below, 0), parts=2), below, strict=True):
+        for part, group in zip(cores.split_rows(tf.concat(below, 0), parts=2), below, strict=True):
             assert part is group
         for other in (
             tf.concat([tf.ones([7, 1]), tf.zeros([7, 1])], 1),  # of features
             tf.concat([tf.ones([2, 2]), tf.zeros([5, 2])], 0),  # other groups
             tf.concat([tf.ones([3, 2]), tf.zeros([3, 2]), tf.zeros([1, 2])], 0),
         ):
-            parts = recurrent.split_rows(other, parts=2)
+            parts = cores.split_rows(other, parts=2)
             assert [part.shape[0] for part in parts] == [3, 4]
             tf.debugging.assert_equal(tf.concat(parts, 0), other)
 
@@ -380,7 +380,7 @@ def test_layers_that_pass_on_their_groups_have_the_gradients_of_keras(passes):
 def test_rows_not_known_yet_are_split_also_when_joined_from_some_that_are():
     @tf.function(input_signature=[tf.TensorSpec([None, 2])])
     def run(values):
-        return recurrent.split_rows(tf.concat([tf.ones([3, 2]), values], 0), parts=2)
+        return cores.split_rows(tf.concat([tf.ones([3, 2]), values], 0), parts=2)
 
     assert [len(part) for part in run(tf.zeros([4, 2]))] == [3, 4]
 
@@ -389,13 +389,13 @@ PREPARED = """
 import os
 import sys
 import tensorflow as tf
-from char_lstm_tf.models import recurrent
+from char_lstm_tf.models import cores
 from char_lstm_tf.config import ModelConfig
 
 os.sched_getaffinity = lambda _: range(2)
 if "used" in sys.argv:
     tf.zeros([2]) + 1
-recurrent.set_up_tensorflow(eval(sys.argv[1]), batch_size=int(sys.argv[2]), vocabulary_size=int(sys.argv[3]))
+cores.set_up_tensorflow(eval(sys.argv[1]), batch_size=int(sys.argv[2]), vocabulary_size=int(sys.argv[3]))
 tf.zeros([2]) + 1
 print(tf.config.threading.get_intra_op_parallelism_threads())
 """

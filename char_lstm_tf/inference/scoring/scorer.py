@@ -10,7 +10,7 @@ from tqdm import tqdm
 from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
 from char_lstm_tf.inference.scoring.protocol import TokenScorer, progress_bar
 from char_lstm_tf.inference.scoring.score import READ_AT_ONCE, Score, Words
-from char_lstm_tf.models import recurrent
+from char_lstm_tf.models import cores
 from char_lstm_tf.models.network import Network, State, filled_up
 from pipelines.corpus import DocumentRange, IdRange
 from pipelines.vocabulary import Vocabulary
@@ -47,7 +47,7 @@ class Scorer(TokenScorer):
 
         @partial(tf.function, autograph=False)
         def read(*rows: tf.Tensor, states: State, length: tf.Tensor) -> tuple[tf.Tensor, State]:
-            split_rows = partial(recurrent.split_rows, parts=recurrent.group_count(rows[0].shape[0]))
+            split_rows = partial(cores.split_rows, parts=cores.group_count(rows[0].shape[0]))
             split = zip(*map(split_rows, (*rows, *states)), strict=True)
             found = [compiled(*part[: len(rows)], list(part[len(rows) :]), length) for part in split]
             nats, states = zip(*found, strict=True)

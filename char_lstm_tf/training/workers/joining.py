@@ -6,7 +6,7 @@ import threading
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import recurrent
+from char_lstm_tf.models import cores
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.training.workers.workers import ALONE, Workers
 from pipelines import UserError
@@ -28,7 +28,7 @@ def join(cluster: Cluster, config: Config) -> Workers:
     cluster.meet()
     # The text isn't read yet, so the number of characters is taken for a small one.
     words = config.settings.text.max_words or 0
-    recurrent.set_up_tensorflow(config, config.batch_size // len(cluster.addresses), words)
+    cores.set_up_tensorflow(config, config.batch_size // len(cluster.addresses), words)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
