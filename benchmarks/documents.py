@@ -19,9 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -123,7 +124,7 @@ def measure_scoring(config: DocumentsConfig, folder: str) -> None:
 
     loaded = char_lstm_tf.load(f"{folder}/scorer")
     encode, nats = loaded.vocabulary.encode_whole, loaded._scorer.nats_of_each
-    score = {OURS: lambda texts: nats([encode(text) for text in texts])}
+    score: dict[str, Callable[[list[str]], Any]] = {OURS: lambda texts: nats([encode(text) for text in texts])}
     if importlib.util.find_spec("torch"):
         score[TORCH] = TorchScorer(loaded).losses
     spent: dict[str, list[tuple[float, float]]] = {way: [] for way in score}

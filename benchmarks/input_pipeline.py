@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from char_lstm_tf.config import Config
 from pipelines import command_line, corpus, sources
@@ -107,7 +107,7 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
     }
 
 
-def preparation_to_measure(found: list, raw_bytes: list[bytes], folder: Path) -> dict[str, Callable[[], float]]:
+def preparation_to_measure(found: list[Any], raw_bytes: list[bytes], folder: Path) -> dict[str, Callable[[], float]]:
     """Returns functions that measure megabytes of raw text a second, by name."""
     size = sum(map(len, raw_bytes)) / 1e6
     texts = [decode(data).text for data in raw_bytes]
@@ -187,7 +187,13 @@ def main(config: BenchmarkConfig) -> None:
     report(results, preparation, batches, len(text.vocabulary), config)
 
 
-def report(results: dict, preparation: dict, batches: dict, vocabulary: int, config: BenchmarkConfig) -> None:
+def report(
+    results: dict[str, Any],
+    preparation: dict[str, Any],
+    batches: dict[str, Any],
+    vocabulary: int,
+    config: BenchmarkConfig,
+) -> None:
     """Prints the tables, in Markdown."""
     middle = {name: statistics.median(values) for name, values in results.items()}
     print("| preparing | MB of raw text a second |\n| --- | --- |")

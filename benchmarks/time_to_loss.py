@@ -43,7 +43,7 @@ def main(config: LossConfig) -> None:
         race(text, config.steps)
 
 
-def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: list[float], start: list) -> None:
+def work(pipe: Connection, way: str, sizes: dict[str, int], steps: int, rates: list[float], start: list[Any]) -> None:
     """Trains on each list of batches it is sent, and sends back the seconds and the weights."""
     this: TorchTrainer | KerasTrainer
     if way == TORCH:
@@ -84,7 +84,7 @@ class Lesson:
         stream = Stream(text.split("train"), form, batch_size=BATCH_SIZE, window=WINDOW)
         self.batches = stream.dataset(0, steps).as_numpy_iterator()
 
-    def loss(self, weights: list) -> float:
+    def loss(self, weights: list[Any]) -> float:
         """Returns the loss of these weights on the held-out part, in nats a character."""
         self.judge.set_weights(weights)
         return self._scorer.score(self._held_out).nats_per_char
@@ -99,7 +99,7 @@ def race(text: corpus.Corpus, steps: int) -> None:
         arguments = other, way, lesson.sizes, steps, lesson.rates, lesson.judge.get_weights()
         context.Process(target=work, args=arguments, daemon=True).start()
     seconds = dict.fromkeys(pipes, 0.0)
-    passed: dict[str, dict] = {way: {} for way in pipes}
+    passed: dict[str, dict[float, float]] = {way: {} for way in pipes}
     print("| way | held-out loss | steps | characters | seconds |\n| --- | --- | --- | --- | --- |")
     for done in range(TURN, steps + 1, TURN):
         turn = [next(lesson.batches) for _ in range(TURN)]

@@ -19,8 +19,10 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +83,7 @@ def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -
 def multiply(pipe: Connection, library: str) -> None:
     """Multiplies square matrices whenever it is told to. Sends back floating-point operations a second."""
     matrix = np.random.default_rng(0).random([SIDE, SIDE], np.float32)
+    product: Callable[[], Any]
     if library == "numpy":
         product = lambda: matrix @ matrix  # noqa: E731
     elif library == "PyTorch":
@@ -147,7 +150,7 @@ def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: i
     """Measures all ways in turns at one size and prints a row for each."""
     context = multiprocessing.get_context("spawn")
     pipes, processes = {}, []
-    results: dict[str, list] = {way: [] for way in ways}
+    results: dict[str, list[Any]] = {way: [] for way in ways}
     for way in ways:
         pipes[way], other = context.Pipe()
         processes.append(context.Process(target=work, args=(other, way, units, batch_size, window), daemon=True))
@@ -168,7 +171,7 @@ def measure(ways: list[str], units: int, batch_size: int, window: int, rounds: i
         process.join()
 
 
-def report(way: str, results: dict, size: tuple[int, int, int], peak_flops: float, memory: float) -> None:
+def report(way: str, results: dict[str, Any], size: tuple[int, int, int], peak_flops: float, memory: float) -> None:
     """Prints a row of the table."""
     units, batch_size, window = size
     seconds, worked = zip(*results[way], strict=True)

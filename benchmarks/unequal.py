@@ -14,6 +14,7 @@ import random
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import app, flags
@@ -60,7 +61,7 @@ def draw(
     return training, held_out
 
 
-def measure(books: dict[str, dict[str, str]], amounts: list[int], seed: str) -> dict[tuple[int, str], dict]:
+def measure(books: dict[str, dict[str, str]], amounts: list[int], seed: str) -> dict[tuple[int, str], dict[str, Any]]:
     """Returns the report for the texts of each length with each of `PRIORS`."""
     chance = random.Random(f"{amounts}{seed}")
     training, held_out = draw(books, amounts, chance)

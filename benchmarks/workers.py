@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from multiprocessing.connection import Connection
+from typing import Any
 
 from pipelines import command_line
 from pipelines.options import Options, option
@@ -43,7 +44,7 @@ class WorkersConfig(Options):
     steps: int = option(60, "Batches of a round.", at_least=1)
 
 
-def work(pipe: Connection, core: int | None, cluster: dict, flags: dict, folder: str) -> None:
+def work(pipe: Connection, core: int | None, cluster: dict[str, Any], flags: dict[str, Any], folder: str) -> None:
     """Sends the bytes of the gradients, and then seconds and CPU seconds of a step for each number of steps."""
     if core is not None:
         os.sched_setaffinity(0, {core})

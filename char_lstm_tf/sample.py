@@ -176,7 +176,9 @@ def report_texts(config: SampleConfig, run: TrainedRun, texts: Sequence[str]) ->
     print_facts(found, widths=(28, 15))
 
 
-def print_texts(config: SampleConfig, run: TrainedRun, prompt: str, texts: Sequence[str], **values: Sequence) -> None:
+def print_texts(
+    config: SampleConfig, run: TrainedRun, prompt: str, texts: Sequence[str], **values: Sequence[float]
+) -> None:
     r"""Prints finished texts, each with its seed or its nats. Lines and rows have \n for their line ends."""
     ((label, each),) = values.items()
     for text, value in zip(texts, each, strict=True):

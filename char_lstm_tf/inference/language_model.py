@@ -4,7 +4,7 @@ import itertools
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class LanguageModel:
         model._place = run.folder.path.resolve(), run.fingerprint()
         return model
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Pickles or copies the place of the run.
 
         Raises:

@@ -1,6 +1,7 @@
 """How much of what a model wrote is its own, and how much it copied from its training text."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ CHUNK = 1 << 20  # characters of the training text in memory at a time
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd; of the polynomial that hashes a run of characters, modulo 2^64
 
 
-def originality(texts: Sequence[str], corpus: Corpus) -> dict:
+def originality(texts: Sequence[str], corpus: Corpus) -> dict[str, Any]:
     """Returns what is new in texts, beside the training split of a corpus.
 
     Returns:
@@ -39,13 +40,13 @@ def originality(texts: Sequence[str], corpus: Corpus) -> dict:
     }
 
 
-def _in_running_text(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[set[str], dict]:
+def _in_running_text(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[set[str], dict[str, Any]]:
     """Returns which texts occur in the training text, where nothing longer than `longest` characters can."""
     encoded = {text: corpus.vocabulary.encode(text) for text in texts if len(text) <= longest}
     return {text for text, ids in encoded.items() if _common([ids], corpus, len(ids)) is not None}, {}
 
 
-def _among_documents(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[set[str], dict]:
+def _among_documents(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[set[str], dict[str, Any]]:
     """Returns which texts are training documents, and the lengths of all training documents."""
     encoded = {corpus.vocabulary.encode(text).tobytes(): text for text in texts}
     known, sizes, lengths = set(), {len(key) for key in encoded}, []

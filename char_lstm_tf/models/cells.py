@@ -62,7 +62,7 @@ class _GatedCell(keras.Layer):
         """Returns h and c at the start of a text: zeros `[B, H]`."""
         return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in range(2)]
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same cell."""
         initializer = keras.initializers.serialize(self.kernel_initializer)
         return super().get_config() | {"units": self.units, "kernel_initializer": initializer}

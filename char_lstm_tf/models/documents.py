@@ -32,7 +32,7 @@ class Continues(keras.layers.Layer):
         """Reads ids, int32 `[B, T]`, or one-hot vectors, float32 `[B, T, V]`."""
         return inputs != self._end if len(inputs.shape) == 2 else inputs[..., self._end] == 0
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         return super().get_config() | {"end": self._end}
 
@@ -57,7 +57,7 @@ class _ResetsState:
         inputs, kept = recurrent.time_first(sequences), tf.cast(mask, tf.float32)
         steps = tf.shape(inputs)[0]
 
-        def step(t: tf.Tensor, outputs: tf.TensorArray, *states: tf.Tensor) -> tuple:
+        def step(t: tf.Tensor, outputs: tf.TensorArray, *states: tf.Tensor) -> tuple[Any, ...]:
             output, new_states = self.cell(inputs[t], [state * kept[:, t, None] for state in states])
             return t + 1, outputs.write(t, output), *tf.nest.flatten(new_states)
 

@@ -28,7 +28,7 @@ class LabelledLogits(keras.layers.Layer):
         super().__init__(**kwargs)
         self._sizes = {"vocabulary_size": vocabulary_size, "labels": labels}
 
-    def build(self, hidden_shape: tuple[int | None, ...], *_: tuple) -> None:
+    def build(self, hidden_shape: tuple[int | None, ...], *_: tuple[Any, ...]) -> None:
         """Creates the weights; those of the labels come last."""
         width, size, labels = hidden_shape[-1], self._sizes["vocabulary_size"], self._sizes["labels"]
         self.kernel = self.add_weight(shape=(width, size), initializer="glorot_uniform", name="kernel")
@@ -53,11 +53,11 @@ class LabelledLogits(keras.layers.Layer):
         logits = tf.matmul(tf.reshape(hidden, [-1, hidden.shape[-1]]), tf.reshape(kernels, [-1, labels * size]))
         return tf.reshape(logits, [*tf.unstack(tf.shape(hidden))[:-1], labels, size]) + self.bias + self.label_biases
 
-    def compute_output_shape(self, hidden_shape: tuple, *_: tuple) -> tuple:
+    def compute_output_shape(self, hidden_shape: tuple[Any, ...], *_: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns `[…, V]`."""
         return (*hidden_shape[:-1], self._sizes["vocabulary_size"])
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         return super().get_config() | self._sizes
 
@@ -96,16 +96,16 @@ class TiedLogits(keras.layers.Layer):
         logits = tf.matmul(tf.matmul(flat, self.kernel), self.vectors, transpose_b=True) + self.bias
         return tf.reshape(logits, [*tf.unstack(tf.shape(hidden))[:-1], self._embedding.input_dim])
 
-    def compute_output_shape(self, hidden_shape: tuple) -> tuple:
+    def compute_output_shape(self, hidden_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns `[…, V]`."""
         return (*hidden_shape[:-1], self._embedding.input_dim)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the name of the embedding, which stands in the file once, as a layer of its own."""
         return super().get_config() | {"embedding": self._embedding.name}
 
     @classmethod
-    def from_config(cls, config: dict) -> "TiedLogits":
+    def from_config(cls, config: dict[str, Any]) -> "TiedLogits":
         """Raises ValueError: the configuration of one layer can't hold another one's weights."""
         raise ValueError(
             f"{config['name']} shares the weights of {config['embedding']}, which keras.models.load_model can't "

@@ -16,6 +16,7 @@ candidate, output.
 
 import itertools
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -115,7 +116,7 @@ def lstm(
     """
 
     @tf.custom_gradient
-    def read(x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *weights: tf.Tensor) -> tuple:
+    def read(x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *weights: tf.Tensor) -> tuple[Any, ...]:
         # A persistent tape would ask for the gradient of the compiled loop itself, which XLA doesn't have.
         outputs, last_h, last_c, *kept = forward(*map(tf.stop_gradient, (x, h, c, *weights)), continues)
 
@@ -156,7 +157,7 @@ def forward(
         projected -= (1 - tf.concat([first[None], later[:-1]], axis=0)) * shut
         h *= first
 
-    def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, gates: tf.TensorArray, cells: tf.TensorArray) -> tuple:
+    def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, gates: tf.TensorArray, cells: tf.TensorArray) -> tuple[Any, ...]:
         gate = tf.tanh(gates.read(t) + tf.matmul(h, recurrent_kernel) + bias) * scale + (1 - scale)
         i, f, g, o = tf.split(gate, 4, axis=1)
         c = f * c + i * g
@@ -214,7 +215,7 @@ def backward(
     if continues is not None:
         first, later = kept_by_step(continues)
 
-    def step(t: tf.Tensor, grad_h: tf.Tensor, grad_c: tf.Tensor, slopes: tf.TensorArray) -> tuple:
+    def step(t: tf.Tensor, grad_h: tf.Tensor, grad_c: tf.Tensor, slopes: tf.TensorArray) -> tuple[Any, ...]:
         grad_h = (grad_h if continues is None else grad_h * later[t]) + grad_outputs[t]
         grad_c = grad_c * to_later[t] + grad_h * through_output[t]
         grad_gates = tf.concat([grad_c, grad_c, grad_c, grad_h], axis=1) * slopes.read(t)

@@ -5,6 +5,7 @@ Shapes: B rows, N tokens, V vocabulary size, H units of a layer.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -95,7 +96,7 @@ class Recurrent(Network):
     ) -> tuple[tf.Tensor, State]:
         """Reads several tokens in each row, place by place, as `Network.read_all` says."""
 
-        def go_on(place: tf.Tensor, written: tf.TensorArray, *state: tf.Tensor) -> tuple:
+        def go_on(place: tf.Tensor, written: tf.TensorArray, *state: tf.Tensor) -> tuple[Any, ...]:
             if fresh is not None:
                 state = tuple(tf.where(fresh[:, place, None], tf.zeros_like(part), part) for part in state)
             found, new_state = self.read(ids[:, place], state)

@@ -4,6 +4,7 @@ import csv
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 EPOCH = re.compile(r"━━ epoch (\d+): ")
 SAMPLE = re.compile(r"── (temperature \S+)")
@@ -29,12 +30,12 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def samples(path: Path) -> list[dict]:
+def samples(path: Path) -> list[dict[str, Any]]:
     """Returns `{"epoch": 1, "heading": "temperature 0.5", "text": "…"}` for each sample of samples.txt.
 
     A line that looks like the heading of an epoch is one only where the next epoch is due.
     """
-    found: list[dict] = []
+    found: list[dict[str, Any]] = []
     epoch = 0
     lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
     for line in lines:

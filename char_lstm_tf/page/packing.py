@@ -6,6 +6,7 @@ by. A row has what one output of a layer reads, or what belongs to one token. Ve
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,7 +37,7 @@ class Packed:
         data: all matrices, one after the other.
     """
 
-    facts: dict
+    facts: dict[str, Any]
     data: bytes
 
 

@@ -8,6 +8,7 @@ import html
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ MAP_TOKENS = 300
 NEIGHBOURS = 10
 
 
-def read_facts(run: TrainedRun, network: Recurrent) -> dict:
+def read_facts(run: TrainedRun, network: Recurrent) -> dict[str, Any]:
     """Returns what the page knows of a run besides its weights: tokens, how texts are read, the map, and the history.
 
     Args:
@@ -64,7 +65,7 @@ def _sizes(units: tuple[int, ...]) -> str:
     return f"{len(units)}×{units[0]}" if len(set(units)) == 1 else "+".join(map(str, units))
 
 
-def _map(network: Recurrent, vocabulary: Vocabulary) -> dict:
+def _map(network: Recurrent, vocabulary: Vocabulary) -> dict[str, Any]:
     """Returns where the most frequent tokens are in a square from 0 to 1, and the neighbours of each."""
     values = network.token_vectors()
     ids = vocabulary.most_frequent(MAP_TOKENS)
@@ -88,7 +89,7 @@ def _map(network: Recurrent, vocabulary: Vocabulary) -> dict:
     }
 
 
-def write_page(path: Path, *, title: str, facts: dict, packed: Packed, prompt: str, text: str) -> None:
+def write_page(path: Path, *, title: str, facts: dict[str, Any], packed: Packed, prompt: str, text: str) -> None:
     """Writes the page.
 
     Args:

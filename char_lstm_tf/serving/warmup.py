@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 FILE = "assets.extra/tf_serving_warmup_requests"  # where the server looks in a version
-INPUTS: dict[str, list] = {
+INPUTS: dict[str, list[Any]] = {
     "prompt": ["The ", ""],
     "text": ["The text", ""],
     "num_chars": [20, 10],

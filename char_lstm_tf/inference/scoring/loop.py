@@ -1,5 +1,7 @@
 """The loop that scores texts in the exported graph, which no compiler makes fast."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from char_lstm_tf.inference.writing.loop import in_blocks
@@ -31,7 +33,7 @@ def losses(
     read, expected = in_blocks(ids, block), in_blocks(targets, block)
     of_block = None if labels is None else tf.tile(labels, [block])
 
-    def go_on(number: tf.Tensor, found: tf.TensorArray, *state: tf.Tensor) -> tuple:
+    def go_on(number: tf.Tensor, found: tf.TensorArray, *state: tf.Tensor) -> tuple[Any, ...]:
         outputs: list[tf.Tensor] = []
         after: State = state
         for own in tf.unstack(read[number], num=block):

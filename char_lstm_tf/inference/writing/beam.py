@@ -1,6 +1,7 @@
 """Beam search for the likeliest text."""
 
 import operator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -34,7 +35,9 @@ def search(
         end: see `Framing.end`. A document that has ended stays as it is: only end symbols follow, at no cost.
     """
 
-    def write(position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor) -> tuple:
+    def write(
+        position: tf.Tensor, ids: tf.Tensor, scores: tf.Tensor, texts: tf.Tensor, *states: tf.Tensor
+    ) -> tuple[Any, ...]:
         logits, new_states = step(ids, states)
         size = tf.shape(logits)[1]
         likelihoods = tf.nn.log_softmax(without_unknown(logits))

@@ -1,6 +1,6 @@
 """The loops that read a prompt and write what follows, for a network of any kind."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -20,7 +20,7 @@ def absorb(network: Network, ids: tf.Tensor, lengths: tf.Tensor, state: State, *
     """
     read, longest = in_blocks(ids, block), tf.reduce_max(lengths)
 
-    def go_on(number: tf.Tensor, *state: tf.Tensor) -> tuple:
+    def go_on(number: tf.Tensor, *state: tf.Tensor) -> tuple[Any, ...]:
         for place, own in enumerate(tf.unstack(read[number], num=block)):
             _, new_state = network.read(own, state)
             reading = (number * block + place < lengths)[:, None]
@@ -89,7 +89,7 @@ def generate(
 
     def write(
         position: tf.Tensor, ids: tf.Tensor, left: tf.Tensor, written: tf.TensorArray, *state: tf.Tensor
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         logits, new_state = step(ids, state)
         chosen = choose(without_unknown(logits), noise_at(first + tf.cast(position, tf.int64)))
         chosen = tf.where(ended(position, ids), end, chosen)

@@ -27,7 +27,7 @@ class LargestInDocument(keras.layers.Layer):
         largest = tf.reduce_max(hidden * inside - 1e9 * (1 - inside), axis=1)
         return tf.where(tf.reduce_any(inside > 0, axis=1), largest, 0.0)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         return super().get_config() | {"end": self._end}
 
@@ -44,6 +44,6 @@ class OneHot(keras.layers.Layer):
         """Reads ids."""
         return tf.one_hot(ids, self._size)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         return super().get_config() | {"vocabulary_size": self._size}

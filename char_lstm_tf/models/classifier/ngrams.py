@@ -44,7 +44,7 @@ class SpelledEmbedding(keras.layers.Embedding):
         for number, found in enumerate(rows):
             self._table[number, : len(found)] = [1 + zlib.crc32(piece.encode()) % PIECE_ROWS for piece in found]
 
-    def build(self, *shape: tuple) -> None:
+    def build(self, *shape: tuple[Any, ...]) -> None:
         """Creates the vectors of tokens, and those of pieces, which start from zeros."""
         super().build(*shape)
         self.pieces = self.add_weight(shape=(1 + PIECE_ROWS, self.output_dim), initializer="zeros", name=PIECES)
@@ -63,7 +63,7 @@ class SpelledEmbedding(keras.layers.Embedding):
     save_own_variables = keras.layers.Layer.save_own_variables
     load_own_variables = keras.layers.Layer.load_own_variables
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         config = super().get_config()
         del config["input_dim"]
@@ -98,7 +98,7 @@ class PairVotes(keras.layers.Layer):
         super().__init__(**kwargs)
         self._options = {"labels": labels, "end": end}
 
-    def build(self, *_: tuple) -> None:
+    def build(self, *_: tuple[Any, ...]) -> None:
         """Creates the votes."""
         self.votes = self.add_weight(shape=(PAIR_ROWS, self._options["labels"]), initializer="zeros", name="votes")
 
@@ -113,10 +113,10 @@ class PairVotes(keras.layers.Layer):
         votes = tf.gather(self.votes, (FACTOR * first + second) % PAIR_ROWS)
         return logits + tf.einsum("btl,bt->bl", votes, tf.cast(ids[:, 1:] != self._options["end"], votes.dtype))
 
-    def compute_output_shape(self, logits: tuple, *_: tuple) -> tuple:
+    def compute_output_shape(self, logits: tuple[Any, ...], *_: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns `[B, L]`."""
         return logits
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         return super().get_config() | self._options

@@ -69,7 +69,7 @@ class CountedNGrams(keras.Layer):
         # Of a binary search among the children or the entries of a row, of which there are at most V.
         self._steps = [2**power for power in reversed(range(vocabulary_size.bit_length()))]
 
-    def build(self, input_shape: tuple[int | None, ...], *_: tuple) -> None:
+    def build(self, input_shape: tuple[int | None, ...], *_: tuple[Any, ...]) -> None:
         """Creates the tables."""
         rows, entries = self._sizes["rows"], self._sizes["entries"]
         sizes = [
@@ -187,7 +187,7 @@ class CountedNGrams(keras.Layer):
         dense = tf.scatter_nd(tf.stack([row, seen], axis=-1), share, tf.shape(share))
         return tf.reshape(dense, tf.concat([shape, [size]], axis=0))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         return super().get_config() | self._sizes
 
