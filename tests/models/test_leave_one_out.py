@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from char_lstm_tf.models.ngrams import kneser_ney
-from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut, probabilities, removed
+from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut, Ngrams, probabilities
 
 V, END, ORDER = 9, 8, 4
 LABELS = [0, 0, 0, 1, 1, 0, 1, 0, 1, 0]
@@ -46,11 +46,8 @@ def nats(passage, units):
 def nats_by(counted, ids):
     """Returns the losses of ids after an end symbol by trees as they are, `[L]`."""
     numbers = kneser_ney.ngram_numbers(np.pad(np.append(END, ids), (ORDER - 2, 0)), ORDER, V, END)
-    nothing = [removed(one, NOTHING, NOTHING, V) for one in counted]
-    shared, *own = (
-        probabilities(one, without, numbers, np.zeros(len(numbers), np.int64), V)
-        for one, without in zip(counted, nothing, strict=True)
-    )
+    wanted = Ngrams(numbers, np.zeros(len(numbers), np.int64))
+    shared, *own = (probabilities(one, Ngrams(NOTHING, NOTHING), wanted, V) for one in counted)
     return np.array([-np.log((shared + one) / 2).sum() for one in own])
 
 

@@ -10,10 +10,18 @@ The discounts stay those of all documents. Letters: n is the order, V the vocabu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from char_lstm_tf.models.ngrams.kneser_ney import Level, ngram_numbers, without_first
+
+
+class Ngrams(NamedTuple):
+    """N-grams, and the document of each, int64 `[N]` both."""
+
+    numbers: np.ndarray
+    documents: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -40,77 +48,53 @@ class Sums:
         return tuple(np.where(found, values[at], 0) for values in self.values)
 
 
-@dataclass(frozen=True)
-class Removed:
-    """What documents add to the counts of a level.
-
-    Attributes:
-        ngrams: the counts of n-grams.
-        contexts: the sums of counts, and of discounts, of contexts.
-    """
-
-    ngrams: Sums
-    contexts: Sums
-
-
-def removed(tree: Sequence[Level], numbers: np.ndarray, documents: np.ndarray, vocabulary_size: int) -> list[Removed]:
-    """Returns what documents add to the counts of each level of a tree, the longest n-grams first.
-
-    Args:
-        tree: the levels of all documents, these among them.
-        numbers: all n-grams of the documents, int64 `[N]`.
-        documents: the document of each, int64 `[N]`.
-        vocabulary_size: V.
-    """
-    found = []
-    for level in tree:
-        size = len(level.numbers)
-        keys, counts = np.unique(documents * size + np.searchsorted(level.numbers, numbers), return_counts=True)
-        documents, places = keys // size, keys % size
-        left = level.counts[places] - counts
-        taken = level.discounts[np.minimum(level.counts[places], 3)] - level.discounts[np.minimum(left, 3)]
-        contexts = np.searchsorted(level.contexts, level.numbers[places] // vocabulary_size)
-        context_keys, first = np.unique(documents * len(level.contexts) + contexts, return_index=True)
-        of_contexts = tuple(np.add.reduceat(values, first) if len(first) else values for values in (counts, taken))
-        found.append(Removed(Sums(keys, (counts,), size), Sums(context_keys, of_contexts, len(level.contexts))))
-        gone = left == 0
-        numbers, documents = without_first(level.numbers[places[gone]], vocabulary_size), documents[gone]
-    return found
-
-
-def probabilities(
-    tree: Sequence[Level],
-    without: Sequence[Removed],
-    numbers: np.ndarray,
-    documents: np.ndarray,
-    vocabulary_size: int,
-) -> np.ndarray:
+def probabilities(tree: Sequence[Level], removed: Ngrams, wanted: Ngrams, vocabulary_size: int) -> np.ndarray:
     """Returns p(w | c) of n-grams by the counts without those of a document, float64 `[Q]`.
 
     Args:
-        tree: the levels of all documents.
-        without: what to take off, from `removed`; documents that it doesn't know have nothing taken off.
-        numbers: the n-grams c w, int64 `[Q]`.
-        documents: the document that is taken off for each, int64 `[Q]`.
+        tree: the levels of all documents, the longest n-grams first; if nothing was counted, all w are equally likely.
+        removed: all n-grams of the documents that are left out.
+        wanted: the n-grams c w, with the document that is left out for each; none is, if it isn't in `removed`.
         vocabulary_size: V.
     """
-    steps = []
-    for level, off in zip(tree, without, strict=True):
+    found = np.full(len(wanted.numbers), 1 / vocabulary_size)
+    if not len(tree[0].numbers):
+        return found
+    (numbers, documents), steps = wanted, []
+    for level in tree:
+        ngrams, contexts, removed = _removed_from(level, removed, vocabulary_size)
         places = np.minimum(np.searchsorted(level.numbers, numbers), len(level.numbers) - 1)
-        seen = level.numbers[places] == numbers
-        counts = np.where(seen, level.counts[places] - off.ngrams.of(documents, places)[0], 0)
-        wanted = numbers // vocabulary_size
-        places = np.minimum(np.searchsorted(level.contexts, wanted), len(level.contexts) - 1)
-        less, less_taken = off.contexts.of(documents, places)
-        totals = np.where(level.contexts[places] == wanted, level.totals[places] - less, 0)
+        counts = np.where(level.numbers[places] == numbers, level.counts[places] - ngrams.of(documents, places)[0], 0)
+        context = numbers // vocabulary_size
+        places = np.minimum(np.searchsorted(level.contexts, context), len(level.contexts) - 1)
+        less, less_taken = contexts.of(documents, places)
+        totals = np.where(level.contexts[places] == context, level.totals[places] - less, 0)
         known, divisor = totals > 0, np.maximum(totals, 1)
         share = np.where(known, (counts - level.discounts[np.minimum(counts, 3)]) / divisor, 0.0)
         steps.append((share, np.where(known, (level.taken[places] - less_taken) / divisor, 1.0)))
         numbers = without_first(numbers, vocabulary_size)
-    found = np.full(len(numbers), 1 / vocabulary_size)
     for share, rest in reversed(steps):
         found = share + rest * found
     return found
+
+
+def _removed_from(level: Level, removed: Ngrams, vocabulary_size: int) -> tuple[Sums, Sums, Ngrams]:
+    """Returns what documents add to a level, and their n-grams on the next one.
+
+    These are the counts of n-grams, and the sums of counts, and of discounts, of contexts.
+    """
+    size = len(level.numbers)
+    places = np.searchsorted(level.numbers, removed.numbers)
+    keys, counts = np.unique(removed.documents * size + places, return_counts=True)
+    documents, places = keys // size, keys % size
+    left = level.counts[places] - counts
+    taken = level.discounts[np.minimum(level.counts[places], 3)] - level.discounts[np.minimum(left, 3)]
+    contexts = np.searchsorted(level.contexts, level.numbers[places] // vocabulary_size)
+    context_keys, first = np.unique(documents * len(level.contexts) + contexts, return_index=True)
+    of_contexts = tuple(np.add.reduceat(values, first) if len(first) else values for values in (counts, taken))
+    gone = left == 0
+    shorter = Ngrams(without_first(level.numbers[places[gone]], vocabulary_size), documents[gone])
+    return Sums(keys, (counts,), size), Sums(context_keys, of_contexts, len(level.contexts)), shorter
 
 
 class LeaveOneOut:
@@ -149,32 +133,20 @@ class LeaveOneOut:
         """
         read = [self._ngrams(np.append(self._end, ids[passage.start : passage.stop])) for passage in passages]
         lengths = [len(numbers) for numbers in read]
-        numbers, without = np.concatenate(read), np.repeat([units[passage.start] for passage in passages], lengths)
-        chosen = np.isin(units, without)[1:]
-        counted, owners, of_label = self._ngrams(ids)[chosen], units[1:][chosen], labels[1:][chosen]
-        shared = self._probabilities(self._all, counted, owners, numbers, without)
+        without = np.repeat([units[passage.start] for passage in passages], lengths)
+        wanted, chosen = Ngrams(np.concatenate(read), without), np.isin(units, without)[1:]
+        counted, of_label = Ngrams(self._ngrams(ids)[chosen], units[1:][chosen]), labels[1:][chosen]
+        shared = probabilities(self._all, counted, wanted, self._size)
         firsts = np.cumsum([0, *lengths[:-1]])
         found = []
         for label, tree in enumerate(self._own):
-            its = of_label == label
-            own = self._probabilities(tree, counted[its], owners[its], numbers, without)
+            its = Ngrams(*(values[of_label == label] for values in counted))
+            own = probabilities(tree, its, wanted, self._size)
             mixed = (shared + choice[label] * (own - shared) for choice in shares)
-            found.append([np.add.reduceat(-np.log(probabilities), firsts) for probabilities in mixed])
+            found.append([np.add.reduceat(-np.log(chances), firsts) for chances in mixed])
         return np.moveaxis(np.array(found), 0, -1)
 
     def _ngrams(self, ids: np.ndarray) -> np.ndarray:
         """Returns the n-grams that end with each id but the first."""
         padded = np.pad(ids.astype(np.int64), (self._order - 2, 0))
         return ngram_numbers(padded, self._order, self._size, self._end)
-
-    def _probabilities(
-        self,
-        tree: Sequence[Level],
-        counted: np.ndarray,
-        owners: np.ndarray,
-        numbers: np.ndarray,
-        without: np.ndarray,
-    ) -> np.ndarray:
-        if not len(tree[0].numbers):
-            return np.full(len(numbers), 1 / self._size)
-        return probabilities(tree, removed(tree, counted, owners, self._size), numbers, without, self._size)
