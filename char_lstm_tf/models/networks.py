@@ -93,12 +93,10 @@ def _outputs(inputs: keras.KerasTensor, stack: Stack) -> Iterator[keras.KerasTen
         yield hidden
 
 
-def _build_either(config: ModelConfig, interface: Interface) -> Network:
-    return (build_bidirectional if config.bidirectional else build_sequential)(config, interface)
-
-
 BUILD: dict[str, Callable[[ModelConfig, Interface], Network]] = {
-    "sequential": _build_either,
+    "sequential": lambda config, interface: (build_bidirectional if config.bidirectional else build_sequential)(
+        config, interface
+    ),
     "functional": build_functional,
     "ngram": build_ngram,
 }

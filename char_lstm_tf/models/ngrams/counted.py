@@ -110,7 +110,8 @@ class CountedNGrams(keras.Layer):
         """
 
         def share_of_target(rows: tf.Tensor) -> tf.Tensor:
-            return self._share_of(rows, tf.broadcast_to(targets[:, None], tf.shape(rows)))[..., None]
+            places, found = self._find("entries", "seen", rows, tf.broadcast_to(targets[:, None], tf.shape(rows)))
+            return tf.where(found, tf.gather(self.tables["share"], places), 0.0)[..., None]
 
         probabilities = self._probabilities(windows, labels, share_of_target)[..., 0]
         return -tf.math.log(probabilities if self._labels and labels is None else probabilities[:, 0])
@@ -147,7 +148,9 @@ class CountedNGrams(keras.Layer):
         """
         probabilities = shares(rows) + self._rest(rows) / self._sizes["vocabulary_size"]
         for length in range(1, self._sizes["order"]):
-            rows = self._longer(rows, tf.broadcast_to(windows[:, -length, None], tf.shape(rows)))
+            left = tf.broadcast_to(windows[:, -length, None], tf.shape(rows))
+            places, found = self._find("children", "left", rows, left)  # the contexts with one more character
+            rows = tf.where(found, places, self._sizes["rows"])  # R: a context that wasn't seen
             probabilities = shares(rows) + self._rest(rows) * probabilities
         return probabilities
 
@@ -164,16 +167,6 @@ class CountedNGrams(keras.Layer):
             smaller = tf.gather(keys, tf.minimum(probe, last)) < wanted
             place = tf.where(smaller & (probe < end), probe + 1, place)
         return tf.minimum(place, last), (place < end) & (tf.gather(keys, tf.minimum(place, last)) == wanted)
-
-    def _longer(self, rows: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
-        """Returns the rows of the contexts with one more character to the left; R if a context wasn't seen."""
-        places, found = self._find("children", "left", rows, left)
-        return tf.where(found, places, self._sizes["rows"])
-
-    def _share_of(self, rows: tf.Tensor, characters: tf.Tensor) -> tf.Tensor:
-        """Returns the share of one character after each of these contexts."""
-        places, found = self._find("entries", "seen", rows, characters)
-        return tf.where(found, tf.gather(self.tables["share"], places), 0.0)
 
     def _shares(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns the share of each character after these contexts, `[B, K, V]`."""

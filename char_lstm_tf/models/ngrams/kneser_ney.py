@@ -68,7 +68,7 @@ def count(
     if vocabulary_size**order >= 2**63:
         fits = int(63 / np.log2(vocabulary_size))
         raise UserError(f"--order={order}: at most {fits} with a vocabulary of {vocabulary_size:,}")
-    found, fresh = _merged([]), []
+    found, fresh = (np.zeros(0, np.int64), np.zeros(0, np.int64)), []
     starts = range(0, max(len(ids) - order + 1, 1), CHUNK)
     for start in tqdm(starts, "counting", unit=" MB", delay=2, leave=False, disable=None):
         chunk = ids[start : start + CHUNK + order - 1].astype(np.int64)
@@ -97,8 +97,6 @@ def ngram_numbers(ids: np.ndarray, order: int, vocabulary_size: int, end: int | 
 
 def _merged(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the n-grams of several parts with the sums of their counts."""
-    if not parts:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     numbers, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(numbers, kind="stable")
     numbers, first = np.unique(numbers[order], return_index=True)
@@ -188,11 +186,13 @@ def tables_of(found: Sequence[Level], vocabulary_size: int) -> Tables:
         / np.repeat(level.totals, np.diff([*level.first, len(level.counts)]))
         for level in shortest_first
     ]
+    begins = np.cumsum([0, *(len(level.numbers) for level in shortest_first)])  # of each level's entries
+    entries = [level.first + begin for level, begin in zip(shortest_first, begins, strict=False)]
     return Tables(
         _first_children(contexts, vocabulary_size),
         np.concatenate([*(level % vocabulary_size for level in contexts), [0]]).astype(np.int32),
         np.concatenate([*(level.taken / level.totals for level in shortest_first), [1]]).astype(np.float32),
-        _joined([level.first for level in shortest_first], [len(level.numbers) for level in shortest_first]),
+        np.concatenate([*entries, begins[-1:], begins[-1:]]).astype(np.int32),
         np.concatenate([level.numbers % vocabulary_size for level in shortest_first]).astype(np.int32),
         np.concatenate(shares).astype(np.float32),
     )
@@ -228,9 +228,3 @@ def _first_children(contexts: Sequence[np.ndarray], vocabulary_size: int) -> np.
         children.append(begin + np.searchsorted(longer // vocabulary_size, level))
         begin += len(longer)
     return np.concatenate([*children, np.full(len(contexts[-1]) + 2, begin)]).astype(np.int32)
-
-
-def _joined(first: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
-    """Returns where the entries of each row start among those of all levels, with the end twice after them."""
-    begins = np.cumsum([0, *lengths])
-    return np.concatenate([*map(np.add, first, begins), [begins[-1]] * 2]).astype(np.int32)
