@@ -41,7 +41,7 @@ def main(config: RunsConfig) -> None:
     """Prints the list, or the comparison."""
     folder = path_of(config.output_dir)
     if not folder.is_dir():
-        raise UserError(f"--output_dir={folder}: no such folder")
+        raise UserError(f"--output_dir={folder}: no such folder; the first run of train makes it")
     if config.names:
         print(tables.comparison(*(_run(folder, name) for name in config.names)))
     else:

@@ -197,6 +197,12 @@ class RunFolder:
         return sorted(numbered, key=lambda path: int(path.name))
 
 
+def runs_in(folder: Path) -> str:
+    """Returns which runs a folder has, such as `saved_models has book, names`, or that it has none."""
+    there = sorted(path.name for path in folder.glob("*") if RunFolder(path).started)
+    return f"{folder} has {', '.join(there) or 'no runs'}"
+
+
 def _lock(descriptor: int, *, shared: bool) -> None:
     """Locks a folder. Raises BlockingIOError if another process keeps it from that; an exclusive lock tries for 1 s."""
     for attempts_left in range(0 if shared else 10, -1, -1):

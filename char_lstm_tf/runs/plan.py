@@ -6,7 +6,7 @@ from typing import Any
 
 from char_lstm_tf.config import OUTCOME, Config, ModelConfig, OutputConfig
 from char_lstm_tf.runs.cluster import Cluster
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.runs.folder import RunFolder, runs_in
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.options import format_flag
@@ -84,7 +84,9 @@ def plan_run(**given: Any) -> Plan:
         config = _resumed(folder.config, given)
         return Plan(config, folder, _origin_of_resumed(config, folder), cluster)
     if output.resume and not OUTCOME & set(given):
-        raise UserError(f"--name={output.name}: no run of this name to resume; {_known(folder)}")
+        known = runs_in(folder.path.parent)
+        remedy = "to start one, give its flags, such as --text=book.txt"
+        raise UserError(f"--name={output.name}: no run of this name to resume; {known}; {remedy}")
     if not given.get("init_from"):
         return Plan(Config(**given), folder, None, cluster)
     origin = Origin.open(given["init_from"], flag="init_from")
@@ -93,13 +95,6 @@ def plan_run(**given: Any) -> Plan:
     config = Config.with_defaults(origin.defaults(), **given)
     origin.require_sizes(config)
     return Plan(config, folder, origin, cluster)
-
-
-def _known(folder: RunFolder) -> str:
-    """Returns which runs there are beside a folder, and what to do."""
-    there = sorted(path.name for path in folder.path.parent.glob("*") if RunFolder(path).started)
-    listed = f"{folder.path.parent} has {', '.join(there)}" if there else f"{folder.path.parent} has none"
-    return f"{listed}; to start one, give its flags, such as --text=book.txt"
 
 
 def outcome_of(config: Config) -> dict[str, str]:

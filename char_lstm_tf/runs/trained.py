@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from char_lstm_tf.config import Config
-from char_lstm_tf.runs.folder import RunFolder
+from char_lstm_tf.config import Config, OutputConfig
+from char_lstm_tf.runs.folder import RunFolder, runs_in
 from char_lstm_tf.runs.metrics import Metrics
 from pipelines import UserError
 from pipelines.corpus import Corpus
@@ -35,7 +35,10 @@ class TrainedRun:
             raise UserError(f"--{flag}=: names no run; give the folder of one, such as saved_models/quickstart")
         folder = RunFolder(path_of(path))
         if not folder.path.is_dir():
-            raise UserError(f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart")
+            known = runs_in(path_of(OutputConfig.output_dir))
+            raise UserError(
+                f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart; {known}"
+            )
         if (folder.path / "saved_model.pb").is_file():
             raise UserError(f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}")
         for file in (folder.flags, folder.vocabulary):

@@ -54,7 +54,7 @@ def test_what_is_no_trained_run_is_named_with_what_to_do(tmp_path):
     (exported / "saved_model.pb").touch()
     for path, message in (
         ("", "--model=: names no run; give the folder of one, such as saved_models/quickstart"),
-        (tmp_path / "none", "none: no such folder"),
+        (tmp_path / "none", "none: no such folder; .*; saved_models has "),
         (tmp_path / "empty", "empty: not a trained run, it has no flags.txt"),
         (exported, "a SavedModel for serving; give the run's folder, .*gru"),
         (begun.path, "resume it with .*python.* -m char_lstm_tf.train --resume --name=begun --output_dir="),
