@@ -66,9 +66,7 @@ class EvaluateConfig(TextOptions):
         "with that label alone.",
         choices=("", "validation", "test"),
     )
-    label: str = option(
-        "", "What all texts are examples of, for a model that knows labels. `classify` compares the labels."
-    )
+    label: str = option("", "What all texts are examples of, for a model with labels. `classify` compares the labels.")
     sort: bool = option(False, "Print the documents with the highest loss per character first, and number them.")
     threshold: str = option(
         "0",

@@ -40,7 +40,7 @@ class SampleConfig(Options):
     prompt: str = option(
         "", r"What the text continues, with \n as new lines. Empty: a new line, or the beginning of a document."
     )
-    label: str = option("", "What the text is to be an example of, for a model that knows labels.")
+    label: str = option("", "What the text is to be an example of, for a model with labels.")
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
     chars: int | None = option(
         None,

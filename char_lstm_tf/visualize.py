@@ -131,7 +131,7 @@ def held_out_text(trained: TrainedRun, *, by_line: bool) -> str:
 
 
 def own_text(model: "LanguageModel", *, seed: int, by_line: bool) -> str:
-    """Returns a text that the model writes, with `by_line` several, a line each."""
+    """Returns a text that the model writes, or with `by_line` several, one per line."""
     label, text = next(iter(model.vocabulary.labels), ""), ""
     for number in range(OWN_DOCUMENTS):
         (written,) = model.generate([""], chars=OWN_TEXT, seed=seed + number, label=label)

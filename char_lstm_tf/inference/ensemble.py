@@ -177,7 +177,7 @@ class Mixture:
 
     @needs_tensorflow
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
-        """Returns what `LanguageModel.losses` does. A label is for the models that know labels."""
+        """Returns what `LanguageModel.losses` does. A label is for the models with labels."""
         with LEARNING:
             found = [
                 model.losses(texts, window=window, label=label if model.vocabulary.labels else "")

@@ -54,8 +54,8 @@ def load(run: TrainedRun) -> Network | Classifier:
     _require_enough(run)
     file = run.folder.model
     try:
-        counts = isinstance(run.config.settings.model, settings.Counts)  # whose sizes the file knows
-        with seeded(0):  # weights are drawn in vain
+        counts = isinstance(run.config.settings.model, settings.Counts)  # whose sizes are in the file
+        with seeded(0):  # the weights that are drawn are replaced
             network = counted.empty_like(file) if counts else build(run.config, run.vocabulary)
         network.keras_model.load_weights(file)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
@@ -69,7 +69,7 @@ def load(run: TrainedRun) -> Network | Classifier:
 def _require_enough(run: TrainedRun) -> None:
     """Raises UserError if `model.keras` is smaller than the largest matrices of the sizes in the flags.
 
-    A folder of somebody else's may name any size, so this is checked before memory is asked for.
+    A folder from elsewhere may claim any size, so this is checked before memory is allocated.
     """
     config, model, vocabulary = run.config, run.config.settings.model, run.vocabulary
     if isinstance(model, settings.Counts):

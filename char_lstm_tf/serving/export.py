@@ -33,7 +33,7 @@ def export(
         network: any model of `models.build`.
         vocabulary: its vocabulary.
         path: the folder to write. It must not exist.
-        calibration: of a model that knows labels.
+        calibration: of a model with labels.
 
     Raises:
         OSError: the disk is full, for instance.

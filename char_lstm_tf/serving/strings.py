@@ -107,7 +107,7 @@ class Strings:
         self.lengths = tf.constant(vocabulary.lengths, tf.int32)
 
     def encode(self, text: tf.Tensor, *, whole: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what `encode` does, with the end symbols of documents around each text; at least one id a row.
+        """Returns what `encode` does, with the end symbols of documents around each text; at least one id per row.
 
         An asset that isn't the vocabulary that the weights were trained with is an error.
 

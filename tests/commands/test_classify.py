@@ -186,7 +186,7 @@ def test_fine_tuning_adds_labels(folder):
         ),
         (
             ["sample", "--model={folder}/runs/counted"],
-            "--label: the model knows labels, so give one of them: hill, river",
+            "--label: the model was trained with labels, so give one of them: hill, river",
         ),
         pytest.param(
             ["evaluate", "--model={folder}/runs/counted", "--text={folder}/new"],
@@ -199,7 +199,7 @@ def test_fine_tuning_adds_labels(folder):
         (["classify", "--models={folder}/runs/counted", "--text={folder}/new"], "give at least two runs"),
         pytest.param(
             ["classify", "--models={folder}/runs/counted,{folder}/runs/places", "--text={folder}/new"],
-            "knows labels itself; give it as --model",
+            "was trained with labels; give it as --model",
             marks=pytest.mark.slow,
         ),
         (["classify", "--model={folder}/runs/counted", "--text={folder}/new", "--picture=x.png"], "needs true labels"),

@@ -75,7 +75,7 @@ def test_each_text_is_read_under_its_own_label(kind):
     each = scorer.losses_per_label(TEXTS)
     for losses, under, label in zip(mixed, each, [2, 0, 1, 2, 0], strict=True):
         np.testing.assert_allclose(losses, under[:, label], atol=2e-5)
-    with pytest.raises(ValueError, match="needs that of each text"):
+    with pytest.raises(ValueError, match="needs one for each text"):
         scorer.nats_of_each(TEXTS)
 
 

@@ -25,7 +25,7 @@ class Counting:
     beginning with p = 1/V. A token that a context has seen isn't counted in the shorter ones. This is interpolated
     Kneser-Ney smoothing as Teh, "A Bayesian Interpretation of Interpolated Kneser-Ney" (2006), derives it, with a table
     for each token. A context is remembered when the one that is a token shorter comes again, so there is at most one
-    new context a token, and none after the first `MOST`.
+    new context per token, and none after the first `MOST`.
 
     Args:
         vocabulary_size: V.

@@ -17,7 +17,7 @@ from pipelines.batches.whole_documents import padded
 from pipelines.corpus import DocumentRange
 from pipelines.vocabulary import Vocabulary
 
-PLACES = 1 << 14  # tokens in a batch, those that fill up rows included
+PLACES = 1 << 14  # tokens in a batch, padding included
 
 
 @dataclass(frozen=True)

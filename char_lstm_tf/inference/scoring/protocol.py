@@ -66,15 +66,15 @@ class TokenScorer(ABC):
 
         Args:
             texts: ids, `[N]` each. Each text is read from a fresh state.
-            labels: the label of each, if the model knows labels.
+            labels: the label of each, if the model has labels.
             window: reset the state after so many tokens; 0: never. What a scorer has learnt stays.
             quiet: show no progress.
 
         Raises:
-            ValueError: the model knows labels, and there isn't one for each text.
+            ValueError: the model has labels, and there isn't one for each text.
         """
         if len(labels) != (len(texts) if self._labels else 0):
-            raise ValueError("a model that knows labels needs that of each text, and another one none")
+            raise ValueError("a model with labels needs one for each text, and a model without labels none")
         if not window:
             return self._nats(texts, labels, quiet=quiet)
         starts = [range(0, max(len(ids) - 1, 0), window) for ids in texts]
@@ -91,5 +91,5 @@ class TokenScorer(ABC):
 
 
 def progress_bar(tokens: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:
-    """Returns a bar that appears after two seconds, on a terminal alone unless it is told otherwise."""
+    """Returns a bar that appears after two seconds, only on a terminal unless `disable` says otherwise."""
     return tqdm(total=tokens, desc="scoring", unit=" tokens", delay=2, disable=disable, leave=leave)

@@ -73,7 +73,7 @@ def likeliest_texts(
         prompt: what the texts continue; empty: a new line, or the beginning of a document.
         chars: characters of each, at least 1; a document may end earlier.
         width: texts to keep.
-        label: id of the label, if the model knows labels.
+        label: id of the label, if the model has labels.
     """
 
     end = vocabulary.framing.end

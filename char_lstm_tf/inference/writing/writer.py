@@ -50,7 +50,7 @@ class Writer:
             prompts: what the rows continue; empty: a new line, or the beginning of a document.
             rows: how the tokens of each row are chosen; the same seed writes the same text. Their stops have no effect.
             chars: characters to write, without the prompt.
-            labels: their ids, one a row, if the model knows labels.
+            labels: their ids, one per row, if the model has labels.
         """
         last, state, own = self._read(prompts, labels)
         fill = [Sampling(temperature=0, seed=0)] * (len(last) - len(prompts))

@@ -202,7 +202,7 @@ def forest(trees: Sequence[Tables]) -> tuple[Tables, list[int]]:
     """Returns several trees of contexts as one set of tables, and the row of the empty context of each.
 
     They share the last row, which stands for every context that wasn't seen. The children of a tree's last row seem to
-    reach into the next tree, which makes no difference: nobody looks for children of the longest contexts.
+    reach into the next tree, which makes no difference: children of the longest contexts are never looked up.
     """
     roots = np.cumsum([0, *(len(tree.left) - 1 for tree in trees)])
     entries = np.cumsum([0, *(len(tree.seen) for tree in trees)])

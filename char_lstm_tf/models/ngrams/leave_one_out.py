@@ -1,9 +1,9 @@
 """How likely a document is by the counts of all the others: Kneser-Ney smoothing without one document.
 
-A document that was counted is likely by its own counts, whoever wrote it. What its label is worth shows only without
-them. Counting again for each document would take as many times as long; taking a document's n-grams off the counts is
-quick, since few numbers change: the counts of its n-grams, the sums and discounts of their contexts, and, where an
-n-gram occurs nowhere else, the number of different characters that stand before the shorter one.
+A document is likely by its own counts, whoever wrote it, so they say nothing about its label. Counting again without
+each document would take as many times as long. Subtracting a document's n-grams from the counts is quick, since few
+numbers change: the counts of its n-grams, the sums and discounts of their contexts, and, if an n-gram occurs nowhere
+else, the number of different characters before the shorter one.
 
 The discounts stay those of all documents. Letters: n is the order, V the vocabulary size, L labels, P passages.
 """
