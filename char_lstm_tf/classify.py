@@ -231,8 +231,9 @@ class Classification:
             rest = "".join(f", {count:,} {label}" for label, count in others)
             print(f"{format_flag(name)}: {count:,} of {votes.total():,} passages {first}{rest}")
         if self._unusual:
+            marked = f"unusual in {self._config.output}" if self._config.output else "marked with !"
             print(
-                f"\n{self._unusual:,} of {self._documents:,} texts, marked with !, have a larger loss than 99% of the "
+                f"\n{self._unusual:,} of {self._documents:,} texts, {marked}, have a larger loss than 99% of the "
                 "held-out texts of the predicted label: they may belong to none of the labels"
             )
 
