@@ -32,6 +32,7 @@ from char_lstm_tf.runs.tables import held_out_table
 from char_lstm_tf.training.fitting.signals import SIGNALS, Signals
 from char_lstm_tf.training.train import train
 from pipelines import command_line
+from pipelines.vocabulary import Vocabulary
 
 NOT_MEASURED = (
     "not measured, since no document with a label was held out (--split), so that the probabilities aren't calibrated"
@@ -53,14 +54,16 @@ def print_results(plan: Plan, metrics: Metrics) -> None:
     if metrics.calibration:
         report = metrics.calibration.get("report")
         print(f"\nlabels: {verdict(report) if report else NOT_MEASURED}")
-    verb = settings.model.command
-    words = {"sample": [settings.text.length_flag, "--temperature=0.8"], "classify": ["--text=FILE"]}[verb]
-    use = [command_line.python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={plan.folder.path}", *words]
     print(
         f"\n{training.parameters:,} parameters, {training.characters_seen:,} characters seen in "
-        f"{training.seconds:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}\n"
-        f"{verb} it: {' ' * (len('sample') - len(verb))} {shlex.join(use)}"
+        f"{training.seconds:.0f} s\nSavedModel: {exported[-1] if exported else 'moved to another place'}"
     )
+    labels = Vocabulary.load(plan.folder.vocabulary).labels
+    of_label = [f"--label={label}" for label in labels[:1]]
+    words = {"sample": [*of_label, settings.text.length_flag, "--temperature=0.8"], "classify": ["--text=FILE"]}
+    for verb in dict.fromkeys([settings.model.command, *(["classify"] if labels else [])]):
+        use = [command_line.python_command(), "-m", f"char_lstm_tf.{verb}", f"--model={plan.folder.path}", *words[verb]]
+        print(f"{verb} it: {' ' * (len('sample') - len(verb))} {shlex.join(use)}")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -132,3 +133,13 @@ def test_the_table_of_a_run_whose_savedmodel_was_moved_says_so(trained, tmp_path
     (folder.path / "1").rename(tmp_path / "elsewhere")
     print_results(Plan(folder.config, folder, None), folder.load_metrics())
     assert "SavedModel: moved to another place\n" in capsys.readouterr().out
+
+
+def test_a_model_with_labels_is_sampled_with_one_of_them_and_classifies(tmp_path, capsys):
+    folder = RunFolder(shutil.copytree(ROOT / "tests" / "end_to_end" / "old_runs" / "words", tmp_path / "run"))
+    label = json.loads(folder.vocabulary.read_text())["labels"][0]
+    print_results(Plan(folder.config, folder, None), folder.load_metrics())
+    *_, sample, classify = capsys.readouterr().out.splitlines()
+    assert f" -m char_lstm_tf.sample --model={folder.path} --label={label} " in sample
+    assert classify.startswith("classify it: ")
+    assert classify.endswith(f" -m char_lstm_tf.classify --model={folder.path} --text=FILE")

@@ -26,7 +26,8 @@ def sample_report(writer: Writer, config: Config, epoch: int, losses: Mapping[st
     labels = [number % len(writer.labels) for _ in temperatures for number in range(count)] if writer.labels else []
     pieces = writer.write([prompt] * len(rows), rows, chars=config.sample_chars, labels=labels)
     measured = ", ".join(f"{name} {losses[name]:.4f}" for name in ("loss", "val_loss") if name in losses)
-    report = f"\n━━ epoch {epoch + 1}: {measured} (nats per character), prompt {prompt!r}\n"
+    measured = measured and f"{measured} (nats per character), "
+    report = f"\n━━ epoch {epoch + 1}: {measured}prompt {prompt!r}\n"
     texts = list(map("".join, zip(*pieces, strict=True)))
     for temperature, first in zip(temperatures, range(0, len(rows), count), strict=True):
         own = texts[first : first + count]
