@@ -60,9 +60,13 @@ def work(pipe: Connection, core: int | None, cluster: dict[str, Any], flags: dic
     from char_lstm_tf.training.fitting.step import train_function
     from char_lstm_tf.training.run import Run
 
+    stack = contextlib.ExitStack()
     with contextlib.redirect_stderr(io.StringIO()):  # who waits for whom
         plan = plan_run(output_dir=folder, data_dir=folder, window=WINDOW, epochs=1_000_000, **flags)
-        everyone = workers.join(plan.cluster, plan.config) if plan.cluster else workers.ALONE
+        everyone = workers.ALONE
+        if plan.cluster:
+            plan.cluster.meet()
+            everyone = stack.enter_context(workers.joined(plan.cluster, plan.config))
         run = Run(plan, prepare_text(plan), everyone)
     step = train_function(run.model, run.state, workers=everyone)
     batches = iter(run.objective.batches.dataset(0, run.fitting.progress.steps))

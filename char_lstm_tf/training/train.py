@@ -1,6 +1,5 @@
 """A whole run: text in, a trained, measured and exported model out."""
 
-import os
 import sys
 import tempfile
 from contextlib import suppress
@@ -15,6 +14,7 @@ from char_lstm_tf.runs.text import prepare_text, show_text
 from char_lstm_tf.training.fitting.signals import Signals
 from pipelines.corpus import Corpus
 from pipelines.files import remove
+from pipelines.process_state import environment
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Me
     alone = "works on one machine alone; leave it out, or unset TF_CONFIG"
     config.require(not config.gradient_steps, "gradient_steps", alone)
     config.settings.network(alone)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow prints ten lines about a lost worker
-    import_tensorflow(verbose=config.verbose)
+    cluster.meet()  # before TensorFlow is imported, which takes longer
+    with environment(TF_CPP_MIN_LOG_LEVEL="3"):  # TensorFlow prints ten lines about a lost worker
+        import_tensorflow(verbose=config.verbose)
     from char_lstm_tf.training import workers
     from char_lstm_tf.training.run import Run
 
-    everyone = workers.join(cluster, config)
-    with everyone.watched(), tempfile.TemporaryDirectory() as temporary:
+    with workers.joined(cluster, config) as everyone, everyone.watched(), tempfile.TemporaryDirectory() as temporary:
         if everyone.of_chief(_is_finished(plan)):
             return plan.folder.load_metrics() if everyone.chief else None
         if everyone.chief:

@@ -5,14 +5,16 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import free_ports, verse
+from conftest import ROOT, free_ports, verse
 
 SIZES = ["--units=16,16", "--batch_size=12", "--window=16", "--sample_chars=20", "--seed=3"]
 LOST = 4  # the exit status of a worker that has lost another one
@@ -32,12 +34,21 @@ class Together:
     def folder(self) -> Path:
         return self.base / "worker-0" / self.name
 
-    def start(self, count: int, *flags: str, text: dict[int, Path] | None = None) -> "Together":
+    def start(
+        self,
+        count: int,
+        *flags: str,
+        text: dict[int, Path] | None = None,
+        hosts: Sequence[str] = (),
+        **environment: str,
+    ) -> "Together":
         ports = free_ports(count)
+        named = zip(hosts or ["127.0.0.1"] * count, ports, strict=True)
+        addresses = [f"{host}:{port}" for host, port in named]
         self.processes = []
         for index in range(count):
             task = {"type": "worker", "index": index}
-            cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+            cluster = {"worker": addresses}
             config = {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})} if count > 1 else {}
             home = self.base / f"worker-{index}"
             words = [
@@ -51,7 +62,7 @@ class Together:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
-                env=os.environ | config,
+                env=os.environ | config | environment,
                 cwd=self.base,
             )
             self.processes.append(process)
@@ -117,6 +128,63 @@ def test_workers_get_the_losses_of_one_machine(together, kind, count):
     several = together("several", *KINDS[kind]).succeed(count)
     np.testing.assert_allclose(several.losses(), alone.losses(), rtol=3e-5)
     assert not (several.base / "worker-1" / "several").exists()  # the chief alone writes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hosts", [("[::1]", "[::1]"), ("localhost", "127.0.0.1")], ids=["IPv6", "a proxy"])
+def test_workers_connect_directly_by_names_and_by_ipv6(together, hosts):
+    if "[::1]" in hosts and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    nobody = f"http://127.0.0.1:{free_ports(1)[0]}"
+    run = together("direct", "--max_steps=20")
+    ends = run.start(2, hosts=hosts, http_proxy=nobody, https_proxy=nobody, grpc_proxy=nobody, no_proxy="").ends()
+    for status, stderr in ends:
+        assert status == 0, stderr
+        assert "grpc_proxy is set, but the workers connect to each other directly" in stderr
+
+
+# It meets the others, and then isn't there.
+MEETS = "import time; from char_lstm_tf.runs.cluster import Cluster; Cluster.from_environment().meet(); time.sleep(300)"
+IMPATIENT = """
+import runpy
+from char_lstm_tf.training.workers import starting
+starting.SECONDS_TO_START = 3
+runpy.run_module("char_lstm_tf.train", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("index", "ends_by"), [(0, None), (1, None), (0, signal.SIGTERM), (1, signal.SIGINT)])
+def test_waiting_for_tensorflow_to_start_ends(tmp_path, index, ends_by):
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+    environments = [
+        os.environ | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"index": number}})} for number in range(2)
+    ]
+    (tmp_path / "verse.txt").write_text(verse(100))
+    start = ["-m", "char_lstm_tf.train"] if ends_by else ["-c", IMPATIENT]
+    words = ["--text=verse.txt", "--name=x", *SIZES]
+    with subprocess.Popen([sys.executable, "-c", MEETS], env=environments[1 - index], cwd=ROOT) as other:
+        worker = subprocess.Popen(
+            [sys.executable, *start, *words],
+            env=environments[index] | {"PYTHONPATH": str(ROOT)},
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if ends_by:
+            time.sleep(30)  # until it has imported TensorFlow
+            assert worker.poll() is None
+            worker.send_signal(ends_by)
+        try:
+            _, stderr = worker.communicate(timeout=90)
+        finally:
+            worker.kill()
+            other.kill()
+    expected = {None: 1, signal.SIGTERM: -signal.SIGTERM, signal.SIGINT: 130}
+    assert worker.returncode == expected[ends_by], stderr
+    if not ends_by:
+        assert f"TF_CONFIG: cluster: worker {index} has met all others, but TensorFlow can't reach" in stderr
+        assert "Traceback" not in stderr
 
 
 @pytest.mark.slow

@@ -1,12 +1,8 @@
 import json
-import socket
-import threading
-import time
 
 import pytest
-from conftest import free_ports
 
-from char_lstm_tf.runs import cluster
+from char_lstm_tf.runs import meeting
 from char_lstm_tf.runs.cluster import Cluster
 from pipelines import UserError
 
@@ -23,7 +19,8 @@ WORKERS = {"worker": ["a:1", "b:2", "[::1]:3"]}
     [
         ({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}, ("a:1", "b:2", "[::1]:3"), 2),
         ({"cluster": WORKERS, "task": {"type": "worker", "index": "1"}}, ("a:1", "b:2", "[::1]:3"), 1),
-        ({"cluster": WORKERS, "task": {}, "environment": "cloud"}, ("a:1", "b:2", "[::1]:3"), 0),
+        ({"cluster": WORKERS, "task": {"index": 0}, "environment": "cloud"}, ("a:1", "b:2", "[::1]:3"), 0),
+        ({"cluster": {"worker": [" a:1", "b-c.example.:02\n"]}, "task": {"index": " 1"}}, ("a:1", "b-c.example.:2"), 1),
         ({"cluster": WORKERS | {"chief": ["c:4"]}, "task": {"type": "chief"}}, ("c:4", "a:1", "b:2", "[::1]:3"), 0),
         ({"cluster": WORKERS | {"chief": ["c:4"]}, "task": {"index": 1}}, ("c:4", "a:1", "b:2", "[::1]:3"), 2),
     ],
@@ -42,65 +39,97 @@ def test_a_process_alone_has_no_cluster(config):
     assert Cluster.from_environment({"TF_CONFIG": " "}) is None
 
 
+@pytest.fixture(autouse=True)
+def told(monkeypatch):
+    """What other workers are told."""
+    lines = []
+    monkeypatch.setattr(meeting, "tell", lambda addresses, error: lines.append((addresses, error)))
+    return lines
+
+
+TWO = {"worker": ["a:1", "b:2"]}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ('{"cluster"', "not what was expected"),
-        ("[]", "not what was expected"),
-        ('{"cluster": 3}', "not what was expected"),
-        ('{"cluster": {"worker": null}}', "not what was expected"),
-        ('{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"index": "x"}}', "not what was expected"),
-        ('{"cluster": {"worker": ["a:1", "b:2"], "ps": ["c:3"]}}', "tasks of the kind 'ps' aren't supported"),
-        ('{"cluster": {"chief": ["a:1", "b:2"]}}', "more than one chief"),
-        ('{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"index": 2}}', "no worker with the index 2"),
-        ('{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"index": -1}}', "no worker with the index -1"),
-        ('{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "evaluator"}}', "no evaluator with the index 0"),
-        ('{"cluster": {"worker": ["a", "b:2"]}}', "'a' isn't host:port"),
-        ('{"cluster": {"worker": [":1", "b:2"]}}', "':1' isn't host:port"),
-        ('{"cluster": {"worker": ["a:1", "a:1"]}}', "names an address twice"),
+        ('{"cluster"', "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "TF_CONFIG must be an object"),
+        ('{"cluster": 3}', "cluster must be an object"),
+        ('{"cluster": {"worker": ["a:1", "b:2"]}, "task": []}', "task must be an object"),
+        ('{"cluster": {"worker": null}}', "cluster.worker must be a list"),
+        ('{"cluster": {"worker": "a:1,b:2"}}', "cluster.worker must be a list"),
+        ('{"cluster": {"worker": {"0": "a:1", "1": "b:2"}}}', "cluster.worker must be a list"),
+        ('{"cluster": {"worker": ["a:1", "b:2"], "ps": ["c:3"]}}', "cluster.ps isn't supported"),
+        ('{"cluster": {"worker": ["a:1", "b:2"], "evaluator": ["c:3"]}}', "cluster.evaluator isn't supported"),
+        ('{"cluster": {"chief": ["a:1", "b:2"]}}', "cluster.chief names more than one"),
+        ('{"cluster": {"worker": ["a:1", "b:2"], "chief": ["b:2"]}}', "has the address b:2 twice"),
+        ('{"cluster": {"worker": ["a:1", "a:01"]}}', "has the address a:1 twice"),
     ],
 )
-def test_a_wrong_tf_config_is_refused_in_one_line(given, message):
+def test_a_wrong_cluster_is_refused_in_one_line(given, message):
     with pytest.raises(UserError, match=message) as error:
         Cluster.from_environment({"TF_CONFIG": given})
-    assert str(error.value).startswith("TF_CONFIG: ")
+    assert str(error.value).startswith("TF_CONFIG")
     assert "\n" not in str(error.value)
 
 
-def test_workers_wait_for_each_other_and_say_for_whom(capsys):
-    addresses, met = tuple(f"127.0.0.1:{port}" for port in free_ports(3)), []
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("a", "isn't host:port"),
+        (":1", "isn't host:port"),
+        ("a:", "isn't host:port"),
+        (3, "must be host:port in quotes"),
+        ("a:70000", "the port must be a number from 1 to 65535"),
+        ("a:99999999999999999999", "the port must be"),
+        ("a:0", "the port must be"),
+        ("a:-5", "the port must be"),
+        ("a:ssh", "the port must be"),
+        ("a:\u0661\u0662", "the port must be"),
+        ("http://a:1", "leave out what isn't host:port"),
+        ("grpc://a:1", "leave out what isn't host:port"),
+        ("a:1/", "leave out what isn't host:port"),
+        ("a..b:1", "no name that can exist"),
+        (".a:1", "no name that can exist"),
+        ("a b:1", "no name that can exist"),
+        ("-a:1", "no name that can exist"),
+        ("a" * 64 + ":1", "no name that can exist"),
+        ("b\u00fccher:1", "must be in ASCII"),
+        ("::1:23451", r"write \[::1:23451\]:port|no IPv6 address|write \[::1\]:port"),
+        ("[::g]:1", "no IPv6 address"),
+        ("[10.0.0.1]:1", r"write 10.0.0.1:port"),
+        ("0.0.0.0:1", "others can't connect"),
+        ("[::]:1", "others can't connect"),
+    ],
+)
+def test_a_wrong_address_is_named_with_its_place(address, message):
+    config = {"cluster": {"worker": ["a:1", address]}, "task": {"index": 0}}
+    with pytest.raises(UserError, match=message) as error:
+        cluster_of(**config)
+    assert str(error.value).startswith(f"TF_CONFIG: cluster.worker[1]={address!r}")
 
-    def meet(index):
-        Cluster(addresses, index).meet()
-        # TensorFlow's server takes over the port, while others may still look for it.
-        with socket.create_server(("", int(addresses[index].rpartition(":")[2]))):
-            met.append(index)
-            time.sleep(1.5)
 
-    threads = [threading.Thread(target=meet, args=(index,)) for index in range(3)]
-    for thread in threads[:2]:
-        thread.start()
-    time.sleep(1.5)
-    assert not met
-    threads[2].start()
-    for thread in threads:
-        thread.join(20)
-    assert sorted(met) == [0, 1, 2]
-    said = capsys.readouterr().err
-    assert f"worker 1 of 3 at {addresses[1]}" in said
-    assert f"worker 0: waiting for worker 2 at {addresses[2]} (Connection refused)" in said
-    assert "worker 2: all 3 are there" in said
-
-
-def test_a_worker_gives_up_when_the_others_dont_come(monkeypatch):
-    monkeypatch.setattr(cluster, "SECONDS_TO_WAIT", 1)
-    own, other = (f"127.0.0.1:{port}" for port in free_ports(2))
-    with pytest.raises(UserError, match=rf"worker 1: waited 0 minutes for worker 0 at {other} \(Connection refused\)"):
-        Cluster((other, own), 1).meet()
-
-
-def test_a_port_that_another_process_has_is_refused():
-    with socket.create_server(("", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"worker 0 can't listen at port {port} "):
-            Cluster((f"127.0.0.1:{port}", "127.0.0.1:1"), 0).meet()
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({}, "task.index is missing; it says which of the 2 workers this one is"),
+        ({"type": "worker"}, "task.index is missing"),
+        ({"index": 2}, "task.index=2: cluster.worker has 2, and the first one is 0"),
+        ({"index": -1}, "task.index=-1: cluster.worker has 2"),
+        ({"index": "7"}, "task.index='7': cluster.worker has 2"),
+        ({"index": True}, "task.index=True must be a whole number"),
+        ({"index": 0.5}, "task.index=0.5 must be a whole number"),
+        ({"index": "x"}, "task.index='x' must be a whole number"),
+        ({"index": [0]}, r"task.index=\[0\] must be a whole number"),
+        ({"type": "chief", "index": 0}, "task.type='chief', but the cluster has no chief"),
+        ({"type": "evaluator", "index": 0}, "task.type='evaluator' isn't supported; it must be chief or worker"),
+        ({"type": "ps", "index": 0}, "task.type='ps' isn't supported"),
+        ({"type": ["worker"], "index": 0}, "isn't supported"),
+    ],
+)
+def test_a_wrong_task_is_refused_and_the_others_are_told(told, task, message):
+    with pytest.raises(UserError, match=message) as error:
+        cluster_of(cluster=TWO, task=task)
+    assert told == [(("a:1", "b:2"), str(error.value))]

@@ -11,8 +11,8 @@ A replica is a copy of the model's graph on one device. A worker has one, or one
 worker's weights, which are copied to the other devices in each step.
 """
 
-from char_lstm_tf.training.workers.joining import join, of_this_machine
+from char_lstm_tf.training.workers.joining import joined, of_this_machine
 from char_lstm_tf.training.workers.per_replica import ReplicaVariables
 from char_lstm_tf.training.workers.workers import ALONE, LostWorkerError, Workers
 
-__all__ = ["ALONE", "LostWorkerError", "ReplicaVariables", "Workers", "join", "of_this_machine"]
+__all__ = ["ALONE", "LostWorkerError", "ReplicaVariables", "Workers", "joined", "of_this_machine"]

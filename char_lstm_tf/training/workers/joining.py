@@ -1,15 +1,20 @@
 """How the workers of a run find each other."""
 
-import signal
-import threading
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.models import cores
 from char_lstm_tf.runs.cluster import Cluster
+from char_lstm_tf.training.workers.starting import started
 from char_lstm_tf.training.workers.workers import ALONE, Workers
-from pipelines import UserError
+from pipelines.process_state import environment
+
+PROXIES, NO_PROXY = ("grpc_proxy", "https_proxy", "http_proxy"), "no_grpc_proxy"  # of gRPC
 
 
 def of_this_machine() -> Workers:
@@ -19,26 +24,42 @@ def of_this_machine() -> Workers:
     return Workers(strategy=tf.distribute.MirroredStrategy())
 
 
-def join(cluster: Cluster, config: Config) -> Workers:
-    """Returns the workers of a cluster, as soon as all of them are there. Must be called before TensorFlow's first use.
+@contextmanager
+def joined(cluster: Cluster, config: Config) -> Iterator[Workers]:
+    """Gives the workers of a cluster that have met. Must be entered before TensorFlow's first use.
 
     Raises:
-        UserError: the port of this worker is in use, or the batch can't be divided.
+        UserError: TensorFlow can't reach the others, or the batch can't be divided.
     """
-    cluster.meet()
     # The text isn't read yet, so the number of characters is taken for a small one.
     words = config.settings.text.max_words or 0
     cores.set_up_tensorflow(config, config.batch_size // len(cluster.addresses), words)
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.index,
+        rpc_layer="grpc",
+    )
+
+    def start() -> Workers:
+        workers = Workers(cluster, tf.distribute.MultiWorkerMirroredStrategy(resolver))
+        workers.rows(config.batch_size)
+        workers.wait()
+        return workers
+
+    with connected_directly(cluster.hosts):
+        yield started(start, cluster.index)
+
+
+@contextmanager
+def connected_directly(hosts: list[str]) -> Iterator[None]:
+    """Lets TensorFlow's channels pass by a proxy of the environment, which would be asked for the workers, too."""
+    if set_here := [name for name in PROXIES if os.environ.get(name)]:
+        print(f"{set_here[0]} is set, but the workers connect to each other directly", file=sys.stderr)
+    given = os.environ.pop(NO_PROXY, None)
     try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    except tf.errors.OpError as error:
-        reason = " ".join(str(error.message).split())[:200]
-        raise UserError(f"TF_CONFIG: worker {cluster.index} can't join the others ({reason})") from error
-    # TensorFlow has put a handler in place that only takes note of SIGTERM, so that it would end nothing.
-    before = signal.getsignal(signal.SIGTERM)  # None: not Python's
-    if before is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
-    workers = Workers(cluster, strategy)
-    workers.rows(config.batch_size)
-    workers.wait()
-    return workers
+        with environment(**{NO_PROXY: ",".join([*filter(None, [given]), *hosts])}):
+            yield
+    finally:
+        if given is not None:
+            os.environ[NO_PROXY] = given
