@@ -136,8 +136,8 @@ def test_workers_connect_directly_by_names_and_by_ipv6(together, hosts):
     if "[::1]" in hosts and not socket.has_dualstack_ipv6():
         pytest.skip("no IPv6 here")
     nobody = f"http://127.0.0.1:{free_ports(1)[0]}"
-    run = together("direct", "--max_steps=20")
-    ends = run.start(2, hosts=hosts, http_proxy=nobody, https_proxy=nobody, grpc_proxy=nobody, no_proxy="").ends()
+    run = together("direct", "--max_steps=20", "--units=8", "--sample_chars=0")
+    ends = run.start(2, hosts=hosts, http_proxy=nobody, https_proxy=nobody, grpc_proxy=nobody, no_proxy="").ends(240)
     for status, stderr in ends:
         assert status == 0, stderr
         assert "grpc_proxy is set, but the workers connect to each other directly" in stderr
