@@ -133,15 +133,14 @@ def importing() -> Iterator[None]:
 
 @contextmanager
 def exporting() -> Iterator[None]:
-    """Takes away the handler that absl adds to the root logger when TensorFlow exports a model."""
+    """Takes away the handler that the root logger gets when TensorFlow exports a model and first logs something."""
     logger, handlers = logging.getLogger("absl"), list(logging.root.handlers)
     level = logger.level
     try:
         yield
     finally:
         for handler in set(logging.root.handlers) - set(handlers):
-            if type(handler).__module__ == "absl.logging":
-                logging.root.removeHandler(handler)
+            logging.root.removeHandler(handler)
         logger.setLevel(level)
 
 

@@ -16,11 +16,10 @@ from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.serving import signatures, warmup
 from char_lstm_tf.serving.strings import Strings, code_points
-from pipelines.process_state import exporting, needs_tensorflow
+from pipelines.process_state import exporting, visiting
 from pipelines.vocabulary import Vocabulary
 
 
-@needs_tensorflow
 def export(
     network: Network | Classifier, vocabulary: Vocabulary, path: Path, calibration: Calibration | None = None
 ) -> None:
@@ -38,7 +37,7 @@ def export(
     Raises:
         OSError: the disk is full, for instance.
     """
-    with _os_errors(path), exporting(), tempfile.TemporaryDirectory() as folder:
+    with visiting(), _os_errors(path), exporting(), tempfile.TemporaryDirectory() as folder:
         module = _weights(network)
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
@@ -69,7 +68,7 @@ def export_step(network: Network, path: Path) -> None:
 
     OpenVINO and TensorFlow.js' converter read it. Arguments as for `export`.
     """
-    with _os_errors(path), exporting():
+    with visiting(), _os_errors(path), exporting():
         tf.saved_model.save(_weights(network), str(path), {"serving_default": signatures.step_signature(network)})
 
 

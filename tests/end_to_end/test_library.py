@@ -1,5 +1,6 @@
 """The functions of the package, called from somebody else's program."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -15,31 +16,74 @@ from pipelines.process_state import require_usual_keras
 
 SIZES = {"units": (8,), "batch_size": 4, "window": 16, "epochs": 1, "split": (0.8, 0.1, 0.1), "dropout": 0.2}
 STATE = """
-import logging, os, random, signal, tempfile, warnings
-import keras, numpy, tensorflow as tf
-from tensorflow.python.eager import context
+import gc, locale, logging, os, random, signal, sys, tempfile, threading, warnings
+import numpy
+if "first" in sys.argv:
+    import keras, tensorflow
 import char_lstm_tf
 
 def state():
-    return {
-        "random": (random.getstate(), numpy.random.get_state()[1].tolist(), context.global_seed()),
-        "environment": (dict(os.environ), os.getcwd(), tempfile.tempdir),
-        "logging": (logging.root.level, list(logging.root.handlers), logging.getLogger("absl").level),
-        "warnings": list(warnings.filters),
-        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
-        "keras": (keras.config.floatx(), keras.config.dtype_policy().name),
-        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        "eager": tf.config.functions_run_eagerly(),
+    facts = {
+        "random": (random.getstate(), numpy.random.get_state()[1].tolist()),
+        "environment": (dict(os.environ), os.getcwd(), tempfile.tempdir, list(sys.argv)),
+        "logging": (logging.root.level, list(logging.root.handlers), logging.root.manager.disable),
+        "warnings": (list(warnings.filters), warnings.showwarning),
+        "signals": [signal.getsignal(number) for number in signal.valid_signals()],
+        "numbers": (numpy.geterr(), repr(numpy.get_printoptions()), locale.setlocale(locale.LC_ALL)),
+        "python": (sys.excepthook, threading.excepthook, sys.stdout, sys.stderr, sys.getrecursionlimit(), sys.path[:]),
+        "gc": (gc.isenabled(), gc.get_threshold(), sys.getswitchinterval()),
     }
+    if "first" in sys.argv:
+        tf, context = tensorflow, sys.modules["tensorflow.python.eager.context"]
+        facts |= {
+            "absl": logging.getLogger("absl").level,
+            "keras": (keras.config.floatx(), keras.config.dtype_policy().name, keras.config.image_data_format()),
+            "seed": context.global_seed(),
+            "threads": (
+                tf.config.threading.get_intra_op_parallelism_threads(),
+                tf.config.threading.get_inter_op_parallelism_threads(),
+            ),
+            "eager": (tf.config.functions_run_eagerly(), tf.config.optimizer.get_jit(), tf.executing_eagerly()),
+            "strategy": tf.distribute.has_strategy(),
+        }
+    return facts
 
 random.seed(1), numpy.random.seed(2)
-config = char_lstm_tf.Config(text=("verse.txt",), name="x", data_dir="data", quiet=True, **SIZES)
+CONFIG = char_lstm_tf.Config(text=("verse.txt",), name="x", data_dir="data", quiet=True, **SIZES)
+MODELS, TEXTS = {}, ["The river runs", "A hill"]
+
+def load(kind):
+    MODELS[kind] = char_lstm_tf.load(f"{OLD}/{kind}")
+
+def adapt():
+    from char_lstm_tf.inference.adaptive import Adaptation
+    load("counts")
+    MODELS["counts"].learn_while_scoring(Adaptation())
+    MODELS["counts"].score(TEXTS)
+
+def export():
+    from pathlib import Path
+    from char_lstm_tf.serving.export import export
+    export(MODELS["gru"].network, MODELS["gru"].vocabulary, Path("exported"))
+
+def mix():
+    from char_lstm_tf.inference.ensemble import Mixture
+    Mixture([MODELS["gru"], MODELS["gru"]]).losses(TEXTS)
+
 before, changed = state(), {}
 for name, call in {
-    "train": lambda: char_lstm_tf.train(config),
-    "load": lambda: char_lstm_tf.load("saved_models/x"),
-    "generate": lambda: char_lstm_tf.load("saved_models/x").generate(["The "], chars=5),
-    "score": lambda: char_lstm_tf.load("saved_models/x").score(["The river"]),
+    "load": lambda: (load("gru"), load("answers")),
+    "generate": lambda: MODELS["gru"].generate(TEXTS, chars=5, stop=["e"]),
+    "likeliest": lambda: MODELS["gru"].likeliest("The", chars=3, width=2),
+    "next_char": lambda: MODELS["gru"].next_char(TEXTS),
+    "score": lambda: MODELS["gru"].score(TEXTS),
+    "classify": lambda: MODELS["answers"].classify(TEXTS),
+    "learn_while_scoring": adapt,
+    "mix": mix,
+    "copy": lambda: __import__("copy").deepcopy(MODELS["gru"]),
+    "export": export,
+    "train": lambda: char_lstm_tf.train(CONFIG),
+    "error": lambda: refused(lambda: char_lstm_tf.load("nowhere")),
 }.items():
     call()
     changed[name] = [kind for kind, value in state().items() if value != before[kind]]
@@ -53,9 +97,20 @@ def config(tmp_path, name, **options):
     return char_lstm_tf.Config(text=(f"{tmp_path}/verse.txt",), name=name, **SIZES | where | options)
 
 
-def run(program, cwd, **environment):
+REFUSED = """
+def refused(call):
+    try:
+        call()
+    except char_lstm_tf.UserError:
+        return
+    raise AssertionError
+
+"""
+
+
+def run(program, cwd, *words, **environment):
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *words],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
@@ -65,11 +120,17 @@ def run(program, cwd, **environment):
 
 
 @pytest.mark.slow
-def test_nothing_of_the_program_changes(tmp_path):
+@pytest.mark.parametrize("imported", ["first", "later"])
+def test_nothing_of_the_program_changes(tmp_path, imported):
+    """Whether the program has imported TensorFlow before, or the package does."""
     (tmp_path / "verse.txt").write_text(verse(60))
-    done = run(STATE.replace("**SIZES", f"**{SIZES}"), tmp_path)
+    program = STATE.replace("**SIZES", f"**{SIZES}").replace("{OLD}", str(ROOT / "tests" / "end_to_end" / "old_runs"))
+    program = program.replace("before, changed", REFUSED + "before, changed")
+    done = run(program, tmp_path, imported)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "{'train': [], 'load': [], 'generate': [], 'score': []}"
+    changed = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert len(changed) == 12
+    assert {name: kinds for name, kinds in changed.items() if kinds} == {}
 
 
 @pytest.mark.slow
