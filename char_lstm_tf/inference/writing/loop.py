@@ -82,6 +82,7 @@ def generate(
 
     noise_at, choose = uniform_noise(draws.seed), chooser(draws)
     count, end, lengths, wanted = limits
+    ends = end >= 0  # else nothing is computed of it: in an exported graph that took a quarter of a step
 
     def ended(position: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         """Returns which rows have written their end; the end symbol before the first character begins a document."""
@@ -92,11 +93,13 @@ def generate(
     ) -> tuple[Any, ...]:
         logits, new_state = step(ids, state)
         chosen = choose(without_unknown(logits), noise_at(first + tf.cast(position, tf.int64)))
-        chosen = tf.where(ended(position, ids), end, chosen)
+        chosen = tf.where(ended(position, ids), end, chosen) if ends else chosen
         left = left if lengths is None else left - tf.gather(lengths, chosen)
         return position + 1, chosen, left, written.write(position, chosen), *new_state
 
     def goes_on(position: tf.Tensor, ids: tf.Tensor, left: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+        if not ends and lengths is None:
+            return position < count
         done = ended(position, ids) if lengths is None else ended(position, ids) | (left <= 0)
         # At least one step, since TensorFlow can't stack the result of none.
         return (position < count) & ((position == 0) | ~tf.reduce_all(done))
