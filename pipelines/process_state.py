@@ -78,7 +78,7 @@ def require_usual_keras() -> None:
     """Checks that the program that this runs in hasn't changed what Keras computes with.
 
     Raises:
-        UserError: the backend, the type of floats, or a strategy is another one.
+        UserError: the backend, the type of floats, or a strategy is another one, or a graph is being built.
     """
     try:
         keras = importlib.import_module("keras")
@@ -96,23 +96,39 @@ def require_usual_keras() -> None:
             f"Keras' dtype policy is {policy}: models here are float32; call keras.config.set_dtype_policy('float32') "
             "before, and your own again afterwards"
         )
-    if importlib.import_module("tensorflow").distribute.has_strategy():
+    tensorflow = importlib.import_module("tensorflow")
+    if not tensorflow.executing_eagerly():
+        raise UserError("called where TensorFlow builds a graph; call it outside, with eager execution enabled")
+    if tensorflow.distribute.has_strategy():
         raise UserError("called in the scope of a tf.distribute strategy; call it outside: a run makes its own")
 
 
 @contextmanager
 def visiting() -> Iterator[None]:
-    """What a function of the package runs in: it checks `require_own_tensorflow`, and forgets the temporary folder.
+    """What a function of the package runs in: it checks `require_own_tensorflow`, and puts back what Python does once.
 
-    Python looks for that folder once, so that what the program sets TMPDIR to later would have no effect.
+    Python looks for the temporary folder once, so that what the program sets TMPDIR to later would have no effect. The
+    first line that TensorFlow logs gives the root logger a handler, and the program's own set-up would have none.
     """
     require_own_tensorflow()
-    folder = tempfile.tempdir
+    folder, handlers, level = tempfile.tempdir, list(logging.root.handlers), logging.root.level
+    loggers = logging.root.manager.loggerDict
+    of_absl = getattr(loggers.get("absl"), "level", logging.NOTSET)
     try:
         yield
     finally:
         if folder is None:
             tempfile.tempdir = None
+        if not handlers and logging.root.level == level:
+            for handler in filter(_is_default, list(logging.root.handlers)):
+                logging.root.removeHandler(handler)
+                if isinstance(absl := loggers.get("absl"), logging.Logger):
+                    absl.setLevel(of_absl)
+
+
+def _is_default(handler: logging.Handler) -> bool:
+    """Returns whether a handler is the one that `logging.basicConfig()` makes without arguments."""
+    return type(handler) is logging.StreamHandler and getattr(handler.formatter, "_fmt", "") == logging.BASIC_FORMAT
 
 
 @contextmanager
@@ -129,19 +145,6 @@ def importing() -> Iterator[None]:
             random.setstate(state)
             warnings.filters[:] = filters  # type: ignore[index]
             tempfile.tempdir = folder
-
-
-@contextmanager
-def exporting() -> Iterator[None]:
-    """Takes away the handler that the root logger gets when TensorFlow exports a model and first logs something."""
-    logger, handlers = logging.getLogger("absl"), list(logging.root.handlers)
-    level = logger.level
-    try:
-        yield
-    finally:
-        for handler in set(logging.root.handlers) - set(handlers):
-            logging.root.removeHandler(handler)
-        logger.setLevel(level)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.serving import signatures, warmup
 from char_lstm_tf.serving.strings import Strings, code_points
-from pipelines.process_state import exporting, visiting
+from pipelines.process_state import visiting
 from pipelines.vocabulary import Vocabulary
 
 
@@ -37,7 +37,7 @@ def export(
     Raises:
         OSError: the disk is full, for instance.
     """
-    with visiting(), _os_errors(path), exporting(), tempfile.TemporaryDirectory() as folder:
+    with visiting(), _os_errors(path), tempfile.TemporaryDirectory() as folder:
         module = _weights(network)
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
@@ -68,7 +68,7 @@ def export_step(network: Network, path: Path) -> None:
 
     OpenVINO and TensorFlow.js' converter read it. Arguments as for `export`.
     """
-    with visiting(), _os_errors(path), exporting():
+    with visiting(), _os_errors(path):
         tf.saved_model.save(_weights(network), str(path), {"serving_default": signatures.step_signature(network)})
 
 

@@ -184,6 +184,8 @@ def test_other_floats_and_a_strategy_are_refused():
     finally:
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
+    with tf.Graph().as_default(), pytest.raises(char_lstm_tf.UserError, match="where TensorFlow builds a graph"):
+        require_usual_keras()
     with (
         tf.distribute.MirroredStrategy(["CPU:0"]).scope(),
         pytest.raises(char_lstm_tf.UserError, match="in the scope of a"),
