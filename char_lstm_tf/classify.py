@@ -18,11 +18,11 @@ held-out texts of that label have a larger loss. Above 0.99 the row is marked wi
 --models compares runs without labels, one for each label: each is named after its folder. Characters that not all of
 them know aren't compared. Their probabilities are not calibrated, and extreme for long texts.
 
-A row for each document, or with --passage for each passage, and then a line for each document that sums up its
-passages. With --output, the rows go to a CSV file, with the texts beside the answers. If --labels says where the true
-labels stand, the accuracy, balanced accuracy, macro F1, the expected calibration error and the confusion matrix
-follow, and for two labels the area under the ROC curve. Documents of labels that the model doesn't know are
-classified, but not counted there.
+A row for each document. With --passage, a line for each document sums up its passages, whose rows --output or --json
+has. --output writes the rows to a CSV file, with the texts beside the answers. If --labels says where the true labels
+stand, the accuracy, balanced accuracy, macro F1, the expected calibration error and the confusion matrix follow, and
+for two labels the area under the ROC curve. Documents of labels that the model doesn't know are classified, but not
+counted there.
 """
 
 import dataclasses
@@ -148,7 +148,8 @@ class Classification:
         self._unusual = 0
         columns = "".join(f" {label:>9}" for label in ensemble.labels)
         quantile = " quantile " if ensemble.compares_losses else ""
-        rows.header(f"{'predicted':<{self._width}}{columns}{quantile}  document")
+        if not config.passage:
+            rows.header(f"{'predicted':<{self._width}}{columns}{quantile}  document")
 
     def add(self, group: Sequence[Document]) -> None:
         """Classifies documents, and prints a row for each."""
@@ -184,7 +185,8 @@ class Classification:
         shares = "".join(f" {share:>{max(9, len(name))}.4f}" for share, name in zip(row, names, strict=True))
         mark = "" if quantile is None else f" {quantile:>8.3f}{'!' if quantile > calibration.UNUSUAL else ' '}"
         shown = f"{document.name}: {' '.join(document.text[: 2 * SHOWN].split())[:SHOWN]}"
-        self._rows.add(facts, f"{predicted:<{self._width}}{shares}{mark}  {format_flag(shown)}")
+        line = f"{predicted:<{self._width}}{shares}{mark}  {format_flag(shown)}"
+        self._rows.add(facts, "" if self._config.passage else line)
 
     def finish(self) -> None:
         """Prints the measures, and draws the confusion matrix."""
@@ -224,14 +226,14 @@ class Classification:
 
     def _print_summary(self) -> None:
         """Prints how many texts are unusual, and how many passages of each document go to each label."""
-        if self._votes and not self._config.output:
-            print()
         for name, votes in self._votes.items():
             (first, count), *others = votes.most_common()
             rest = "".join(f", {count:,} {label}" for label, count in others)
             print(f"{format_flag(name)}: {count:,} of {votes.total():,} passages {first}{rest}")
         if self._unusual:
-            marked = f"unusual in {self._config.output}" if self._config.output else "marked with !"
+            marked = "marked with !"
+            if self._config.output or self._config.passage:
+                marked = f"unusual in {self._config.output or '--output or --json'}"
             print(
                 f"\n{self._unusual:,} of {self._documents:,} texts, {marked}, have a larger loss than 99% of the "
                 "held-out texts of the predicted label: they may belong to none of the labels"

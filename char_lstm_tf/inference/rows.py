@@ -43,11 +43,12 @@ class Rows:
         Args:
             facts: for JSON and CSV. The columns of CSV are those of the first answer. What is a table in it, such as
                 `{"probabilities": {"austen": 0.9}}`, has a column for each entry there: `probabilities.austen`.
-            line: of the table.
+            line: of the table; "": the screen shows none.
         """
         self._count += 1
         if not self._output:
-            print(json.dumps(facts, ensure_ascii=False) if self._as_json else line)
+            shown = json.dumps(facts, ensure_ascii=False) if self._as_json else line
+            print(shown, end="\n" if shown else "")
             return
         flat: dict[str, Any] = {}
         for name, value in facts.items():

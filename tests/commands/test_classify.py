@@ -82,7 +82,7 @@ def test_a_table_has_the_probability_of_each_label_and_the_measures_follow(folde
     "options",
     [
         ["--mix={folder}/runs/counted"],
-        pytest.param(["--priors=equal", "--passage=12"], marks=pytest.mark.slow),
+        ["--priors=equal", "--passage=12"],
     ],
 )
 def test_json_has_a_line_a_document_and_the_measures_last(folder, options):
@@ -98,7 +98,15 @@ def test_json_has_a_line_a_document_and_the_measures_last(folder, options):
     assert 0 < report["nats_per_char"] < 3
 
 
-@pytest.mark.slow
+def test_passages_are_summed_up_and_their_rows_are_in_the_file(folder, tmp_path):
+    words = [f"--model={folder}/runs/counted", f"--text={folder}/new", "--labels=file", "--passage=12"]
+    shown = classify(*words, f"--output={tmp_path}/rows.csv").stdout
+    assert classify(*words).stdout.replace("--output or --json", f"{tmp_path}/rows.csv") == shown
+    rows = (tmp_path / "rows.csv").read_text().splitlines()[1:]
+    assert f"documents                   {len(rows):>12,}" in shown
+    assert len([line for line in shown.splitlines() if " passages " in line]) < len(rows)
+
+
 def test_python_gives_the_probabilities_of_the_command(folder):
     rows = map(
         json.loads, classify(f"--model={folder}/runs/counted", f"--text={folder}/new", "--json").stdout.splitlines()
@@ -112,7 +120,6 @@ def test_python_gives_the_probabilities_of_the_command(folder):
     assert model.calibration != Calibration((0.5, 0.5))
 
 
-@pytest.mark.slow
 def test_runs_for_each_label_are_compared_on_the_characters_that_all_know(folder):
     for label, extra in (("river", "öööö\n"), ("hill", "")):
         (folder / f"{label}.txt").write_text("\n".join(sentences(label, 80, 3)) + "\n" + extra)
@@ -132,7 +139,6 @@ def test_runs_for_each_label_are_compared_on_the_characters_that_all_know(folder
     assert "weren't compared" in done.stderr
 
 
-@pytest.mark.slow
 def test_lines_are_classified_as_they_come(folder):
     words = [sys.executable, "-m", "char_lstm_tf.classify", f"--model={folder}/runs/counted", "--text=-", "--json"]
     done = subprocess.run(words, input="boat bank\n\npeak\n", cwd=ROOT, capture_output=True, text=True, timeout=200)
@@ -141,7 +147,6 @@ def test_lines_are_classified_as_they_come(folder):
     assert last["documents"] == 2
 
 
-@pytest.mark.slow
 def test_samples_and_losses_are_those_of_a_label(folder):
     model = f"--model={folder}/runs/counted"
     for label in WORDS:
@@ -155,7 +160,6 @@ def test_samples_and_losses_are_those_of_a_label(folder):
     assert losses["hill"] < losses["river"]
 
 
-@pytest.mark.slow
 def test_of_a_held_out_part_the_documents_of_a_label_can_be_scored_alone(folder):
     for name in ("places", "counted"):
         run = TrainedRun.open(folder / "runs" / name)
