@@ -14,7 +14,7 @@ from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
 from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.samples import sample_report, show_samples
-from char_lstm_tf.training.labels import Judged, judge_left_out
+from char_lstm_tf.training.labels import ScoredPassages, score_left_out
 from pipelines.corpus import Corpus, IdRange
 from pipelines.files import atomic_write
 
@@ -22,7 +22,7 @@ from pipelines.files import atomic_write
 class CountingRun:
     """Counts a text, with the same methods as `Run`. Making one counts, and writes nothing.
 
-    `best` is the model, and `left_out` its documents, judged by the counts of the others; None if they have no labels.
+    `best` is the model, and `left_out` its documents, scored by the counts of the others; None if they have no labels.
 
     Raises:
         UserError: the text is too short or too long for the order.
@@ -37,7 +37,7 @@ class CountingRun:
         counts = (kneser_ney.count(ids, order=order, vocabulary_size=size, end=vocabulary.end) for ids in parts)
         levels = [kneser_ney.levels(*each, order=order, vocabulary_size=size) for each in counts]
         whole, *trees = [kneser_ney.tables_of(tree, size) for tree in levels]
-        self.left_out: Judged | None = None
+        self.left_out: ScoredPassages | None = None
         shares: Sequence[float] = ()
         self._tables = whole
         roots: list[int] = []
@@ -46,7 +46,7 @@ class CountingRun:
             characters = [tree[0].totals.sum() * text.chars_per_id for tree in levels[1:]]
             choices = [counted.own_shares(characters, half) for half in counted.HALF_SHARES]
             left_out = LeaveOneOut(levels, order=order, vocabulary_size=size, end=text.document_split("train").end)
-            self.left_out, shares = judge_left_out(text, left_out, choices)
+            self.left_out, shares = score_left_out(text, left_out, choices)
         self._counted_in = time.monotonic() - self._started
         self.best = counted.counted_model(self._tables, order=order, vocabulary_size=size, roots=roots, shares=shares)
 

@@ -1,7 +1,7 @@
 """How well a finished model recognizes labels: calibrated and measured on texts that it wasn't trained on.
 
 A network is calibrated on the validation part. Counts are calibrated on the training part itself: each document is
-judged by the counts of all the others (`leave_one_out`), so that all of it serves, not a handful of documents. Of a
+scored by the counts of all the others (`leave_one_out`), so that all of it serves, not a handful of documents. Of a
 label with a single document, half of it is left out at a time.
 
 Shapes: D documents, U units, P passages, L labels.
@@ -22,17 +22,17 @@ from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
 from pipelines.corpus import SPLITS, Corpus, DocumentRange
 
-WHOLE = 12_000  # characters of the longest document that is judged as a whole
+WHOLE = 12_000  # characters of the longest document that is scored as a whole
 LENGTHS = (250, 1000, 4000)  # characters of passages, which longer documents are cut into
 REPORTED = 1000  # characters of the passages of long documents that the report is about
 CHARACTERS = 100_000  # of the passages of each length
-CHARACTERS_OF_WHOLE = 1_000_000  # of documents that are judged as a whole
+CHARACTERS_OF_WHOLE = 1_000_000  # of documents that are scored as a whole
 FROM_EACH_LABEL = 50  # passages of each length, or all if it has fewer, so that rare labels count too
 
 
 @dataclass(frozen=True)
 class Passages:
-    """Texts to judge, in their order. Places are those in the ids of all documents of a split.
+    """Texts to score, in their order. Places are those in the ids of all documents of a split.
 
     Attributes:
         starts: where each begins, int64 `[P]`, ascending.
@@ -138,7 +138,7 @@ def _spread(counts: np.ndarray, labels: np.ndarray, most: float) -> tuple[np.nda
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredPassages:
     """Passages with their losses under each label, float64 `[P, L]`, and their numbers of characters, `[P]`.
 
     `per_text` is that of `Calibration`.
@@ -168,31 +168,31 @@ class Judged:
 
 
 def measure_labels(
-    network: Network | Classifier, text: Corpus, metrics: dict[str, Any], left_out: Judged | None = None
+    network: Network | Classifier, text: Corpus, metrics: dict[str, Any], left_out: ScoredPassages | None = None
 ) -> Calibration:
     """Returns the calibration of a model, and adds `labels` to `metrics` of each held-out part: a report on it.
 
-    Short documents are judged as a whole. Long ones are cut into passages of several lengths, so that the calibration
+    Short documents are scored as a whole. Long ones are cut into passages of several lengths, so that the calibration
     holds for passages too; what is reported of them is about those of 1,000 characters. `metrics` has an entry for each
-    held-out part that isn't empty, and `left_out` is what `judge_left_out` returns of counts.
+    held-out part that isn't empty, and `left_out` is what `score_left_out` returns of counts.
     """
     names = text.vocabulary.labels
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
     shares = tuple((counts / counts.sum()).tolist())
     scorer = label_scorer(network, text.vocabulary, shares)
-    judged = {part: _judge_held_out(text, part, scorer) for part in SPLITS[1:] if part in metrics}
-    found = left_out or judged.get("validation")
+    scored = {part: _score_held_out(text, part, scorer) for part in SPLITS[1:] if part in metrics}
+    found = left_out or scored.get("validation")
     calibration = found.calibrate(shares) if found else Calibration(shares, per_text=scorer.per_text)
     if found:
         typical = None if scorer.per_text else found.typical_losses()
         calibration = dataclasses.replace(calibration, typical_losses=typical, report=found.report(calibration, names))
-    for part, held_out in judged.items():
+    for part, held_out in scored.items():
         if held_out:
             metrics[part]["labels"] = held_out.report(calibration, names)
     return calibration
 
 
-def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer) -> Judged | None:
+def _score_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer) -> ScoredPassages | None:
     """Returns the losses of passages of a held-out part; None if there are none."""
     documents = text.document_split(part)
     passages = Passages.chosen_from(documents, text)
@@ -204,12 +204,12 @@ def _judge_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer) -> Ju
     ]
     nats = np.array([losses.sum(axis=0, dtype=np.float64) for losses in scorer.losses_per_label(read)])
     characters = np.array([int(text.vocabulary.lengths[ids[1:]].sum()) for ids in read])
-    return Judged(passages, nats, characters, per_text=scorer.per_text)
+    return ScoredPassages(passages, nats, characters, per_text=scorer.per_text)
 
 
-def judge_left_out(
+def score_left_out(
     text: Corpus, counts: LeaveOneOut, shares: Sequence[Sequence[float]]
-) -> tuple[Judged, Sequence[float]]:
+) -> tuple[ScoredPassages, Sequence[float]]:
     """Returns the losses of passages of the training part by the counts of the other units, and the best shares.
 
     `shares` are the weights of the own counts of each label to choose from. The documents are likeliest with the best.
@@ -224,4 +224,4 @@ def judge_left_out(
     losses, sizes = np.concatenate(nats, axis=1), np.array(characters)
     own = losses[:, np.arange(len(sizes)), passages.labels] / np.maximum(sizes, 1)
     best = int((own @ passages.weights).argmin())
-    return Judged(passages, losses[best], sizes), shares[best]
+    return ScoredPassages(passages, losses[best], sizes), shares[best]
