@@ -264,7 +264,7 @@ def test_a_signal_to_one_worker_stops_all_at_the_same_step(together, asked):
     ends = run.ends()
     stopped = [lines.strip().splitlines()[-1] for _, lines in ends]
     assert [status for status, _ in ends] == [143, 143], ends
-    assert stopped[0].removeprefix("error: ") == stopped[1].removeprefix("error: ")
+    assert stopped[0].partition("; continue")[0] == stopped[1].partition("; continue")[0]  # the folders differ
     assert "SIGTERM: stopped after step" in stopped[0]
 
 
