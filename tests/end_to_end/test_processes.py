@@ -66,6 +66,7 @@ def run(program: str, *words: object, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_forked_process_says_at_once_what_to_do(tmp_path):
     program = """
 MODEL = char_lstm_tf.load(sys.argv[1])

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import verse
+from forked import Forked
 
 from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.inference.writing import Writer
@@ -44,7 +45,7 @@ class Run:
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 
-    def start(self, *flags: str) -> subprocess.Popen:
+    def start(self, *flags: str) -> Forked:
         words = [
             f"--text={self.text}",
             f"--name={self.folder.name}",
@@ -54,13 +55,7 @@ class Run:
             *self.flags,
             *flags,
         ]
-        return subprocess.Popen(
-            [sys.executable, "-m", "char_lstm_tf.train", *words],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.text.parent,
-        )
+        return Forked("char_lstm_tf.train", *words, cwd=self.text.parent)
 
     def end(self, *flags: str) -> None:
         process = self.start(*flags)
@@ -71,7 +66,7 @@ class Run:
         """Returns the step of the newest checkpoint, -1 before the first one."""
         return max((int(path.name[5:]) for path in self.checkpoints.glob("step-*")), default=-1)
 
-    def kill(self, process: subprocess.Popen, number: signal.Signals) -> tuple[int, str]:
+    def kill(self, process: Forked, number: signal.Signals) -> tuple[int, str]:
         process.send_signal(number)
         _, stderr = process.communicate(timeout=60)
         return process.returncode, stderr

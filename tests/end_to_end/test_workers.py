@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, free_ports, verse
+from forked import Forked
 
 SIZES = ["--units=16,16", "--batch_size=12", "--window=16", "--sample_chars=20", "--seed=3"]
 LOST = 4  # the exit status of a worker that has lost another one
@@ -28,7 +29,7 @@ class Together:
     base: Path
     name: str
     flags: list[str]
-    processes: list[subprocess.Popen] = dataclasses.field(default_factory=list)
+    processes: list[Forked] = dataclasses.field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -57,15 +58,8 @@ class Together:
                 f"--output_dir={home}",
                 f"--data_dir={home}/data",
             ]
-            process = subprocess.Popen(
-                [sys.executable, "-m", "char_lstm_tf.train", *words, *SIZES, *self.flags, *flags],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=os.environ | config | environment,
-                cwd=self.base,
-            )
-            self.processes.append(process)
+            words = ["char_lstm_tf.train", *words, *SIZES, *self.flags, *flags]
+            self.processes.append(Forked(*words, cwd=self.base, environment=config | environment))
         return self
 
     def ends(self, seconds: float = 120.0) -> list[tuple[int, str]]:

@@ -169,6 +169,7 @@ def test_what_isnt_a_worker_changes_nothing(addresses):
     assert results == [""]
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_status_1_in_one_line_on_every_worker(tmp_path, addresses):
     """Before TensorFlow is imported."""
     (tmp_path / "a.txt").write_text("abc")

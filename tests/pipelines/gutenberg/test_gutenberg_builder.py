@@ -1,6 +1,5 @@
 """The dataset: records of books we wrote, from files, from a server on this machine, through Apache Beam."""
 
-import subprocess
 import sys
 import tempfile
 import types
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow_datasets as tfds
+from conftest import command
 from test_gutenberg_mirror import good, serving
 
 from pipelines import UserError
@@ -200,9 +200,7 @@ def test_beam_options_are_split_at_commas_outside_quotes(monkeypatch, words, opt
 
 def run(*arguments):
     """Returns what the command did with `arguments`."""
-    command = [sys.executable, "-m", "pipelines.gutenberg.prepare", *arguments]
-    root = Path(__file__).parents[3]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=root, check=False, timeout=100)
+    return command("pipelines.gutenberg.prepare", *arguments)
 
 
 def test_command_prints_where_the_records_are(server, tmp_path):
