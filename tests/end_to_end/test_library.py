@@ -136,8 +136,9 @@ def test_nothing_of_the_program_changes(tmp_path, imported):
 @pytest.mark.slow
 def test_two_threads_train_as_one_after_the_other(tmp_path):
     expected = [char_lstm_tf.train(config(tmp_path, f"alone{seed}", seed=seed)) for seed in (1, 2)]
+    configs = [config(tmp_path, f"together{seed}", seed=seed) for seed in (1, 2)]  # which writes their text
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda seed: char_lstm_tf.train(config(tmp_path, f"together{seed}", seed=seed)), (1, 2)))
+        found = list(pool.map(char_lstm_tf.train, configs))
     assert [each["validation"] for each in found] == [each["validation"] for each in expected]
     assert found[0]["validation"] != found[1]["validation"]
 
