@@ -166,9 +166,7 @@ def test_a_spawned_process_scores_with_a_model_that_is_sent_to_it(tmp_path):
     assert done.returncode == 0, done.stderr
     *worked, moved = done.stdout.splitlines()
     assert worked == ["executor -> True", "Pool -> True"]
-    assert moved == f"moved -> UserError: --model={tmp_path}/run: no such folder; give a run's folder, such as " + (
-        "saved_models/quickstart"
-    )
+    assert moved.startswith(f"moved -> UserError: --model={tmp_path}/run: no such folder")
 
 
 def test_a_copy_and_a_pickled_model_are_loaded_from_the_run_again(tmp_path, monkeypatch):
@@ -229,11 +227,13 @@ def test_eight_threads_use_a_model_at_once(kind):
     start = threading.Barrier(8)
 
     def use(model, number):
-        if model.answers_labels:
+        if kind == "answers":
             return [sorted(found.items()) for found in model.classify(["The old river."] * (number + 1))]
         texts = ["The old river runs below. " * (1 + number)] * (1 + number % 3)
-        scores = [score.nats for score in model.score(texts)]
-        return model.generate(["The", "A"], chars=40 + number, seed=number), scores, model.next_char(["The"], k=1)
+        label = next(iter(model.vocabulary.labels), "")
+        scores = [score.nats for score in model.score(texts, label=label)]
+        written = model.generate(["The", "A"], chars=40 + number, seed=number, label=label)
+        return written, scores, model.next_char(["The"], k=1, label=label)
 
     def together(number):
         start.wait(SECONDS)

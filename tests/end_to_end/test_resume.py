@@ -29,7 +29,8 @@ from char_lstm_tf.training.fitting.divergence import DivergedError
 from char_lstm_tf.training.fitting.signals import SIGNALS, Signals, StoppedError
 from char_lstm_tf.training.train import train
 
-FLAGS = ["--units=16", "--dropout=0.2", "--batch_size=4", "--window=16", "--sample_chars=40"]
+FLAGS = ["--units=16", "--dropout=0.2", "--batch_size=4"]
+OF_TEXT = ["--window=16", "--sample_chars=40"]
 SAME = ["training.csv", "steps.csv", "samples.txt", "vocabulary.json", "1/variables/variables.data-00000-of-00001"]
 
 
@@ -40,6 +41,7 @@ class Run:
     text: Path
     folder: Path
     flags: list[str]
+    of_model: list[str] = dataclasses.field(default_factory=lambda: OF_TEXT)
 
     @property
     def checkpoints(self) -> Path:
@@ -52,6 +54,7 @@ class Run:
             f"--output_dir={self.folder.parent}",
             f"--data_dir={self.text.parent}/data",
             *FLAGS,
+            *self.of_model,
             *self.flags,
             *flags,
         ]
@@ -159,7 +162,7 @@ def test_a_run_that_answers_labels_ends_as_if_it_had_not_been_killed(tmp_path):
     flags = ["--documents=rows", "--text_field=2", "--labels=field", "--label_field=1", "--target=label"]
     flags += ["--tokens=words", "--epochs=3", "--checkpoint_steps=20", "--split=0.8,0.1,0.1", "--dropout=0.2"]
     flags += ["--average=0.9", "--ngrams"]
-    alone, run = (Run(tmp_path / "verse.tsv", tmp_path / "runs" / name, flags) for name in ("alone", "killed"))
+    alone, run = (Run(tmp_path / "verse.tsv", tmp_path / "runs" / name, flags, []) for name in ("alone", "killed"))
     alone.end()
     process = run.start()
     wait_for(lambda: run.step() >= 140, process)  # in the second epoch
@@ -212,7 +215,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(alone, run, h
 @pytest.mark.parametrize("kilobytes", [60, 160, 300, 400, 450, 500])
 def test_a_disk_that_fills_up_at_any_place_ends_the_run_in_one_line(alone, run, kilobytes):
     words = [sys.executable, "-m", "char_lstm_tf.train", f"--text={run.text}", "--name=killed", "--max_steps=150"]
-    words += [f"--output_dir={run.folder.parent}", f"--data_dir={run.text.parent}/data", *FLAGS, "--quiet"]
+    words += [f"--output_dir={run.folder.parent}", f"--data_dir={run.text.parent}/data", *FLAGS, *OF_TEXT, "--quiet"]
     mounted = "mkdir -p {0} && mount -t tmpfs -o size={1}k tmpfs {0} && {2}; status=$?; ls -A {0}/killed; exit $status"
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", mounted.format(run.folder.parent, kilobytes, " ".join(words))],
@@ -243,7 +246,7 @@ def test_a_full_disk_costs_nothing_but_the_wait_for_room(alone, run):
         "mount -o remount,size=50m {0}; {1} --resume; echo status $?; cp -r {0}/killed {2}; }}"
     )
     words = [sys.executable, "-m", "char_lstm_tf.train", f"--text={run.text}", "--name=killed"]
-    words += [f"--output_dir={run.folder.parent}", f"--data_dir={run.text.parent}/data", *FLAGS, *run.flags]
+    words += [f"--output_dir={run.folder.parent}", f"--data_dir={run.text.parent}/data", *FLAGS, *OF_TEXT, *run.flags]
     copy = run.folder.parent.parent / "copy"
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", script.format(run.folder.parent, " ".join(words), copy)],
