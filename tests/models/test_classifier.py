@@ -131,9 +131,8 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
     plan, _ = run
     same = ("documents", "text_field", "labels", "label_field", "split", "units", "embedding_size", "text", "data_dir")
     options = {name: getattr(plan.config, name) for name in same}
-    options |= {"tokens": "words", "output_dir": str(tmp_path), "quiet": True, "sample_chars": 0}
-    options |= {"batch_size": 4, "window": 8}
-    train(plan_run(name="text", max_steps=3, **options))
+    options |= {"tokens": "words", "output_dir": str(tmp_path), "quiet": True, "batch_size": 4}
+    train(plan_run(name="text", max_steps=3, sample_chars=0, window=8, **options))
     given = load(TrainedRun.open(tmp_path / "text")).keras_model
     started = plan_run(
         name="answers",
