@@ -6,8 +6,8 @@ TRITON_PYTHON ?= /usr/bin/python3
 RECIPE ?= quickstart
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
-# Two processes, each test module in one of them: 180 s instead of 284 on two cores. In the order of their names, since
-# the modules with the fewest tests have the slowest ones, and would come last.
+# Two processes, each test module in one of them. In the order of their names, since the modules with the fewest tests
+# have the slowest ones, and would come last.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: train test test-all lint clean
