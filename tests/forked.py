@@ -42,11 +42,15 @@ class Forked:
         start_server()
         self.words = words
         # Files in memory. The forked process opens them by their place in ours, since it inherits none of them.
-        files = os.memfd_create("stdout"), os.memfd_create("stderr")
-        self._printed = [Path(f"/proc/{os.getpid()}/fd/{file}") for file in files]
+        self._files = os.memfd_create("stdout"), os.memfd_create("stderr")
+        self._printed = [Path(f"/proc/{os.getpid()}/fd/{file}") for file in self._files]
         arguments = (words, cwd, self._printed, os.environ | (environment or {}))
         self._process = CONTEXT.Process(target=_run, args=arguments)
         self._process.start()
+
+    def __del__(self) -> None:
+        for file in self._files:
+            os.close(file)
 
     @property
     def returncode(self) -> int | None:

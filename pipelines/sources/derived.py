@@ -1,6 +1,7 @@
 """Sources made from another source: its lines, its texts with a label, or with the same typography."""
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ LONGEST_LABEL = 200  # characters
 
 
 @dataclass(frozen=True)
-class Derived:
+class Derived(ABC):
     """The texts of another source, changed. Subclasses have `documents`."""
 
     source: Source
@@ -23,9 +24,9 @@ class Derived:
         return self.source.name
 
     @property
+    @abstractmethod
     def change(self) -> str:
         """What is done to the texts, for the fingerprint."""
-        raise NotImplementedError
 
     def fingerprint(self) -> str:
         """Returns a hash of everything that the texts are made from."""
