@@ -22,10 +22,12 @@ class _GatedCell(keras.Layer):
     Attributes:
         gates: letters of the blocks, in their order.
         output_variance: of h on random texts, as measured.
+        vectors: names of the weights besides the kernels.
     """
 
     gates: tuple[str, ...]
     output_variance: float
+    vectors: tuple[str, ...] = ("bias",)
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class PeepholeLSTMCell(_GatedCell):
 
     gates = ("i", "f", "z", "o")
     output_variance = 0.1
+    vectors = ("bias", "peepholes")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes p too, of i, f and o, in this order: `[3, H]`."""

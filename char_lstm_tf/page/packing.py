@@ -11,20 +11,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from char_lstm_tf.models.cells import CoupledLSTMCell, PeepholeLSTMCell
+from char_lstm_tf.models.cells import CELLS
 from char_lstm_tf.models.stack import Recurrent
 from pipelines import UserError
 
-# The name of a cell in `web/model.js`, and its vectors besides the kernels, by their names there: the weight, and which
-# part of it; None: all.
-ONE_BIAS: dict[str, tuple[str, int | None]] = {"bias": ("bias", None)}
+# The name of each cell in `web/model.js`, and its weights besides the kernels, by their names there: the weight, and
+# which part of it; None: all.
 KINDS: dict[type, tuple[str, dict[str, tuple[str, int | None]]]] = {
-    keras.layers.LSTMCell: ("lstm", ONE_BIAS),
+    keras.layers.LSTMCell: ("lstm", {"bias": ("bias", None)}),
     keras.layers.GRUCell: ("gru", {"bias": ("bias", 0), "state bias": ("bias", 1)}),
-    keras.layers.SimpleRNNCell: ("rnn", ONE_BIAS),
-    PeepholeLSTMCell: ("peephole", ONE_BIAS | {"peepholes": ("peepholes", None)}),
-    CoupledLSTMCell: ("coupled", ONE_BIAS),
+    keras.layers.SimpleRNNCell: ("rnn", {"bias": ("bias", None)}),
 }
+KINDS |= {cell: (name, {vector: (vector, None) for vector in cell.vectors}) for name, cell in CELLS.items()}
 FORMS = ("float16", "int8")
 
 
@@ -68,10 +66,8 @@ def pack(network: Recurrent, *, form: str) -> Packed:
         form: of matrices, one of `FORMS`.
 
     Raises:
-        UserError: the page can't run such a cell, or a weight is too large for float16.
+        UserError: a weight is too large for float16.
     """
-    if unknown := {type(cell).__name__ for cell in network.cells if type(cell) not in KINDS}:
-        raise UserError(f"--model: a page can't run {', '.join(sorted(unknown))}")
     parts, listed = [], []
     for matrix in _matrices(network):
         all_parts = matrix.weight.numpy()

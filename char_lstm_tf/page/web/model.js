@@ -134,7 +134,6 @@ const CELLS = {
     for (let u = 0; u < units; u++) h[u] = tanh(sums[u]);
   },
 };
-const GATES = { lstm: 4, peephole: 4, coupled: 3, gru: 3, rnn: 1 };
 
 class Model {
   /**
@@ -155,8 +154,8 @@ class Model {
       bias: weights[`bias ${number}`].values,
       stateBias: weights[`state bias ${number}`]?.values, // of a GRU
       peepholes: weights[`peepholes ${number}`],
-      sums: padded(GATES[kind] * units),
-      fromState: padded(GATES[kind] * units),
+      sums: padded(weights[`bias ${number}`].values.length),
+      fromState: padded(weights[`bias ${number}`].values.length),
     }));
     this.output = {
       matrix: interleaved(weights.logits),
