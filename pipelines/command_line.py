@@ -54,6 +54,8 @@ def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     for field in dataclasses.fields(options):
         if not field.metadata["positional"]:
             _define(field, kinds[field.name], flag_values)
+    for former, name in options.former_names.items():
+        flags.DEFINE_alias(former, name, flag_values=flag_values)
     try:
         rest = flag_values(["", *flagfiles.expand(words, recipes=options.recipes)])[1:]
     except flags.Error as error:

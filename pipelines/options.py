@@ -4,7 +4,7 @@ import dataclasses
 import operator
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,12 +69,14 @@ class Options:
 
     Attributes:
         recipes: the folder of flagfiles that are reached by their name, if there is one.
+        former_names: of flags in earlier versions, which the command line and flagfiles may still use.
 
     Raises:
         UserError: a value has the wrong type, is out of its limits, or contradicts another one.
     """
 
     recipes: ClassVar[Path | None] = None
+    former_names: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
 
     def __post_init__(self) -> None:
         kinds = typing.get_type_hints(type(self))

@@ -1,6 +1,7 @@
 """Flags of the batches and of the model."""
 
 import dataclasses
+import types
 
 from pipelines.options import Options, option
 
@@ -48,6 +49,8 @@ class BatchConfig(Options):
 class ModelConfig(Options):
     """Model: the network. With the size of the vocabulary, these flags fix the shape of every weight."""
 
+    former_names = types.MappingProxyType({"ngrams": "pieces_and_pairs"})
+
     architecture: str = option(
         "sequential",
         "sequential: the classic stack of recurrent layers. functional: the last layer reads the outputs of all "
@@ -91,7 +94,7 @@ class ModelConfig(Options):
         "The last layer has the vectors of the embedding as its weights, behind a projection from --units to "
         "--embedding_size. With many words, that saves most of the weights.",
     )
-    ngrams: bool = option(
+    pieces_and_pairs: bool = option(
         False,
         "For --target=label: the vector of a word is its own plus those of the pieces of its spelling, 3 to 5 letters "
         "each, and each pair of neighbouring tokens votes for labels. That helps where there are only some thousand "

@@ -273,9 +273,9 @@ class Classifier(Network, chosen_by="--target=label", reason="it reads whole doc
     architecture: str
     batching: Literal["shuffled"]
     cell: str
-    ngrams: bool
+    pieces_and_pairs: bool
     command: ClassVar[str] = "classify"
-    sizes: ClassVar[tuple[str, ...]] = ("ngrams",)
+    sizes: ClassVar[tuple[str, ...]] = ("pieces_and_pairs",)
 
 
 Model = Counts | NeuralNgram | Classifier | Bidirectional | Recurrent

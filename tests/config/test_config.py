@@ -22,6 +22,12 @@ def test_gradients_are_clipped_to_a_norm_of_1_unless_told_otherwise():
     assert TrainingConfig(clipnorm=0.0).clipping == {}
 
 
+@pytest.mark.parametrize(("word", "value"), [("--ngrams", True), ("--ngrams=true", True), ("--nongrams", False)])
+def test_a_flag_still_has_its_former_name(tmp_path, word, value):
+    (tmp_path / "old.flags").write_text(f"--name=x\n{word}\n")
+    assert given_flags(Config, [f"--flagfile={tmp_path}/old.flags"]) == {"name": "x", "pieces_and_pairs": value}
+
+
 def test_a_configuration_is_its_groups_together_and_its_flags_keep_their_order():
     config = Config(name="x", units=(3,), window=9)
     assert isinstance(config, ModelConfig)

@@ -18,7 +18,7 @@ from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.scoring import LabelScorer
 from char_lstm_tf.models import classifier
 from char_lstm_tf.models.build import build, load
-from char_lstm_tf.models.classifier import ngrams
+from char_lstm_tf.models.classifier import pieces_and_pairs
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.serving import export
@@ -31,9 +31,9 @@ TEXTS = ["", "a", "bad face fed", "feed " * 40, "a\uffffb", "c"]
 LABELLED = {"name": "x", "target": "label", "documents": "lines", "labels": "file", "text": ("f",)}
 
 SKIPS = {"architecture": "functional", "dropout": 0.1}
-NGRAMS = SKIPS | {"ngrams": True}
+SPELLED = SKIPS | {"pieces_and_pairs": True}
 ONE_HOT = {"encoding": "one_hot"}
-KINDS = [{}, {"cell": "gru"}, ONE_HOT, {"dropout": 0.4}, SKIPS, SKIPS | ONE_HOT, NGRAMS, {"ngrams": True}]
+KINDS = [{}, {"cell": "gru"}, ONE_HOT, {"dropout": 0.4}, SKIPS, SKIPS | ONE_HOT, SPELLED, {"pieces_and_pairs": True}]
 
 
 def made(**options):
@@ -43,7 +43,7 @@ def made(**options):
     return model
 
 
-@pytest.mark.parametrize("options", [*KINDS, NGRAMS | ONE_HOT])
+@pytest.mark.parametrize("options", [*KINDS, SPELLED | ONE_HOT])
 def test_a_text_gets_the_same_answer_alone_and_beside_others(options):
     model = made(**options)
     ids = [VOCABULARY.encode_whole(text) for text in TEXTS]
@@ -66,7 +66,7 @@ def test_probabilities_are_those_of_the_network_where_nothing_is_calibrated():
     np.testing.assert_allclose([equal[label] for label in VOCABULARY.labels], without_shares, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{}, SKIPS, NGRAMS])
+@pytest.mark.parametrize("options", [{}, SKIPS, SPELLED])
 def test_the_export_classifies_as_python_does(tmp_path, options):
     calibration = Calibration((0.2, 0.3, 0.5), scale=1.7, passages=9)
     model = LanguageModel(made(**options), VOCABULARY, calibration=calibration)
@@ -126,8 +126,8 @@ def test_the_command_reports_no_loss_of_the_text_which_it_doesnt_predict(run, ca
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ngrams", [False, True])
-def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_path, ngrams):
+@pytest.mark.parametrize("pieces_and_pairs", [False, True])
+def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_path, pieces_and_pairs):
     plan, _ = run
     same = ("documents", "text_field", "labels", "label_field", "split", "units", "embedding_size", "text", "data_dir")
     options = {name: getattr(plan.config, name) for name in same}
@@ -140,7 +140,7 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
         target="label",
         learning_rate=1e-9,
         max_steps=1,
-        ngrams=ngrams,
+        pieces_and_pairs=pieces_and_pairs,
         **options,
     )
     train(started)
@@ -157,7 +157,10 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
         ({"labels": ""}, "--target=label: answers the label of a document; say where"),
         ({"architecture": "counts"}, "--target=label: has no effect with --architecture=counts"),
         ({"batching": "stream"}, "--batching=stream: --target=label needs --batching=shuffled"),
-        ({"target": "sequence", "ngrams": True}, "--ngrams=true: only has an effect with --target=label"),
+        (
+            {"target": "sequence", "pieces_and_pairs": True},
+            "--pieces_and_pairs=true: only has an effect with --target=label",
+        ),
         ({"gradient_steps": 5}, "--gradient_steps=5: has no effect with --target=label"),
     ],
 )
@@ -167,40 +170,45 @@ def test_flags_that_a_model_of_answers_lacks_are_refused(options, message):
 
 
 def test_a_word_has_the_pieces_of_its_spelling_whatever_its_case_and_its_blank():
-    assert ngrams.pieces(" Bad") == ngrams.pieces("bad") == ["<ba", "bad", "ad>", "<bad", "bad>", "<bad>"]
-    assert ngrams.pieces("e") == ["<e>"]
-    assert ngrams.pieces("") == ngrams.pieces(" ") == []
-    assert len(ngrams.pieces("x" + "abcdefghijk" * 9)) == ngrams.MOST_PIECES
+    assert (
+        pieces_and_pairs.pieces(" Bad")
+        == pieces_and_pairs.pieces("bad")
+        == ["<ba", "bad", "ad>", "<bad", "bad>", "<bad>"]
+    )
+    assert pieces_and_pairs.pieces("e") == ["<e>"]
+    assert pieces_and_pairs.pieces("") == pieces_and_pairs.pieces(" ") == []
+    assert len(pieces_and_pairs.pieces("x" + "abcdefghijk" * 9)) == pieces_and_pairs.MOST_PIECES
 
 
 def test_a_vector_is_that_of_the_word_and_those_of_its_pieces():
-    layer = made(**NGRAMS).keras_model.get_layer("embedding")
+    layer = made(**SPELLED).keras_model.get_layer("embedding")
     word = VOCABULARY.tokens.index(" fed")
     rows = [
-        1 + zlib.crc32(piece.encode()) % ngrams.PIECE_ROWS for piece in ("<fe", "fed", "ed>", "<fed", "fed>", "<fed>")
+        1 + zlib.crc32(piece.encode()) % pieces_and_pairs.PIECE_ROWS
+        for piece in ("<fe", "fed", "ed>", "<fed", "fed>", "<fed>")
     ]
     expected = layer.embeddings.numpy()[word] + layer.pieces.numpy()[rows].sum(axis=0) / 6**0.5
     end = layer.embeddings.numpy()[VOCABULARY.end]
     np.testing.assert_allclose(layer(np.array([[word, VOCABULARY.end, word]]))[0], [expected, end, expected], atol=1e-5)
-    np.testing.assert_allclose(made(**NGRAMS).token_vectors()[word], expected, atol=1e-5)
+    np.testing.assert_allclose(made(**SPELLED).token_vectors()[word], expected, atol=1e-5)
 
 
 def test_pairs_vote_in_their_order():
-    model = made(**NGRAMS)
+    model = made(**SPELLED)
     layer = model.keras_model.layers[-1]
     a, b, end = (VOCABULARY.tokens.index(token) for token in ("a", "b", ""))
     given = tf.zeros([2, 3])
     votes = layer(given, tf.constant([[a, b, b, end], [b, a, end, end]])).numpy()
     of = {
-        pair: layer.votes.numpy()[(ngrams.FACTOR * pair[0] + pair[1]) % ngrams.PAIR_ROWS]
+        pair: layer.votes.numpy()[(pieces_and_pairs.FACTOR * pair[0] + pair[1]) % pieces_and_pairs.PAIR_ROWS]
         for pair in ((a, b), (b, b), (b, a))
     }
     np.testing.assert_allclose(votes, [of[a, b] + of[b, b], of[b, a]], atol=1e-5)
     assert not np.allclose(of[a, b], of[b, a])
 
 
-def test_keras_reads_the_file_of_a_model_with_ngrams(tmp_path):
-    model = made(**NGRAMS)
+def test_keras_reads_the_file_of_a_model_with_pieces_and_pairs(tmp_path):
+    model = made(**SPELLED)
     model.keras_model.save(tmp_path / "model.keras")
     rows = np.array([VOCABULARY.encode("bad fed")], np.int32)
     np.testing.assert_allclose(

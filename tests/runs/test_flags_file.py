@@ -44,6 +44,12 @@ def test_flags_without_effect_that_an_older_version_accepted_are_left_out():
     assert (config.order, config.epochs) == (3, 10)
 
 
+def test_a_run_of_an_earlier_version_is_opened_with_the_former_name_of_a_flag():
+    options = {"documents": "lines", "labels": "file", "text": ("f",), "target": "label", "pieces_and_pairs": True}
+    config = Config(name="x", **options)
+    assert config_from_lines(flag_lines(config).replace("pieces_and_pairs", "ngrams")).settings == config.settings
+
+
 def test_words_that_are_no_flags_are_refused():
     with pytest.raises(UserError, match=r"flags.txt: 'But' is no flag"):
         config_from_lines("--name=x\nBut\n--seed=9\n")

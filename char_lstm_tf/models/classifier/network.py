@@ -3,8 +3,8 @@
 Tokens go through an embedding and recurrent layers, as in a language model. The largest value of each unit over all
 places of the document is what the answer is read from: Conneau and others, "Supervised Learning of Universal Sentence
 Representations from Natural Language Inference Data" (2017), section 3.2.1. With `--architecture=functional`, the
-answer reads the largest values of what every layer reads, too, the embedding's included. With `--ngrams`, pieces of
-words and pairs of tokens help, see `ngrams`.
+answer reads the largest values of what every layer reads, too, the embedding's included. `--pieces_and_pairs` is in the
+module of that name.
 
 Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L labels.
 """
@@ -20,7 +20,7 @@ import tensorflow as tf
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import encodings, networks
 from char_lstm_tf.models.classifier.layers import LargestInDocument, OneHot
-from char_lstm_tf.models.classifier.ngrams import PairVotes, SpelledEmbedding
+from char_lstm_tf.models.classifier.pieces_and_pairs import PairVotes, SpelledEmbedding
 from char_lstm_tf.models.stack import run_layer
 from pipelines.vocabulary import Vocabulary
 
@@ -35,7 +35,7 @@ class Classifier:
     """A network from a whole document to its label.
 
     Its layers up to the last recurrent one have the names and shapes of those of a language model of the same sizes.
-    With `--ngrams`, the embedding has the vectors of pieces besides.
+    With `--pieces_and_pairs`, the embedding has the vectors of pieces besides.
 
     Args:
         config: sizes.
@@ -57,7 +57,7 @@ class Classifier:
         self.end, labels = vocabulary.end, len(vocabulary.labels)
         interface = encodings.Interface(vocabulary_size=len(vocabulary), encoding=encoding, trains=trains)
         _, self._stack = networks.build_stack(config, interface)
-        if config.ngrams and self._stack.embedding is not None and vocabulary.words:
+        if config.pieces_and_pairs and self._stack.embedding is not None and vocabulary.words:
             first = self._stack.embedding
             options = {"embeddings_initializer": first.embeddings_initializer, "name": first.name}
             spelled = SpelledEmbedding(vocabulary.tokens, config.embedding_size, **options)
@@ -69,8 +69,8 @@ class Classifier:
         read = self._read(ids, run=lambda layer, inputs: layer(inputs), drop=partial(_drop, config.dropout))
         if self._embedding is not None:
             self._embedding.embeddings.assign(EMBEDDING_SCALE * self._embedding.embeddings)
-        self._last = keras.layers.Dense(labels, name="answer_without_pairs" if config.ngrams else ANSWER)
-        self._votes = PairVotes(labels, self.end, name=ANSWER) if config.ngrams else None
+        self._last = keras.layers.Dense(labels, name="answer_without_pairs" if config.pieces_and_pairs else ANSWER)
+        self._votes = PairVotes(labels, self.end, name=ANSWER) if config.pieces_and_pairs else None
         self.keras_model = keras.Model(ids, self._logits(read, ids), name="classifier")
 
     def answer(self, ids: tf.Tensor) -> tf.Tensor:

@@ -1,9 +1,9 @@
-"""N-grams that a classifier reads beside its words: the pieces of a word's spelling, and pairs of neighbouring tokens.
+"""What `--pieces_and_pairs` adds to a classifier: pieces of the spelling of words, and pairs of neighbouring tokens.
 
 Some thousand documents have few words often enough to learn a vector for each. Pieces are shared by related words
 ("delight", "delightful"), and a pair says what its words don't say alone ("not bad"). Neither has a list of its own: a
-hash of the n-gram is its row in a table (Weinberger and others, "Feature Hashing for Large Scale Multitask Learning",
-2009), so some n-grams share a row.
+hash is its row in a table (Weinberger and others, "Feature Hashing for Large Scale Multitask Learning", 2009), so some
+share a row.
 
 Shapes: B batch, T tokens, D width of the embedding, L labels.
 """
