@@ -11,7 +11,7 @@ already is used again.
 
 Prints a line for the counts of characters, for those of words, for both together, for the LSTM, and for all together:
 accuracy on passages of 250 and 1,000 characters and on the first 200,000 characters of the books, the expected
-calibration error on passages, and the loss in nats a character under the true author. All authors are equally likely
+calibration error on passages, and the loss in nats per character under the true author. All authors are equally likely
 beforehand. --speed prints how long passages of 1,000 characters take under all labels, without start-up and
 compilation, in seven rounds.
 """

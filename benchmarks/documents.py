@@ -95,7 +95,7 @@ def measure_training(config: DocumentsConfig, folder: str) -> None:
             results[way].append(pipe.recv())
     for pipe in pipes.values():
         pipe.send(0)
-    print("| training on | characters a second | CPU seconds | of running text |\n| --- | --- | --- | --- |")
+    print("| training on | characters per second | CPU seconds | of running text |\n| --- | --- | --- | --- |")
     for way in WAYS:
         seconds, worked = zip(*results[way], strict=True)
         speeds = sorted(config.steps * characters / spent for spent in seconds)
@@ -140,7 +140,7 @@ def measure_scoring(config: DocumentsConfig, folder: str) -> None:
             totals[way] = sum(float(np.sum(each)) for each in found)
     print(
         f"\n{total['documents']:,} lines, {total['characters']:,} characters: `evaluate` takes {seconds:.1f} s\n\n"
-        "| scoring by | seconds | CPU seconds | characters a second | ours is × | nats |\n"
+        "| scoring by | seconds | CPU seconds | characters per second | ours is × | nats |\n"
         "| --- | --- | --- | --- | --- | --- |"
     )
     for way, pairs in spent.items():

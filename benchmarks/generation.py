@@ -39,7 +39,7 @@ class GenerationConfig(Options):
 
 
 def rate(write: Callable[[], int]) -> float:
-    """Returns the characters a second of `write`, which returns how many characters it wrote."""
+    """Returns the characters per second of `write`, which returns how many characters it wrote."""
     started, written = time.perf_counter(), 0
     while time.perf_counter() - started < SECONDS:
         written += write()
@@ -192,7 +192,7 @@ def main(config: GenerationConfig) -> None:
 def report(results: dict[tuple[int, str, int], list[float]]) -> None:
     """Prints the table."""
     print(
-        "| model | rows | way | characters a second | ours is × | share of the floor |\n"
+        "| model | rows | way | characters per second | ours is × | share of the floor |\n"
         "| --- | --- | --- | --- | --- | --- |"
     )
     middle = {key: statistics.median(values) for key, values in results.items()}

@@ -41,7 +41,7 @@ class BenchmarkConfig(Options):
 
 
 def characters_a_second(batches: "tf.data.Dataset", characters: int) -> float:
-    """Returns the characters a second that an endless dataset gives to a loop; `characters` is those of a batch."""
+    """Returns the characters per second that an endless dataset gives to a loop; `characters` is those of a batch."""
     import tensorflow as tf
 
     iterator = iter(batches)
@@ -62,7 +62,7 @@ def characters_a_second(batches: "tf.data.Dataset", characters: int) -> float:
 
 
 def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig) -> dict[str, Callable[[], float]]:
-    """Returns functions that measure the characters a second of batches, by name."""
+    """Returns functions that measure the characters per second of batches, by name."""
     import numpy as np
     import tensorflow as tf
 
@@ -129,7 +129,7 @@ def preparation_to_measure(found: list[Any], raw_bytes: list[bytes], folder: Pat
 
 
 def memory_bandwidth() -> float:
-    """Returns the bytes a second of writing zeros to memory that is larger than the caches."""
+    """Returns the bytes per second of writing zeros to memory that is larger than the caches."""
     import numpy as np
 
     block = np.empty(1 << 26, np.uint8)
@@ -140,7 +140,7 @@ def memory_bandwidth() -> float:
 
 
 def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], float]:
-    """Returns a function that measures the characters a second that the default model trains on."""
+    """Returns a function that measures the characters per second that the default model trains on."""
     import keras
 
     from char_lstm_tf.models import build
@@ -200,7 +200,7 @@ def report(
     for name in preparation:
         print(f"| {name} | {middle[name]:.0f} ({min(results[name]):.0f} to {max(results[name]):.0f}) |")
     print(
-        f"\n| batches of {config.batch_size} × {config.window}, V = {vocabulary} | million characters a second "
+        f"\n| batches of {config.batch_size} × {config.window}, V = {vocabulary} | million characters per second "
         "| × model | × Dataset.window | GB/s written |\n| --- | --- | --- | --- | --- |"
     )
     naive = middle["Dataset.window, a character at a time"]
@@ -212,7 +212,7 @@ def report(
             f"| {middle[name] / naive:.1f} | {middle[name] * bytes_written / 1e9:.2f} |"
         )
     print(
-        f"\nThe default model trains on {middle['model']:,.0f} characters a second "
+        f"\nThe default model trains on {middle['model']:,.0f} characters per second "
         f"({min(results['model']):,.0f} to {max(results['model']):,.0f}); writing zeros to memory: "
         f"{middle['bandwidth'] / 1e9:.1f} GB/s."
     )

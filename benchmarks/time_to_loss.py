@@ -85,7 +85,7 @@ class Lesson:
         self.batches = stream.dataset(0, steps).as_numpy_iterator()
 
     def loss(self, weights: list[Any]) -> float:
-        """Returns the loss of these weights on the held-out part, in nats a character."""
+        """Returns the loss of these weights on the held-out part, in nats per character."""
         self.judge.set_weights(weights)
         return self._scorer.score(self._held_out).nats_per_char
 

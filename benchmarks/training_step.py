@@ -58,7 +58,7 @@ def flops(units: int, batch_size: int, window: int) -> int:
 
 
 def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -> None:
-    """Takes as many steps as it is sent. Sends back seconds and CPU seconds a step; for 0, the peak memory in MB."""
+    """Takes as many steps as it is sent. Sends back seconds and CPU seconds per step; for 0, the peak memory in MB."""
     sizes = {"vocabulary_size": VOCABULARY_SIZE, "batch_size": batch_size}
     this: TorchTrainer | KerasTrainer
     if way == TORCH:
@@ -81,7 +81,7 @@ def work(pipe: Connection, way: str, units: int, batch_size: int, window: int) -
 
 
 def multiply(pipe: Connection, library: str) -> None:
-    """Multiplies square matrices whenever it is told to. Sends back floating-point operations a second."""
+    """Multiplies square matrices whenever it is told to. Sends back floating-point operations per second."""
     matrix = np.random.default_rng(0).random([SIDE, SIDE], np.float32)
     product: Callable[[], Any]
     if library == "numpy":
@@ -134,7 +134,7 @@ class Peak:
 
     @property
     def flops(self) -> float:
-        """The highest speed so far, in floating-point operations a second."""
+        """The highest speed so far, in floating-point operations per second."""
         return max(map(max, self._rates.values()))
 
     def __str__(self) -> str:
@@ -205,7 +205,7 @@ def main(config: StepConfig) -> None:
     else:
         print("PyTorch isn't installed, so it isn't measured", file=sys.stderr)
     print(
-        "| model, batch | way | ms a step | CPU ms | characters a second | GFLOP/s | of the peak "
+        "| model, batch | way | ms per step | CPU ms | characters per second | GFLOP/s | of the peak "
         "| ours is × | peak MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     )
     peak = Peak()

@@ -87,8 +87,8 @@ def main(config: WordsConfig) -> None:
     assert vocabulary.decode(ids) == text
     size, length = len(text.encode()) / 1e6, len(text) / len(ids)
     rates = sorted(size / each for each in seconds)
-    print(f"{len(chosen):,} words, {length:.2f} characters a token")
-    print(f"encoded at {statistics.median(rates):.1f} MB a second ({rates[0]:.1f} to {rates[-1]:.1f})\n")
+    print(f"{len(chosen):,} words, {length:.2f} characters per token")
+    print(f"encoded at {statistics.median(rates):.1f} MB per second ({rates[0]:.1f} to {rates[-1]:.1f})\n")
     context = multiprocessing.get_context("spawn")
     pipes, weights = {}, {}
     results: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
@@ -104,7 +104,7 @@ def main(config: WordsConfig) -> None:
             time.sleep(0.3)
             pipe.send(True)
             results[way].append(pipe.recv())
-    print("| tokens | weights | ms a step | CPU ms | characters a second | of `words` |")
+    print("| tokens | weights | ms per step | CPU ms | characters per second | of `words` |")
     print("| --- | --- | --- | --- | --- | --- |")
     for way, measured in results.items():
         spent, worked = zip(*measured, strict=True)

@@ -29,7 +29,7 @@ from pipelines.tensorflow_import import import_tensorflow
 WINDOW = 64
 # Of TensorFlow's ring through gRPC on one core: what two processes took for 1.00 MB and for 13.45 MB.
 RING_BYTES_PER_SECOND, HOP_SECONDS = 0.38e9, 0.38e-3
-NETWORKS = {"10 Gbit/s": 10e9 / 8, "100 Gbit/s": 100e9 / 8}  # bytes a second
+NETWORKS = {"10 Gbit/s": 10e9 / 8, "100 Gbit/s": 100e9 / 8}  # bytes per second
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def exchange(workers: int, size: int, network: float = math.inf) -> float:
     Args:
         workers: n.
         size: bytes of the gradients.
-        network: bytes a second between two machines.
+        network: bytes per second between two machines.
     """
     sent = 2 * (workers - 1) / workers * size
     return sent / min(network, RING_BYTES_PER_SECOND) + 2 * (workers - 1) * HOP_SECONDS
@@ -173,8 +173,8 @@ def main(config: WorkersConfig) -> None:
     alone = groups[1, batch]
     print(f"{alone.bytes / 4:,.0f} parameters; {os.cpu_count()} cores\n")
     print(
-        "| processes | batch | ms a step | characters a second | of one process | sent a step | own | predicted ms "
-        "| CPU ms |"
+        "| processes | batch | ms per step | characters per second | of one process | sent per step | own "
+        "| predicted ms | CPU ms |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for (count, size), group in groups.items():
@@ -198,7 +198,7 @@ def print_prediction(alone: Processes, groups: dict[tuple[int, int], Processes],
     print("\n| workers | network | exchange, ms | speed with as many rows each | rows each for half of the time |")
     print("| --- | --- | --- | --- | --- |")
     rows, one = zip(*((size, group.median) for (count, size), group in groups.items() if count == 1), strict=True)
-    slope = (one[-1] - one[0]) / (rows[-1] - rows[0])  # seconds a row
+    slope = (one[-1] - one[0]) / (rows[-1] - rows[0])  # seconds per row
     fixed = one[-1] - slope * rows[-1]
     for workers in (8, 64, 512):
         for name, bandwidth in NETWORKS.items():

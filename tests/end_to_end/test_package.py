@@ -75,8 +75,8 @@ def run_example(folder, steps):
 @pytest.mark.slow
 def test_the_example_runs(tmp_path):
     first, *rest = run_example(tmp_path, steps=20)
-    assert re.fullmatch(r"validation loss: [\d.]+ nats a character", first)
-    assert len([line for line in rest if re.search(r"bits a character|^'.'|\d%$", line)]) == 5
+    assert re.fullmatch(r"validation loss: [\d.]+ nats per character", first)
+    assert len([line for line in rest if re.search(r"bits per character|^'.'|\d%$", line)]) == 5
     assert (tmp_path / "saved_models" / "example" / "metrics.json").is_file()
 
 
@@ -85,6 +85,6 @@ def test_the_example_learns_what_it_is_to_show(tmp_path):
     lines = run_example(tmp_path, steps=300)
     (nats,) = re.findall(r"validation loss: ([\d.]+) nats", lines[0])
     assert 1 < float(nats) < 2
-    like, unlike = (float(line.split()[0]) for line in lines if "bits a character" in line)
+    like, unlike = (float(line.split()[0]) for line in lines if "bits per character" in line)
     assert like < unlike
     assert lines[-3].startswith("'n' ")

@@ -89,7 +89,7 @@ def assert_same(run: Run, other: Run, *, names: Sequence[str] = SAME) -> None:
 
 
 def undisturbed(folder: Path, *, lines: int, epochs: int) -> Run:
-    """Returns a run of `lines` / 2 steps an epoch, finished."""
+    """Returns a run of `lines` / 2 steps per epoch, finished."""
     (folder / "verse.txt").write_text(verse(lines))
     flags = [f"--epochs={epochs}", "--checkpoint_steps=50", "--keep=3"]
     run = Run(folder / "verse.txt", folder / "runs" / "alone", flags)

@@ -12,7 +12,7 @@ def test_losses_of_each_epoch_and_none_where_nothing_was_measured(tmp_path):
 
 def test_samples_keep_their_lines_and_what_only_looks_like_a_heading(tmp_path):
     (tmp_path / "samples.txt").write_text(
-        "\n━━ epoch 1: loss 2.5 (nats a character), prompt ''\n── temperature 0.5\none\n\n  two\n── temperature 1.0\n"
+        "\n━━ epoch 1: loss 2.5 (nats per character), prompt ''\n── temperature 0.5\none\n\n  two\n── temperature 1.0\n"
         "━━ epoch 7: of the text\n\n\n━━ epoch 2: loss 2.0\n── temperature 0.5\nthree\n"
     )
     assert history.samples(tmp_path / "samples.txt") == [

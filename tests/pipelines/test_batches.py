@@ -59,7 +59,7 @@ def test_stream_rows_go_on_where_they_ended_and_share_no_character(ids):
     rows = ["".join(batch[row][:-1] for batch in batches) for row in range(4)]
     text = TEXT[:800]
     places = [text.index(row) for row in rows]
-    assert places == [0, 199, 398, 597]  # (800 - 1) // 4 characters a row
+    assert places == [0, 199, 398, 597]  # (800 - 1) // 4 characters per row
     assert all(len(row) == 192 for row in rows)  # as many whole windows as fit
     assert all(batch[row][-1] == after[row][0] for batch, after in itertools.pairwise(batches) for row in range(4))
 

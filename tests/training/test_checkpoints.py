@@ -85,7 +85,7 @@ def test_without_a_readable_checkpoint_nothing_is_restored(folder, checkpoints, 
 def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before_it(folder, checkpoints, weights):
     saved(checkpoints, weights, step=1)
     limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))  # bytes a file; the tensors need 4,000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))  # bytes per file; the tensors need 4,000
     try:
         with pytest.raises(UserError, match=r"step-000000002: .*; the previous checkpoint is kept; make room"):
             saved(checkpoints, weights, step=2)
