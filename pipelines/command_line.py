@@ -1,4 +1,4 @@
-"""Command line → options, and how a command ends.
+"""Command line → options, and how a command exits.
 
 Flags are the fields of `Options`, so a default and its explanation stand in one place.
 """
@@ -102,14 +102,14 @@ def _replace_repeated_flags(words: Sequence[str], flag_values: flags.FlagValues)
 def run(main: Callable[[Any], int | None], options: type[Options], *, read: Callable[..., Any] | None = None) -> None:
     """Reads the command line, calls `main` with what it says, and ends the process.
 
-    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 129, 130, 141 and 143: ended by
-    SIGHUP, by SIGINT, by a reader that left, and by SIGTERM, as a shell reports them. All but 0 and 141 print a line to
-    stderr.
+    Exit status 0: it worked; 1: the user has to change something; 3: training diverged; 129, 130 and 143: ended by
+    SIGHUP, SIGINT and SIGTERM, as a shell reports them; 141: the reader of its output is gone. All but 0 and 141 print
+    a line to stderr.
 
     Args:
         main: the command. What it returns is the exit status, None being 0.
-        options: what the flags are.
-        read: makes the argument of `main` of the flags that were given, by name; `options` itself by default.
+        options: defines the flags.
+        read: turns the given flags, as keyword arguments, into the argument of `main`. Default: `options`.
     """
     module = sys.modules["__main__"]
     name = module.__spec__.name if module.__spec__ else sys.argv[0]
@@ -127,7 +127,7 @@ def run(main: Callable[[Any], int | None], options: type[Options], *, read: Call
     except UserError as error:
         _complain(f"{command}: {error}")
         sys.exit(error.status)
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+    except BrokenPipeError:  # the reader of our output, such as head, is gone
         _silence(sys.stdout)
         sys.exit(128 + signal.SIGPIPE)
     except OSError as error:  # a full disk, a folder that can't be read …
@@ -186,9 +186,9 @@ def _help_lines(field: dataclasses.Field[Any], kind: Any, width: int) -> list[st
 
 
 class TolerantStream:
-    """A stream that goes silent when it can't be written to any more, so that a run continues.
+    """A stream whose errors are ignored, so that a run continues.
 
-    Its reader has left (`train … | head`), the terminal is closed, or the disk is full.
+    The reader of a pipe is gone (`train … | head`), the terminal is closed, or the disk is full.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -214,7 +214,7 @@ class TolerantStream:
 
 @contextlib.contextmanager
 def tolerant_output() -> Iterator[None]:
-    """Lets nothing end because it can't print to stdout or stderr, or because they are closed."""
+    """Keeps a command running when stdout or stderr is closed or can't be written."""
     with Path(os.devnull).open("w") as nowhere:
         out, log = (TolerantStream(stream or nowhere) for stream in (sys.stdout, sys.stderr))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(log):
@@ -222,6 +222,6 @@ def tolerant_output() -> Iterator[None]:
 
 
 def _silence(stream: TextIO) -> None:
-    """Discards all that is written to a stream from now on, and what waits in its buffer."""
+    """Discards what is in the buffer of a stream, and all that is written to it from now on."""
     with contextlib.suppress(OSError, ValueError):  # it is closed already
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""Files and folders: those that flags name, and those that appear whole or not at all."""
+"""Files and folders: those that flags name, and atomic writes."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from typing import BinaryIO
 from pipelines import UserError
 from pipelines.options import Options
 
-ASIDE = ".aside-*"  # what is being written, or was when a process was killed
+ASIDE = ".aside-*"  # what is being written, or what a killed process left behind
 
 
 def path_of(flag_value: str | Path) -> Path:
@@ -27,7 +27,7 @@ def path_of(flag_value: str | Path) -> Path:
 
 
 def require_writable(options: Options, *flags: str, texts: Iterable[str] = ()) -> None:
-    """Checks the files that flags name as output, as far as that is possible before they are written.
+    """Checks the output files that flags name, as far as that is possible before they are written.
 
     An empty flag names no file. `texts` are files that are read, and must not be replaced.
 
@@ -46,7 +46,7 @@ def require_writable(options: Options, *flags: str, texts: Iterable[str] = ()) -
 
 @contextmanager
 def file_of(flag: str, name: str) -> Iterator[Path]:
-    """Gives the path of a file that is read or written. An error in that names the flag.
+    """Gives the path of a file to read or write. An error in the body is raised again with the name of the flag.
 
     Raises:
         UserError: the file can't be read or written, or has no text in UTF-8.
@@ -57,7 +57,7 @@ def file_of(flag: str, name: str) -> Iterator[Path]:
         raise UserError(f"--{flag}={name}: not UTF-8 ({error.reason}); convert it") from error
     except UserError:
         raise
-    except (OSError, ValueError) as error:  # ValueError: matplotlib knows the format of a picture by its ending
+    except (OSError, ValueError) as error:  # ValueError: matplotlib knows the format of a picture by its suffix
         raise UserError(f"--{flag}={name}: {getattr(error, 'strerror', None) or error}; name another file") from error
 
 
@@ -67,7 +67,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     If the body raises, what it wrote is removed and `path` stays as it was.
     """
-    aside = path.with_name(f".aside-{uuid.uuid4().hex[:8]}-{path.name}")  # Keras wants the same ending
+    aside = path.with_name(f".aside-{uuid.uuid4().hex[:8]}-{path.name}")  # Keras needs the suffix
     try:
         yield aside
         for written in [aside, *aside.rglob("*")]:
@@ -80,7 +80,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def synced_file(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file to write bytes to, and waits in the end until they are on the disk."""
+    """Opens a file to write bytes to. At the end, it waits until they are on the disk."""
     with path.open("wb") as file:
         yield file
         file.flush()

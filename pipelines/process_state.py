@@ -1,7 +1,7 @@
-"""The process that the package runs in, which may be somebody else's program: what is checked, and what is put back.
+"""The process that the package runs in, which may be somebody else's program: what is checked, and what is restored.
 
-The functions of the package leave nothing changed that belongs to the program. What they change for a moment is put
-back at once, so that nothing that another thread sets meanwhile is undone.
+The functions of the package change no global state of the program for good. What they must change is restored at once,
+so that they don't undo what another thread sets meanwhile.
 """
 
 import functools
@@ -24,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 THREADS = Path("/proc/self/task")  # of this process, on Linux
-_IMPORTS = threading.Lock()  # so that two threads don't take what the other changes for the program's own
+_IMPORTS = threading.Lock()  # so that no thread saves what another one has changed as the program's own state
 _checked_in: int | None = None  # the process in which TensorFlow was found to be usable
 
 
@@ -32,7 +32,7 @@ def require_own_tensorflow() -> None:
     """Checks that this process wasn't forked from one that used TensorFlow.
 
     TensorFlow computes in threads, and a forked process has none of its parent's, so most operations would wait for
-    ever. Whoever used it in the parent, its threads are missed here.
+    ever. It doesn't matter which code of the parent used it.
 
     Raises:
         UserError: it was.
@@ -64,7 +64,7 @@ def _lacks_threads(process: int) -> bool:
 
 
 def needs_tensorflow(function: Callable[P, R]) -> Callable[P, R]:
-    """Lets a function begin with `require_own_tensorflow`, before it waits for anything."""
+    """Makes a function call `require_own_tensorflow` first, before it waits for anything."""
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -75,10 +75,11 @@ def needs_tensorflow(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def require_usual_keras() -> None:
-    """Checks that the program that this runs in hasn't changed what Keras computes with.
+    """Checks that the program hasn't changed the settings of Keras that models here need.
 
     Raises:
-        UserError: the backend, the type of floats, or a strategy is another one, or a graph is being built.
+        UserError: the backend, the float type or the dtype policy is another one, a strategy is in scope, or a graph is
+            being built.
     """
     try:
         keras = importlib.import_module("keras")
@@ -105,10 +106,10 @@ def require_usual_keras() -> None:
 
 @contextmanager
 def visiting() -> Iterator[None]:
-    """What a function of the package runs in: it checks `require_own_tensorflow`, and puts back what Python does once.
+    """The context of public functions: checks `require_own_tensorflow`, and restores what is set only once.
 
-    Python looks for the temporary folder once, so that what the program sets TMPDIR to later would have no effect. The
-    first line that TensorFlow logs gives the root logger a handler, and the program's own set-up would have none.
+    Python looks for the temporary folder once, so a TMPDIR that the program sets later would have no effect. The first
+    line that TensorFlow logs gives the root logger a handler, so the program's `logging.basicConfig` would have none.
     """
     require_own_tensorflow()
     folder, handlers, level = tempfile.tempdir, list(logging.root.handlers), logging.root.level
@@ -133,7 +134,7 @@ def _is_default(handler: logging.Handler) -> bool:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Puts back what TensorFlow and the packages that it imports change: environment, random state, warnings."""
+    """Restores what importing TensorFlow changes: environment, random state, warnings."""
     with _IMPORTS:
         variables, state, filters, folder = dict(os.environ), random.getstate(), warnings.filters[:], tempfile.tempdir
         try:
@@ -149,7 +150,7 @@ def importing() -> Iterator[None]:
 
 @contextmanager
 def environment(**variables: str) -> Iterator[None]:
-    """Sets variables that aren't set, and takes them away again."""
+    """Sets variables of the environment that aren't set, and removes them at the end."""
     own = {name: value for name, value in variables.items() if name not in os.environ}
     os.environ.update(own)
     try:

@@ -14,19 +14,19 @@ from pipelines.process_state import importing, require_own_tensorflow, require_u
 
 
 def import_tensorflow(*, verbose: bool = False) -> None:
-    """Imports TensorFlow and Keras without what TensorFlow's C++ code prints meanwhile, unless `verbose`.
+    """Imports TensorFlow and Keras, and hides what TensorFlow's C++ code prints meanwhile, unless `verbose`.
 
-    That is about CPU features and absent GPUs. An exception shows all of it: then it may say why.
+    It is about CPU features and absent GPUs. If the import fails, all of it is shown, since it may say why.
 
     Raises:
-        UserError: Keras is set up in a way that would give other models, or TensorFlow can't work in this process, see
+        UserError: Keras has other settings than models here need, or TensorFlow can't work in this process, see
             `process_state`.
     """
     require_own_tensorflow()
     if "keras" not in sys.modules and os.environ.get("KERAS_BACKEND", "") not in ("", "tensorflow"):
         raise UserError(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}: models here need tensorflow; unset it")
     with importing():
-        if verbose or "tensorflow" in sys.modules or _others_run():  # what others print must be seen
+        if verbose or "tensorflow" in sys.modules or _others_run():  # what they print must be seen
             importlib.import_module("tensorflow")
         else:
             _import_quietly()
@@ -42,7 +42,7 @@ def _others_run() -> bool:
 def _import_quietly() -> None:
     try:
         tempfile.gettempdir()
-    except FileNotFoundError:  # all is read-only; TensorFlow asks for the name of a folder, but writes nothing there
+    except FileNotFoundError:  # everything is read-only; TensorFlow only asks for the name
         tempfile.tempdir = os.curdir
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from here on, only errors
     sys.stderr.flush()

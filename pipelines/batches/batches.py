@@ -10,10 +10,10 @@ class Batches(Protocol):
 
     A batch is `(inputs, targets)`. For a worker that trains together with others, it has the rows of this worker only,
     and a third element: how many rows these are, and how many the whole batch has, int32 `[2]`. A short batch may have
-    no row for a worker. Then one is there in its place, and the first number is 0.
+    no row for a worker. The worker then gets another row as a placeholder, and the first number is 0.
 
     Attributes:
-        carries_state: whether each row of a batch continues that of the batch before, so that all have B rows.
+        carries_state: whether each row of a batch continues that of the batch before. Then all batches have B rows.
     """
 
     carries_state: ClassVar[bool]
@@ -26,7 +26,7 @@ class Batches(Protocol):
         """Returns the batches from step `first` to before step `last`, counted from the start of the first epoch."""
 
     def batch(self, step: int) -> tuple[Any, ...]:
-        """Returns the batch of a step, sooner than a dataset starts."""
+        """Returns the batch of a step, faster than a dataset starts."""
 
     def characters(self, steps: int) -> int:
         """Returns how many characters `steps` batches have; where words are tokens, from their mean length."""

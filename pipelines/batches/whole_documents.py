@@ -10,13 +10,13 @@ from pipelines import UserError
 from pipelines.corpus import DocumentRange
 
 POOL = 50  # batches whose documents are sorted by length together
-STEP = 8  # the length of a batch is a multiple of this, and of more if it is long
+STEP = 8  # the length of a batch is a multiple of this; if it is long, of a higher power of two
 
 
 class WholeDocuments:
     """The documents of a part of a text with their labels, B at a time, in a new order each epoch (see `Batches`).
 
-    Documents of about the same length are in a batch, so that short ones don't pay for long ones. A document of more
+    A batch has documents of about the same length, so that little of it is padding. A document of more
     than `longest` tokens is cut into pieces of nearly equal length, each with the document's label.
 
     Args:
@@ -59,7 +59,7 @@ class WholeDocuments:
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many batches an epoch has; the last one of the order may be smaller."""
+        """How many batches an epoch has. One of them may be smaller."""
         return -(-len(self._starts) // self._batch_size)
 
     def characters(self, steps: int) -> int:
@@ -77,7 +77,7 @@ class WholeDocuments:
         return [batches[place] for place in chance.permutation(len(batches))]
 
     def batch(self, step: int) -> tuple[np.ndarray, ...]:
-        """Returns ids, int32 `[B, T]`, filled up with end symbols, and labels, int32 `[B]`, see `Batches`."""
+        """Returns ids, int32 `[B, T]`, padded with end symbols, and labels, int32 `[B]`, see `Batches`."""
         epoch, place = divmod(step, self.steps_per_epoch)
         whole = chosen = self._order(epoch)[place]
         counts: tuple[np.ndarray, ...] = ()
@@ -102,9 +102,9 @@ class WholeDocuments:
 
 
 def padded(texts: list[np.ndarray], end: int) -> np.ndarray:
-    """Returns texts as rows of ids, int32 `[B, T]`, filled up with end symbols.
+    """Returns texts as rows of ids, int32 `[B, T]`, padded with end symbols.
 
-    There are few different T, at most eight from one power of two to the next, since layers are compiled for each.
+    Layers are compiled for each T, so there are few: at most eight from one power of two to the next.
     """
     longest = max(map(len, texts))
     step = max(STEP, 1 << max(longest.bit_length() - 4, 0))

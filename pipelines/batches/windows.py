@@ -1,6 +1,6 @@
-"""Id files → windows of T characters, B at a time, each with the characters after its own.
+"""Id files → batches of B windows of T characters, each with its targets.
 
-Ids stay as they are in the file, and become one-hot vectors last, a batch at a time.
+Ids stay ids until the last step, which makes one-hot vectors of a batch.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ class Form:
         encoding: `one_hot`: inputs float32 `[B, T, V]`; `embedding`: inputs int32 `[B, T]`.
         target: `sequence`: targets one-hot float32 `[B, T, V]`; `next_char`: `[B, V]`.
         vocabulary_size: V.
-        sparse: give the targets as ids instead, int32 `[B, T]` or `[B]`, for a vocabulary of many words.
+        sparse: whether targets are ids instead, int32 `[B, T]` or `[B]`, for a vocabulary of many words.
         end: id of the end symbol, of documents. A window for `next_char` then has id 0 in place of earlier documents.
     """
 
@@ -118,8 +118,8 @@ class Windows(ABC):
 
     def dataset(self, first: int, last: int) -> tf.data.Dataset:
         """Returns the batches from step `first` to before step `last`, see `Batches`."""
-        # Two batches ahead are enough for a model that takes a hundred times as long. With AUTOTUNE, batches with a
-        # large vocabulary (30 MB each for V = 3,782) pile up.
+        # Two batches ahead are enough, since a step takes a hundred times as long as a batch. With AUTOTUNE, batches of
+        # a large vocabulary (30 MB each for V = 3,782) pile up.
         batches = self.id_windows(first, last).map(self.form.pair, num_parallel_calls=2)
         if self.rows is not None:
             counts = tf.data.Dataset.range(first, last).map(self._counts)
@@ -138,8 +138,8 @@ class Windows(ABC):
     def id_windows(self, first: int, last: int) -> tf.data.Dataset:
         """Returns batches as ids, uint8 or wider `[B, T + 1]`; with labels as pairs, see `Form.pair`.
 
-        The file is read for some batches at a time, so memory doesn't grow with the corpus. (TensorFlow's own way to
-        map a file, ImmutableConst, needs no Python, but constant folding copies the whole file twice.)
+        Several batches are read at a time, so memory doesn't grow with the corpus. (TensorFlow's own way to map a file,
+        ImmutableConst, needs no Python, but constant folding copies the whole file twice.)
         """
         first_epoch, first_batch = divmod(first, self.steps_per_epoch)
         group = self.batch_size * BATCHES_READ_AT_ONCE
@@ -176,8 +176,8 @@ class Windows(ABC):
     def _places(self, first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
         """Returns which places of an epoch, from `first` to before `last`, are in `rows`.
 
-        Where the last batch of an epoch has fewer rows, this may be none of them. Then its last place is there, so that
-        all workers have a batch; `_counts` says that it isn't theirs.
+        The last batch of an epoch may have none of these rows. Then its last place stands in for them, so that all
+        workers have a batch; `_counts` says that it doesn't count.
         """
         places = tf.range(first, last)
         if self.rows is None:
@@ -196,7 +196,7 @@ class Windows(ABC):
 
 
 class Stream(Windows):
-    """B rows side by side, each a contiguous part of the text. A row continues where that of the last batch ended."""
+    """B rows, each a contiguous part of the text. A row of a batch continues that of the batch before."""
 
     carries_state = True
 

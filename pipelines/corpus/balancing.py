@@ -1,13 +1,13 @@
-"""Few documents of a label: each label is learnt, and measured too.
+"""Labels with few documents: makes sure that each label is trained on and measured.
 
-A hash decides which part a document belongs to, so a label with few documents may have none for training, or none to be
-measured on. Then, for each label:
+A hash decides which part a document belongs to, so a label with few documents may have none in a part. Then, for each
+label:
 
 - If none of its documents is for training, the longest one is moved there.
 - If a held-out part has none, and at least `FEW` different ones are for training, one of these is moved there.
 - If there are fewer, a passage is cut out of each of them that is long enough. Training gets the rest.
 
-Neither the order of the documents nor those of other labels matter. Copies of a text stay in one part.
+The result depends neither on the order of the documents nor on other labels. Copies of a text stay in one part.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ import numpy as np
 from pipelines.corpus.splitting import Spooled, text_hash
 
 FEW = 5
-SHORTEST = 8_000  # characters of a document out of which a passage may be cut
+SHORTEST = 8_000  # characters of a document that a passage may be cut out of
 LEAST = 2_000  # characters of such a passage
 MOST = 0.25  # of a document
 CENTRES = (0.0, 1 / 3, 2 / 3)  # where the passage for each part stands in its document
 
 
 def balance(spooled: Spooled, split: Sequence[float]) -> None:
-    """Moves documents between the parts, and cuts passages out of them, as this module says.
+    """Moves documents between the parts and cuts passages out of them, as described above.
 
     `spooled.moved` and `spooled.cut` count the documents that were moved and the passages that were cut, by label. The
     parts are still open.
@@ -44,7 +44,7 @@ def balance(spooled: Spooled, split: Sequence[float]) -> None:
 
 
 class _Texts:
-    """The different texts of the labels that are to be changed, by their hashes, and where each stands."""
+    """The distinct texts of the labels to change, by their hashes, and the place of each."""
 
     def __init__(
         self, spooled: Spooled, facts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], labels: np.ndarray

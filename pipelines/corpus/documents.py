@@ -12,7 +12,7 @@ CHUNK = 1 << 16  # documents whose places are in memory at a time
 
 
 class DocumentGroup(NamedTuple):
-    """Documents side by side: `end, document, end, document, … end`.
+    """Documents one after the other: `end, document, end, document, … end`.
 
     Attributes:
         ids: `[N]`.
@@ -31,9 +31,9 @@ class DocumentGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class DocumentRange:
-    """Documents in a row, each between end symbols. Two neighbours share the one between them.
+    """Documents one after the other, with an end symbol before the first and after each.
 
-    `ends` are the places of the end symbols in `ids`, int64; there is one more than documents.
+    `ends` are the places of the end symbols in `ids`, int64: one more than there are documents.
     """
 
     ids: IdRange
@@ -49,7 +49,7 @@ class DocumentRange:
         return int(self.ids[:1][0])
 
     def groups(self, *, size: int) -> Iterator[DocumentGroup]:
-        """Yields some documents at a time: about `size` ids, or a single document that is longer."""
+        """Yields groups of documents of about `size` ids; a longer document is a group of its own."""
         for first in range(0, len(self), CHUNK):
             places = self.ends[first : first + CHUNK + 1]
             start = 0

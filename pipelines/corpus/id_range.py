@@ -40,17 +40,17 @@ class IdRange:
 
     @property
     def labels_dtype(self) -> str:
-        """The type of the labels; empty where there are none."""
+        """The type of the labels; "" if there are none."""
         return self.labels.dtype if self.labels else ""
 
     def of_epoch(self, epoch: int) -> "IdRange":
-        """Returns what an epoch of training reads: the same each time, as running text has its order."""
+        """Returns what an epoch of training reads: always the same, since running text isn't shuffled."""
         return self
 
     def windows(self, starts: np.ndarray, *, length: int) -> np.ndarray:
         """Returns `length` ids from each of `starts` on, `dtype [len(starts), length]`; starts are int64.
 
-        It reads just these bytes. Of a mapped file, all pages around them would count as memory of the process.
+        It reads only these bytes. If the file were mapped, all pages around them would count as memory of the process.
         """
         size = np.dtype(self.dtype).itemsize
         with self.path.open("rb", buffering=0) as file:
@@ -59,6 +59,6 @@ class IdRange:
         return np.frombuffer(b"".join(read), self.dtype).reshape(len(starts), length)
 
     def require(self, is_whole: bool) -> None:
-        """Raises OSError unless all that was asked for could be read."""
+        """Raises OSError unless everything that was asked for could be read."""
         if not is_whole:
             raise OSError(errno.EIO, "shorter than when the run started", str(self.path))

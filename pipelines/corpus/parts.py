@@ -61,7 +61,7 @@ class Parts:
         return self.ids[part].pieces(spool.CHUNK)
 
     def finish(self, vocabulary: Vocabulary, lengths: Sequence[int], folder: Path) -> dict[str, Any]:
-        """Writes what a corpus has besides its ids, and returns what `corpus.json` has of that.
+        """Writes the other files of a corpus, and returns what `corpus.json` says about them.
 
         `lengths` says how many ids each part has in `ids.bin`, which is in the folder already.
         """
@@ -69,9 +69,9 @@ class Parts:
 
 
 class DocumentParts(Parts):
-    """Training, validation and test of documents, which are split by what they say.
+    """Training, validation and test of documents, which are split by a hash of their text.
 
-    `kept` says of each part which of the spooled documents the corpus has, bool.
+    `kept` says for each part which of the spooled documents the corpus has, bool.
     """
 
     spooled: Spooled
@@ -144,10 +144,10 @@ class DocumentParts(Parts):
         return facts | (self._write_labels(vocabulary, folder) if self.labels else {})
 
     def _write_labels(self, vocabulary: Vocabulary, folder: Path) -> dict[str, Any]:
-        """Writes `labels.bin`, and returns what `corpus.json` has of it.
+        """Writes `labels.bin`, and returns what `corpus.json` says about it.
 
-        Each id has the label of its document there, and the end symbol before the first document of a part that of the
-        first.
+        The file has a label for each id: that of its document. The end symbol before the first document of a part has
+        the label of the first.
         """
         ids = np.array(list(map(vocabulary.labels.index, self.labels)), label_dtype(len(vocabulary.labels)))
         ends = np.fromfile(folder / "ends.bin", np.int64)
@@ -158,9 +158,8 @@ class DocumentParts(Parts):
                 counts.append(np.bincount(labels, minlength=len(vocabulary.labels)).tolist())
                 lengths = np.diff(ends[first : first + len(labels) + 1])
                 first += len(labels) + 1
-                file.write(
-                    (labels[:1] if len(labels) else ids[:1] * 0).tobytes()
-                )  # an empty part has an end symbol too
+                first_label = labels[:1] if len(labels) else ids[:1] * 0  # an empty part has an end symbol too
+                file.write(first_label.tobytes())
                 for start in range(0, len(labels), LABELS_AT_ONCE):
                     some = slice(start, start + LABELS_AT_ONCE)
                     file.write(np.repeat(labels[some], lengths[some]).tobytes())
@@ -168,7 +167,7 @@ class DocumentParts(Parts):
 
 
 def _check_labels(found: Sequence[str], known: Sequence[str], names: str) -> None:
-    """Raises UserError if labels aren't worth learning: there are fewer than two, or two that look the same."""
+    """Raises UserError if there are fewer than two labels, too many, or two that differ only in case."""
     labels = list(dict.fromkeys([*known, *found]))
     if len(labels) < 2:
         raise UserError(
@@ -183,7 +182,7 @@ def _check_labels(found: Sequence[str], known: Sequence[str], names: str) -> Non
     for label in labels:
         other = alike.setdefault(label.casefold(), label)
         if other != label:
-            raise UserError(f"--labels: {other!r} and {label!r} differ in nothing but case; give both one spelling")
+            raise UserError(f"--labels: {other!r} and {label!r} differ only in case; give both one spelling")
 
 
 def _shortened(names: Sequence[str]) -> str:

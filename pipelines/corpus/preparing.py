@@ -34,10 +34,10 @@ def prepare(
     max_words: int = 0,
     known: Vocabulary | None = None,
 ) -> Corpus:
-    """Returns the corpus of `sources`, which is encoded first unless an earlier run did so.
+    """Returns the corpus of `sources`. It is encoded unless an earlier run did so.
 
-    The folder's name is a hash of the sources' bytes and the settings. It is written beside its place and renamed, so
-    it is whole or absent, even if two runs start at once.
+    The name of its folder is a hash of the sources' bytes and the settings. It is written atomically, even if two runs
+    start at once.
 
     Args:
         sources: running text: their texts follow each other, each on a new line.
@@ -53,7 +53,7 @@ def prepare(
 
     Raises:
         UserError: there is no text, the folder can't be written, or `known` is larger than `max_vocabulary`. There are
-            fewer than two labels, or two that differ in nothing but case.
+            fewer than two labels, or two that differ only in case.
     """
     start = known or Vocabulary.fit("")
     read: Callable[..., Parts] = Parts.read
@@ -94,7 +94,7 @@ def prepare(
 
 
 def _publish(prepared: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` make a folder, beside which it may put other files, and moves that to its place."""
+    """Calls `write` with a new folder, and moves that into place. `write` may put temporary files beside it."""
     try:
         prepared.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="preparing-", dir=prepared.parent) as folder:
@@ -127,7 +127,7 @@ def _vocabulary(parts: Parts, known: Vocabulary, *, max_vocabulary: int, max_wor
 
 
 def _write(parts: Parts, vocabulary: Vocabulary, folder: Path) -> dict[str, Any]:
-    """Writes a corpus without its `corpus.json`, and returns what belongs there."""
+    """Writes a corpus without its `corpus.json`, and returns the contents of that."""
     lengths, spelled, unknown = ([0] * len(SPLITS) for _ in range(3))
     with synced_file(folder / "ids.bin") as file:
         for part in range(len(SPLITS)):
@@ -150,7 +150,7 @@ def _write(parts: Parts, vocabulary: Vocabulary, folder: Path) -> dict[str, Any]
 
 
 def _encoded(parts: Parts, part: int, vocabulary: Vocabulary) -> Iterator[np.ndarray]:
-    """Yields the ids of the vocabulary for the provisional ones of a part, some at a time."""
+    """Yields the provisional ids of a part as ids of the vocabulary, some at a time."""
     if vocabulary.words:
         for pieces in words.cut(_texts(parts, part, "encoding words"), vocabulary.piece):
             yield vocabulary.encode_pieces(pieces)
@@ -163,7 +163,7 @@ def _encoded(parts: Parts, part: int, vocabulary: Vocabulary) -> Iterator[np.nda
 
 
 def _texts(parts: Parts, part: int, what: str) -> Iterator[str]:
-    """Yields the text of a part, some characters at a time, never none, and shows how far it is."""
+    """Yields the text of a part in pieces, none of them empty, and shows a progress bar."""
     characters, total = code_points(parts.seen), len(parts.ids[part])
     with tqdm(total=total, desc=what, unit=" chars", unit_scale=True, delay=2, leave=False, disable=None) as bar:
         for chunk in parts.chunks(part):

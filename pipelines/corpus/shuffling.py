@@ -16,12 +16,12 @@ CHUNK = 1 << 16  # documents whose places are in memory at a time
 
 
 class ShuffledDocuments:
-    """The documents of a part of a text in an order of their own for each epoch, end symbols between them.
+    """The documents of a part of a text, in a new order for each epoch, with end symbols between them.
 
     The order of an epoch is written to a file, which is then read like a running text. So a batch depends only on its
     number, memory doesn't grow with the documents, and a stream may cut a long document into rows. Writing takes some
-    3 µs per document. The folder has the files of two epochs: batches are read ahead, so the next epoch begins while
-    the last is in use.
+    3 µs per document. The folder keeps the files of two epochs: batches are read ahead, so the next epoch begins while
+    the one before is in use.
     """
 
     def __init__(self, documents: DocumentRange, *, seed: int, folder: Path) -> None:

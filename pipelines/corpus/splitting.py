@@ -1,6 +1,6 @@
 """Documents → training, validation and test, by a hash of each text.
 
-So the same text never stands in two parts, and neither the order of the documents nor other documents matter.
+So the same text is never in two parts, and the part of a document doesn't depend on other documents or their order.
 """
 
 import dataclasses
@@ -39,10 +39,10 @@ class SpooledPart:
     """The documents of a part, spooled as `END, document, END, document, … END`.
 
     Attributes:
-        ids: provisional ids of all, once `close` was called.
-        is_first: of each document, whether no earlier one has the same text, bool; likewise.
-        labels: the label of each document, as a place in the list of all labels; likewise.
-        kept: of each document, whether it wasn't taken away, bool; likewise.
+        ids: provisional ids of all documents. This and what follows is set by `close`.
+        is_first: for each document, whether no earlier one has the same text, bool.
+        labels: the label of each document, as a place in the list of all labels.
+        kept: for each document, whether it wasn't taken away, bool.
     """
 
     def __init__(self, path: Path, ids: ProvisionalIds) -> None:
@@ -100,9 +100,9 @@ class SpooledPart:
 
 @dataclass
 class Spooled:
-    """All documents, spooled in three parts. For the counts, see `Corpus`.
+    """All documents, spooled in three parts. `Corpus` explains the counts.
 
-    `labels` are those that occur, in the order of their first document; [""] where there are none.
+    `labels` are those that occur, in the order of their first document; [""] if there are none.
     """
 
     parts: list[SpooledPart]
@@ -123,7 +123,7 @@ def spool_documents(
 ) -> Spooled:
     """Writes all documents to files in a folder, and returns their parts, which are still open.
 
-    With `labelled`, documents without a label are left out; else all labels are.
+    With `labelled`, documents without a label are left out. Otherwise labels are ignored.
     """
     parts = [SpooledPart(folder / f"part-{number}", ids) for number in range(len(split))]
     spooled = Spooled(parts)
@@ -146,7 +146,7 @@ def spool_documents(
 
 
 def first_of_each(values: IdRange) -> np.ndarray:
-    """Returns which of the values no earlier one equals, bool `[len(values)]`. It sorts a million of them at a time.
+    """Returns which values don't occur earlier, bool `[len(values)]`. It sorts a million of them at a time.
 
     Before: `7 8 7 7`; after: `True True False False`.
     """

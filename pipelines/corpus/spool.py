@@ -1,4 +1,4 @@
-"""Text on its way to ids: written with provisional ids, because the vocabulary is known only at the end of the text."""
+"""Text as provisional ids on disk, because the vocabulary is known only at the end of the text."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -25,26 +25,26 @@ _READ = 1 << 24  # bytes
 class Corpus:
     """A text as ids on disk: a folder with `ids.bin`, `vocabulary.json` and `corpus.json`.
 
-    Of documents, there is also `ends.bin`, and `labels.bin` if they have labels: the label of each id's document.
+    A corpus of documents also has `ends.bin`, and `labels.bin` if they have labels: the label of each id's document.
 
     Attributes:
-        folder: where it lies.
+        folder: where it is.
         vocabulary: its characters.
-        characters: how many ids it has; where words are tokens, fewer than characters. Of documents, each part has an
-            end symbol before its first document and one after each.
+        characters: how many ids it has, fewer than characters if words are tokens. Each part of a corpus of documents
+            has an end symbol before its first document and one after each.
         bounds: where training and validation end.
         sources: a line about each source.
-        in_short: the same, or if they are many, a line about all; () in older ones.
+        in_short: the same, or if there are many, a line about all; () in corpora of older versions.
         spelled: how many characters the ids of training, validation and test stand for.
         unknown: characters of training, validation and test that the vocabulary lacks.
         fingerprints: hashes of what it was made from.
         documents: how many documents training, validation and test have; () for running text.
         duplicates: documents with the same text as an earlier one.
-        empty: documents without anything but white space, which are left out.
-        unlabelled: documents without a label, which are left out if labels were asked for.
+        empty: documents of white space alone, which are left out.
+        unlabelled: documents that were left out for lack of a label.
         labelled: how many documents of training, validation and test each label has, `[labels][3]`.
-        moved: labels of which `balancing` moved documents to another part, and how many.
-        cut: labels out of whose documents `balancing` cut passages to measure on, and how many.
+        moved: by label, how many documents `balancing` moved to another part.
+        cut: by label, how many passages `balancing` cut out of documents, to measure on.
     """
 
     folder: Path
@@ -81,7 +81,7 @@ class Corpus:
 
     @property
     def chars_per_id(self) -> float:
-        """The mean number of characters of a token of the training part; 1 where words are no tokens."""
+        """The mean number of characters per token in the training part; 1 unless words are tokens."""
         return self.spelled[0] / max(self.bounds[0], 1)
 
     def document_split(self, name: str) -> DocumentRange:
@@ -145,7 +145,7 @@ class DocumentCorpus(Corpus):
         return {name: part for name, part in parts.items() if len(part)}
 
     def epochs(self, *, seed: int, folder: Path) -> ShuffledDocuments:
-        """Returns the documents for training in an order of their own for each epoch."""
+        """Returns the documents for training, in a new order for each epoch."""
         return ShuffledDocuments(self.document_split("train"), seed=seed, folder=folder)
 
 

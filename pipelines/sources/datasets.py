@@ -1,4 +1,4 @@
-"""Text datasets of TensorFlow Datasets, books of Project Gutenberg among them → documents.
+"""Datasets of TensorFlow Datasets, and books of Project Gutenberg → documents.
 
 TFDS imports TensorFlow, which takes seconds, so both are imported only when a dataset is asked for.
 """
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A TFDS dataset on the disk: the feature `text_key` of each record of each split, in the order of TFDS."""
+    """A TFDS dataset on disk: the feature `text_key` of each record of each split, in the order of TFDS."""
 
     builder: "tfds.core.DatasetBuilder"
     text_key: str = "text"
 
     @property
     def name(self) -> str:
-        """Such as gutenberg/war_and_peace:2.0.0."""
+        """The full name, such as gutenberg/war_and_peace:2.0.0."""
         return self.builder.info.full_name
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the record files."""
         digest = hashlib.sha256(f"{self.name} {self.text_key}".encode())
         for file in sorted(Path(self.builder.data_dir).iterdir()):
-            if file.is_file() and file.suffix != ".json":  # TFDS notes sizes and dates there
+            if file.is_file() and file.suffix != ".json":  # these hold sizes and dates
                 with file.open("rb") as records:
                     digest.update(hashlib.file_digest(records, "sha256").digest())
         return digest.hexdigest()
@@ -59,7 +59,7 @@ class PreparedDataset:
 
 
 def books(query: str, *, data_dir: Path, mirror: str, max_books: int) -> PreparedDataset:
-    """Returns the books that `--books` means. They are downloaded and cleaned unless an earlier run did so.
+    """Returns the books of `--books`. They are downloaded and cleaned unless an earlier run did so.
 
     `query` is numbers such as `2600,1399`, or a search such as `author:Tolstoy language:en`. TFDS owns `data_dir`.
 
@@ -77,7 +77,7 @@ def books(query: str, *, data_dir: Path, mirror: str, max_books: int) -> Prepare
 
 
 def dataset(name: str, *, text_key: str, data_dir: Path, mirror: str) -> PreparedDataset:
-    """Returns the dataset that `--tfds` means. It is prepared unless an earlier run did so.
+    """Returns the dataset of `--tfds`. It is prepared unless an earlier run did so.
 
     `name` is `gutenberg/war_and_peace` and the like, whose books come from the mirror, or any name that TFDS knows.
     `text_key` is the feature that holds the text.

@@ -1,4 +1,4 @@
-"""Sources made from another source: its lines, its texts with a label, or with the same typography."""
+"""Sources made from another source: its lines, its texts with a label, or its texts in plain typography."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -42,7 +42,7 @@ class Lines(Derived):
         """Yields the lines. Before: a text `"Ada\\nBo\\n"`; after: `"Ada"` and `"Bo"`, named `FILE:1` and `FILE:2`."""
         number = 0
         for text in self.source.documents():
-            kept = text  # what was removed from the text is counted with its first line
+            kept = text  # the first line has what was removed from the text
             for line in lines_of(text.text):
                 number += 1
                 yield dataclasses.replace(kept, text=line, file=self.name, line=number)

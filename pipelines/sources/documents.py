@@ -1,4 +1,4 @@
-"""What a source gives: texts, and how each was read."""
+"""Documents, and the interface of their sources."""
 
 import dataclasses
 import functools
@@ -17,14 +17,14 @@ class Document:
 
     Attributes:
         text: with `\\n` as line ends.
-        encoding: Python's name of the encoding; empty where the text wasn't bytes.
+        encoding: Python's name of the encoding; empty if the text wasn't read from bytes.
         replaced: bytes that the encoding lacks, each now U+FFFD.
         rules: rules of the cleaner that fired.
         removed: characters that they removed.
-        file: where it stands; empty where that isn't asked.
-        line: of the file, from 1; 0 where it is all of the file. A row of a table has the line that it ends in.
-        start: of a passage: its first character, from 0 in the document; -1 where it is all of the document.
-        label: what it is an example of, such as its author; empty where none is known.
+        file: its file; empty if nobody needs it.
+        line: its line in the file, from 1; 0 if it is the whole file. For a row of a table, the line that it ends in.
+        start: the place of a passage in its document, from 0; -1 if it is the whole document.
+        label: its label, such as the author; empty if it isn't known.
     """
 
     text: str
@@ -39,7 +39,7 @@ class Document:
 
     @property
     def name(self) -> str:
-        """Where it stands, such as `names.txt:3`, or `book.txt[1000:2000]` of a passage."""
+        """Its place, such as `names.txt:3`, or for a passage `book.txt[1000:2000]`."""
         return f"{self.whole}[{self.start}:{self.start + len(self.text)}]" if self.start >= 0 else self.whole
 
     @property
@@ -49,7 +49,7 @@ class Document:
 
     @property
     def place(self) -> dict[str, str | int]:
-        """Where it stands, and what it says unless it is all of its file."""
+        """Its place as JSON, with the text unless it is the whole file."""
         line = {"line": self.line} if self.line else {}
         passage = {"start": self.start, "end": self.start + len(self.text)} if self.start >= 0 else {}
         return {"file": self.file, **line, **passage, **({"text": self.text} if line or passage else {})}
@@ -70,7 +70,7 @@ class Source(Protocol):
 
 
 def joined(documents: Iterable[Document]) -> Iterator[str]:
-    """Yields the texts. One that doesn't follow a line end gets one before it."""
+    """Yields the texts, each on a new line."""
     line_ended = True
     for document in documents:
         yield document.text if line_ended else "\n" + document.text
@@ -79,7 +79,7 @@ def joined(documents: Iterable[Document]) -> Iterator[str]:
 
 @dataclass
 class SourceLine:
-    """What a source turned out to be, as a line for the user. It counts the documents that pass through `watch`.
+    """A summary of a source, as a line for the user. It counts the documents that pass through `watch`.
 
     With `documents`, each text is a document, and their number is shown.
     """
@@ -107,7 +107,7 @@ class SourceLine:
             yield document
 
     def __add__(self, other: "SourceLine") -> "SourceLine":
-        """Returns what both sources are together, without a name."""
+        """Returns the summary of both sources together, without a name."""
         return SourceLine(
             "",
             self.documents,
@@ -120,7 +120,7 @@ class SourceLine:
         )
 
     def __str__(self) -> str:
-        """Returns such as `a.txt: utf-8, 1,234 characters, "Chapter I"; cleaned: 56 removed (header, footer)`."""
+        """Returns `a.txt: utf-8, 1,234 characters, "Chapter I"; cleaned: 56 removed (header, footer)`."""
         encodings = "".join(f"{encoding}, " for encoding in self.encodings)
         count = f"{self.count:,} documents, " if self.documents and self.count != 1 else ""
         line = f"{self.name}: {encodings}{count}{self.characters:,} characters"

@@ -12,11 +12,10 @@ from pipelines.sources.reading import Reader
 
 LARGE = 1 << 24  # bytes; smaller files are read as a whole
 PIECE = 1 << 20  # bytes read at a time
-_OVERLAP = 64  # bytes of one piece that are looked at with the next; longer than what is looked for
-# What stands in texts from Project Gutenberg. Where it is absent, the cleaner changes line ends and accents alone.
+_OVERLAP = 64  # bytes of a piece that are searched again with the next; longer than any match
+# What texts from Project Gutenberg contain. In other texts, the cleaner changes only line ends and accents.
 TRACES = re.compile(rb"utenberg|\[illustra|\[picture|transcri|e-?text", re.IGNORECASE)
-# What other encodings than ASCII and UTF-8 are made of (NUL, and sequences that stand for other characters), and line
-# ends that were converted twice.
+# Signs of other encodings than ASCII and UTF-8 (NUL, and escape sequences), and line ends that were converted twice.
 _NOT_PLAIN = re.compile(rb"[\x00\x1b]|~\{|\+[A-Za-z0-9+/]{3}|\r\r\n")
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -33,7 +32,7 @@ def found_in(path: Path, pattern: re.Pattern[bytes]) -> bool:
 
 
 def is_plain(path: Path, reader: Reader) -> bool:
-    """Returns whether a file can be read in pieces: it is certainly ASCII or UTF-8, and has nothing to clean."""
+    """Returns whether a file can be read in pieces: it is certainly ASCII or UTF-8, and there is nothing to clean."""
     if reader.encoding.lower().replace("_", "-") not in ("", "utf-8", "utf8"):
         return False
     if found_in(path, _NOT_PLAIN) or (reader.clean and found_in(path, TRACES)):

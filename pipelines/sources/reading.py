@@ -1,4 +1,4 @@
-"""Bytes of a file, or a prompt → text."""
+"""The bytes of a file, or a prompt → text."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Reader:
         encoding: the encoding of files; empty: detected.
         expected: an encoding to try before detection, such as that of the text the model was trained on.
         clean: whether to remove what Project Gutenberg adds, and to compose accents (NFC).
-        plain: whether texts get the same typography and layout, see `typography.plain`. `read` leaves that to
-            `Plain`, because a text must be cut into lines or rows first.
+        plain: whether texts get plain typography, see `typography.plain`. `read` leaves that to `Plain`, because a text
+            is cut into lines or rows first.
     """
 
     encoding: str = ""
@@ -43,7 +43,7 @@ class Reader:
         return Document(cleaned.text, encoding, replaced, cleaned.rules, cleaned.dropped)
 
     def prompt(self, text: str) -> str:
-        """Returns a text that isn't a file in the form of the training text. Before: `"\\ufeffe\\u0301\\r\\n"`; after:
+        """Returns a prompt in the form of the training text. Before: `"\\ufeffe\\u0301\\r\\n"`; after:
         `"é\\n"`.
 
         Raises:

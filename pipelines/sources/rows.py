@@ -16,7 +16,7 @@ from pipelines.sources.documents import Document
 SUFFIXES = (".tsv", ".csv", ".jsonl")
 
 Fields = dict[str, str]  # the flag of each field → the column that it names
-Row = tuple[int, list[Any]]  # number of a line, and the values of the fields; [] for a row without any
+Row = tuple[int, list[Any]]  # number of a line, and the values of the fields; [] for an empty row
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Rows(Derived):
     """The texts in one column of a table, and their labels in another.
 
     Attributes:
-        source: of the table as text, not cleaned.
-        text_field: the column by its name in the first line, or by its number from 1 in a table without a header; of
+        source: the table as text, not cleaned.
+        text_field: the column, by its name in the first line, or by its number from 1 in a table without a header; for
             .jsonl, the key.
-        label_field: the column of the labels, likewise; empty: they have none.
+        label_field: the column of the labels, in the same way; empty: there are no labels.
         compose: whether to compose accents (NFC).
     """
 
@@ -70,7 +70,7 @@ class Rows(Derived):
 
 
 def _label(value: Any, place: str) -> str:
-    """Returns a label: a text, or a number or a truth value of .jsonl as it is written there; "" of null."""
+    """Returns a label as text. A number or a truth value in .jsonl is written as there, and null is ""."""
     if value is None:
         return ""
     if isinstance(value, str | int | float):
@@ -87,9 +87,9 @@ def _table(lines: Iterable[str], fields: Fields, name: str) -> Iterator[Row]:
         rows = csv.reader((line + "\n" for line in lines), strict=True)
     else:  # quotes are characters like any other
         rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    csv.field_size_limit(sys.maxsize)  # it is 131,072 characters, and there is no way to set it for one reader
+    csv.field_size_limit(sys.maxsize)  # the default is 131,072 characters; it can't be set for one reader
     columns: list[int] | None = None
-    if all(field.isdecimal() for field in fields.values()):  # so the first line isn't one of names
+    if all(field.isdecimal() for field in fields.values()):  # so there is no header
         columns = [int(field) - 1 for field in fields.values()]
     try:
         for row in rows:

@@ -102,11 +102,11 @@ def text_documents(
     labels: str = "",
     label_field: str = "label",
 ) -> list[Source]:
-    """Returns the sources that `--text` means, each with its documents.
+    """Returns the sources of `--text`, each with its documents.
 
     Args:
         patterns: as for `text_files`. A folder stands for its tables if rows are asked for.
-        reader: how to read them. Tables are not cleaned, but accents are composed.
+        reader: how to read them. Tables aren't cleaned, but accents are composed.
         documents: `lines` or `rows`: each of these is a document. `text`, `files`: each file.
         text_field: the column of rows with the text, see `Rows`.
         labels: where the label of a document comes from. `folder`: the name of the folder that its file is in. `file`:
@@ -135,7 +135,7 @@ def text_documents(
 def text_files(
     patterns: Sequence[str], reader: Reader = _DEFAULT_READER, *, suffixes: tuple[str, ...] = (".txt",)
 ) -> list[TextFile]:
-    """Returns the files that `--text` means, in the given order and each once. Empty files of a folder are left out.
+    """Returns the files of `--text`, in the given order and each once. Empty files of a folder are left out.
 
     Args:
         patterns: each is a file, a pipe, a folder (all its files of these suffixes, at any depth, sorted; hidden
@@ -192,7 +192,7 @@ def _matches(pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Yields the files of these suffixes below a folder, by way of links too.
+    """Yields the files with these suffixes below a folder, and behind links.
 
     Hidden folders, such as those of checkpoints, are left out.
     """

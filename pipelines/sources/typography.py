@@ -13,10 +13,10 @@ ASCII = str.maketrans(
         **dict.fromkeys("—―⸺⸻", "--"),
         **{"…": "...", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ĳ": "ij", "Ĳ": "Ij"},
         **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
-        **dict.fromkeys("\u00ad\u200b\u2060\ufeff", ""),  # hyphens and blanks that aren't seen
+        **dict.fromkeys("\u00ad\u200b\u2060\ufeff", ""),  # invisible hyphens and blanks
     }
 )
-# Both underscores of a pair, around words and at their edges: not in snake_case or ____.
+# A pair of underscores around one or more words; not snake_case or ____.
 _EMPHASIS = re.compile(r"(?<!\w)_([^_\s](?:[^_]*[^_\s])?)_(?!\w)")
 
 

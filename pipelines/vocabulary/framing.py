@@ -16,9 +16,9 @@ class Framing:
     Attributes:
         end: id of the end symbol; -1, which no token has, for running text.
         marks: end symbols on each side of a text: 1 or 0.
-        default_chars: characters to write unless more or fewer are asked for. A document usually ends before.
-        cut: characters after which a document is cut that the model doesn't end; -1 for running text.
-        note: what isn't predicted of a text that is read as a document.
+        default_chars: characters to write by default. A document usually ends before.
+        cut: characters after which a document is cut if the model doesn't end it; -1 for running text.
+        note: what isn't scored if such a model reads documents.
     """
 
     end: int = -1

@@ -13,18 +13,18 @@ import numpy as np
 
 from pipelines import UserError
 
-BLANK = "\u2423"  # stands for a blank in a token that is written, since a blank would end the word
+BLANK = "\u2423"  # stands for a blank in the file, where a blank ends a word
 
 
 @dataclass(frozen=True)
 class VectorFile:
-    """What of a file of vectors is wanted.
+    """The vectors of some words in a file, and facts about the file.
 
     Attributes:
         vectors: by word, float32 `[D]` each.
         size: D.
         lines: how many words the file has.
-        duplicates: lines with a word that an earlier line has; the first one counts.
+        duplicates: lines whose word an earlier line has. The first one counts.
         broken: lines that aren't a word and D finite numbers in UTF-8, which are left out.
     """
 
@@ -92,9 +92,9 @@ def _numbers(parts: Sequence[bytes]) -> np.ndarray | None:
 
 
 def names_of(token: str) -> tuple[str, ...]:
-    """Returns under which words to look for a token in a file, the best first.
+    """Returns the words to look for in a file instead of a token, the best first.
 
-    A blank before a word is no part of it there, and few files have capital letters.
+    Most files have no blanks before words, and few have capital letters.
     Before: `" King"`; after: `"␣King"` (as `written` has it), `"King"`, `"king"`.
     """
     bare = token[1:] if token.startswith(" ") and len(token) > 1 else token
@@ -102,7 +102,7 @@ def names_of(token: str) -> tuple[str, ...]:
 
 
 def written(token: str) -> str:
-    """Returns a token as a word of a file: without white space, in place of which there are signs or escapes."""
+    """Returns a token as a word of a file, with signs or escapes in place of white space."""
     return "".join(BLANK if c == " " else ascii(c)[1:-1] if c.isspace() or c == BLANK else c for c in token)
 
 
@@ -115,7 +115,7 @@ def write(path: Path, names: Sequence[str], vectors: np.ndarray) -> None:
 
 
 def nearest(vectors: np.ndarray, row: int, *, count: int) -> list[tuple[int, float]]:
-    """Returns the rows of `[N, D]` that are most similar to one of them, the nearest first, and the cosines to it."""
+    """Returns the rows of `[N, D]` nearest to one of them by cosine, the nearest first, each with its cosine."""
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     cosines = unit @ unit[row]
     cosines[row] = -np.inf
@@ -124,7 +124,7 @@ def nearest(vectors: np.ndarray, row: int, *, count: int) -> list[tuple[int, flo
 
 
 def flattened(vectors: np.ndarray) -> np.ndarray:
-    """Returns the two principal components of vectors, float64 `[N, 2]`: where they differ most from each other."""
+    """Returns the two principal components of vectors, float64 `[N, 2]`."""
     centred = vectors - vectors.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     return centred @ axes[:2].T

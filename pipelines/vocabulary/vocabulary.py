@@ -15,8 +15,8 @@ from pipelines.vocabulary import words
 from pipelines.vocabulary.framing import RUNNING, Framing, of_documents
 
 UNKNOWN = "\ufffd"  # Unicode's replacement character, which decoders also use for broken bytes
-END = "\uffff"  # holds the place of the end symbol in a text; Unicode never gives this code point to a character
-START = "\n"  # what a running text continues where there is no prompt
+END = "\uffff"  # stands for the end symbol in a text; a code point that is no character in Unicode
+START = "\n"  # what an empty prompt of running text is read as
 UNICODE_SIZE = 0x110000  # code points of Unicode, used or not
 
 
@@ -27,14 +27,13 @@ class Vocabulary:
     Id 0 is `UNKNOWN` and stands for every other character. It has a probability like any other, so a text with new
     characters can be scored.
 
-    A text is cut into pieces as `words` says, where the letters are those that words of the vocabulary have. A piece
-    that is one of the words is a token, and any other is spelled: each of its characters is a token. So no word is
-    unknown.
+    A text is cut into pieces as `words` says; letters are those of the words of the vocabulary. A piece that is one of
+    the words is a token. Any other is spelled: each of its characters is a token. So no word is unknown.
 
     Attributes:
         tokens: in the order of their ids: characters, words of two or more characters, and "", the end symbol, which
             ends each document and stands before each. Running text has no ends.
-        labels: what documents may be examples of, in the order of their ids; () where they have no labels.
+        labels: those of documents, in the order of their ids; () if there are none.
     """
 
     tokens: Sequence[str]
@@ -64,7 +63,7 @@ class Vocabulary:
 
     @cached_property
     def characters(self) -> str:
-        """The tokens that are characters, in the order of their ids; `END` holds the place of the end symbol."""
+        """The tokens that are characters, in the order of their ids; `END` stands for the end symbol."""
         return "".join(token or END for token in self.tokens if len(token) < 2)
 
     @cached_property
@@ -74,7 +73,7 @@ class Vocabulary:
 
     @property
     def unit(self) -> str:
-        """What a token is called: `character`, or `token` where words are tokens too."""
+        """What a token is called: `character`, or `token` if words are tokens too."""
         return "token" if self.words else "character"
 
     @cached_property
@@ -88,12 +87,12 @@ class Vocabulary:
 
     @cached_property
     def piece(self) -> re.Pattern[str]:
-        """What matches one piece of a text after the other."""
+        """Matches the pieces of a text, one after the other."""
         return words.pattern(self.letters, blank=" " in self.tokens)
 
     @cached_property
     def letters(self) -> frozenset[str]:
-        """The characters that a word of the vocabulary has, but for the blank."""
+        """The characters of the words of the vocabulary, without the blank."""
         return frozenset().union(*self.words) - {" "}
 
     @classmethod
@@ -109,11 +108,11 @@ class Vocabulary:
         return Vocabulary((*self.tokens, *sorted(set(tokens) - set(self.tokens))), self.labels)
 
     def with_labels(self, labels: Iterable[str]) -> "Vocabulary":
-        """Returns this vocabulary, with the new ones of some labels after its own, sorted. Existing ids stay."""
+        """Returns this vocabulary, extended by the labels that it lacks, sorted. Existing ids stay."""
         return Vocabulary(self.tokens, (*self.labels, *sorted(set(labels) - set(self.labels))))
 
     def most_frequent(self, count: int) -> list[int]:
-        """Returns the ids of the most frequent words, which are in this order, or else of the first characters."""
+        """Returns the ids of the most frequent words, which come in this order, or else of the first characters."""
         words = [id for id, token in enumerate(self.tokens) if len(token) > 1]
         return (words or [id for id, token in enumerate(self.tokens) if id and token])[:count]
 
@@ -143,7 +142,7 @@ class Vocabulary:
 
     @cached_property
     def _ids(self) -> np.ndarray:
-        """The id of each code point, of a vocabulary of characters."""
+        """The id of each code point, in a vocabulary of characters."""
         table = np.zeros(UNICODE_SIZE, self.dtype)
         table[code_points(self.characters)] = np.arange(len(self))
         if self.end is not None:
@@ -163,7 +162,7 @@ class Vocabulary:
     def encode_pieces(self, pieces: Sequence[str]) -> np.ndarray:
         """Returns the ids of pieces, `dtype [tokens]`; `END` is the end symbol, if there is one."""
         id_of = self._id_of.get
-        # Python only looks up: 50 million characters per second. The few pieces that are no tokens are spelled later.
+        # One lookup per piece: 50 million characters per second. The few pieces that are no tokens are spelled later.
         ids = np.array(list(map(id_of, pieces, itertools.repeat(-1))), np.int32)
         rare = np.flatnonzero(ids < 0).tolist()
         spelled, lengths = [pieces[place] for place in rare], np.ones(len(ids), np.int64)
@@ -188,7 +187,7 @@ class Vocabulary:
 
     @property
     def start(self) -> str:
-        """What an empty prompt of running text is read as: a new line, or a blank if it has no new line.
+        """What an empty prompt is read as: a new line, or a blank if there is no new line in the vocabulary.
 
         Empty for documents, whose prompts follow an end symbol.
         """
@@ -197,13 +196,13 @@ class Vocabulary:
         return " " if START not in self.tokens and " " in self.tokens else START
 
     def decode(self, ids: np.ndarray) -> str:
-        """Returns the text of ids; `UNKNOWN` stands for every character that had no id, nothing for the end symbol."""
+        """Returns the text of ids. Unknown characters are `UNKNOWN`, and end symbols are left out."""
         return "".join(self.tokens[id] for id in ids.tolist())
 
     def save(self, path: Path) -> None:
         """Writes JSON: `{"characters": ["\\ufffd", "\\n", " ", …]}`, in the order of ids; the end symbol is "".
 
-        With words among them, the key is `tokens`. Labels, if there are any, are in `labels`, likewise.
+        If there are words, the key is `tokens`. Labels, if there are any, are in `labels`.
         """
         kept = {"tokens" if self.words else "characters": self.tokens}
         kept |= {"labels": self.labels} if self.labels else {}

@@ -14,15 +14,15 @@ from operator import itemgetter
 
 
 def pattern(letters: Collection[str], *, blank: bool) -> re.Pattern[str]:
-    """Returns what matches one piece after the other. With `blank`, a blank belongs to the letters after it."""
+    """Returns what matches a piece of a text. With `blank`, a blank belongs to the letters after it."""
     if not letters:
         return re.compile(".", re.DOTALL)
     return re.compile(f"{' ?' * blank}[{''.join(map(re.escape, sorted(letters)))}]+|.", re.DOTALL)
 
 
 def cut(texts: Iterable[str], piece: re.Pattern[str]) -> Iterator[list[str]]:
-    """Yields the pieces of a text that comes in parts, none of which is empty, whatever the parts are."""
-    held = ""  # the last piece so far, which the next part may continue
+    """Yields the pieces of a text that comes in parts, none of them empty. The result doesn't depend on the parts."""
+    held = ""  # the last piece, which the next part may continue
     for text in texts:
         *found, held = piece.findall(held + text)
         yield found

@@ -66,7 +66,7 @@ def test_documents_without_a_label_are_left_out_and_counted(tmp_path):
     ("pairs", "message"),
     [
         ([("x", "one"), ("x", "two")], r"one label alone, 'x'"),
-        ([("Jane", "one"), ("jane", "two")], r"'Jane' and 'jane' differ in nothing but case"),
+        ([("Jane", "one"), ("jane", "two")], r"'Jane' and 'jane' differ only in case"),
         ([(f"{number}", f"text {number}") for number in range(1001)], r"1,001 different ones, such as '0' and '1'"),
         ([("", "one")], r"no text in labelled, 1 documents without a label"),
     ],
