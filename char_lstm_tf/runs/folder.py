@@ -38,6 +38,7 @@ class RunFolder:
         self.diverged = path / "diverged.txt"
         self.logs = path / "logs"
         self.checkpoints = path / "checkpoints"
+        self.exports = path / "exports"
         self.shuffled = path / ".aside-epochs"  # documents in the order of an epoch, while a run trains
         self.appended = (self.training_log, self.steps_log, self.speed_log, self.samples)  # files that grow
 

@@ -37,7 +37,7 @@ def export(
     Raises:
         OSError: the disk is full, for instance.
     """
-    with visiting(), _os_errors(path), tempfile.TemporaryDirectory() as folder:
+    with visiting(), os_errors(path), tempfile.TemporaryDirectory() as folder:
         module = _weights(network)
         module.vocabulary = tf.saved_model.Asset(str(_vocabulary_file(vocabulary, Path(folder))))
         module.ids = id_table(module.vocabulary.asset_path)
@@ -53,7 +53,7 @@ def export(
 
 
 @contextmanager
-def _os_errors(path: Path) -> Iterator[None]:
+def os_errors(path: Path) -> Iterator[None]:
     """Raises OSError for TensorFlow's own errors of writing to a disk."""
     try:
         yield
@@ -61,22 +61,6 @@ def _os_errors(path: Path) -> Iterator[None]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
     except (tf.errors.UnknownError, tf.errors.PermissionDeniedError, tf.errors.FailedPreconditionError) as error:
         raise OSError(errno.EIO, str(error).splitlines()[0], str(path)) from error
-
-
-def export_step(network: Network, path: Path) -> None:
-    """Writes a SavedModel whose only signature, `serving_default`, is `step`: numbers alone, no strings or tables.
-
-    OpenVINO and TensorFlow.js' converter read it. Arguments as for `export`.
-    """
-    with visiting(), _os_errors(path):
-        tf.saved_model.save(_weights(network), str(path), {"serving_default": signatures.step_signature(network)})
-
-
-def export_litert(network: Network, path: Path) -> None:
-    """Writes a LiteRT (TensorFlow Lite) file with the signature of `export_step`. Arguments as for `export`."""
-    module, step = _weights(network), signatures.step_signature(network)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([step.get_concrete_function()], module)
-    path.write_bytes(converter.convert())
 
 
 def _weights(network: Network | Classifier) -> tf.Module:

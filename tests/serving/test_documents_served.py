@@ -1,6 +1,5 @@
 """The signatures of a model of documents, of a SavedModel that was written and loaded."""
 
-import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,8 @@ from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
-from char_lstm_tf.serving import export
+from char_lstm_tf.serving import export, int8, step
+from char_lstm_tf.serving.forms import FORMS
 from pipelines.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.fit("").with_end().extended("abcdefgh \n中")
@@ -114,18 +114,7 @@ def test_saved_model_cli_scores_as_evaluate_does(model, exported, tmp_path):
 
 
 @pytest.mark.serving
-def test_a_document_read_by_step_in_onnxruntime_costs_what_evaluate_says(model, exported, tmp_path):
-    import onnxruntime
-
-    convert = ["-m", "tf2onnx.convert", "--saved-model", exported, "--tag", "serve", "--signature_def", "step"]
-    words = [sys.executable, *convert, "--output", tmp_path / "step.onnx"]
-    subprocess.run(list(map(str, words)), check=True, capture_output=True, timeout=200)
-    session = onnxruntime.InferenceSession(tmp_path / "step.onnx")
-    states = {f"state_{number}": np.zeros([1, size], "f") for number, size in enumerate((9, 9, 7, 7))}
-    nats = 0.0
-    for before, after in itertools.pairwise(VOCABULARY.encode_whole("bad face")):
-        names = ["logits", *(f"new_{name}" for name in states)]
-        logits, *values = session.run(names, {"ids": np.array([before], np.int32), **states})
-        states = dict(zip(states, values, strict=True))
-        nats -= np.log(np.exp(logits[0, after]) / np.exp(logits[0]).sum())
+def test_a_document_read_by_step_in_onnxruntime_costs_what_evaluate_says(model, tmp_path):
+    step.write(model.network, tmp_path / "step.onnx", FORMS["onnx"])
+    nats = int8.losses(tmp_path / "step.onnx", [VOCABULARY.encode_whole("bad face")], ())
     assert nats == pytest.approx(model.score(["bad face"])[0].nats, rel=1e-5)

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -76,15 +75,6 @@ def logits(loaded, states):
         return loaded.signatures["step"](**{name: tf.constant(value) for name, value in inputs.items()})
 
     return logits_of(step, states)
-
-
-@pytest.fixture(scope="module")
-def onnx(moved):
-    """`step` in ONNX form."""
-    file = moved.parent / "step.onnx"
-    convert = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", moved, "--tag", "serve"]
-    run(*convert, "--signature_def", "step", "--output", file, cwd=moved.parent)
-    return file
 
 
 def test_loaded_in_python(loaded, texts):
@@ -175,67 +165,3 @@ def test_warm_up_requests_are_what_the_server_replays(moved, loaded):
         assert all(len(value) for value in loaded.signatures[request.model_spec.signature_name](**inputs).values())
         replayed.add(request.model_spec.signature_name)
     assert replayed == set(loaded.signatures)
-
-
-@pytest.mark.serving
-def test_onnxruntime_gives_the_same_logits(onnx, states, logits):
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    given = logits_of(lambda inputs: dict(zip(names, session.run(names, inputs), strict=True)), states)
-    np.testing.assert_allclose(given, logits, atol=1e-5)
-
-
-def step_alone(trained, folder, form, name):
-    done = command("char_lstm_tf.serving", f"--model={trained}", f"--form={form}", f"--output={folder / name}")
-    assert done.returncode == 0, done.stderr
-    return folder / name
-
-
-@pytest.mark.slow
-def test_litert_gives_the_same_logits(trained, tmp_path, states, logits):
-    file = step_alone(trained, tmp_path, "litert", "step.tflite")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the interpreter has a package of its own now
-        step = tf.lite.Interpreter(model_content=file.read_bytes()).get_signature_runner()
-
-    def each_row(inputs):  # its batch has one row
-        rows = [step(**{name: value[row : row + 1] for name, value in inputs.items()}) for row in range(2)]
-        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-    np.testing.assert_allclose(logits_of(each_row, states), logits, atol=1e-5)
-    again = command("char_lstm_tf.serving", f"--model={trained}", f"--output={file}")
-    assert again.returncode == 1
-    assert again.stderr.splitlines()[-1].endswith("exists; name another one, or remove it")
-
-
-@pytest.mark.serving
-def test_openvino_reads_the_step_that_is_exported_alone(trained, tmp_path, states, logits):
-    import openvino
-
-    core = openvino.Core()
-    folder = step_alone(trained, tmp_path, "saved_model", "step")
-    model = core.compile_model(core.read_model(folder), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-
-    def step(inputs):
-        outputs = model(inputs)
-        return {name: outputs[name] for name in ("logits", *(f"new_{name}" for name in states))}
-
-    np.testing.assert_allclose(logits_of(step, states), logits, atol=1e-5)
-
-
-@pytest.mark.serving
-def test_openvino_gives_the_same_logits(onnx, states, logits):
-    """Of the ONNX form: its reader of SavedModels takes serving_default, whose strings it can't convert."""
-    import openvino
-
-    core = openvino.Core()
-    model = core.compile_model(core.read_model(onnx), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    names = [output.get_any_name() for output in model.outputs]
-
-    def step(inputs):
-        outputs = model(inputs)
-        return {name: outputs[name] for name in names}
-
-    np.testing.assert_allclose(logits_of(step, states), logits, atol=1e-5)
