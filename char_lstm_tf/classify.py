@@ -1,4 +1,4 @@
-"""Tells which label a text is an example of: who wrote it, whether it praises or complains.
+"""Predicts the label of a text: who wrote it, whether it praises or complains.
 
     python -m char_lstm_tf.classify --model=saved_models/authors --text=disputed --passage=1000
     python -m char_lstm_tf.classify --model=saved_models/authors --text=books --labels=folder --picture=confusion.png
@@ -12,15 +12,15 @@ its share in training taken into account (unless --priors=equal). The probabilit
 the model wasn't trained on, so that labels with much and with little text are compared on equal terms: of the answers
 with 80%, about 80% are right, as long as the texts are of the same kind.
 
-The answer is always one of the labels. The column "quantile" says how usual the text is for it: 0.5 if half of the
-held-out texts of that label have a larger loss. Above 0.99 the row is marked with !, since the text may belong to none.
+The answer is always one of the labels. The column "quantile" says how unusual the text is for it: 0.9 if 90% of the
+held-out texts of that label have a smaller loss. Above 0.99 the row is marked with !, since the text may belong to none.
 
 --models compares runs without labels, one for each label: each is named after its folder. Characters that not all of
 them know aren't compared. Their probabilities are not calibrated, and extreme for long texts.
 
-A row for each document. With --passage, a line for each document sums up its passages, whose rows --output or --json
-has. --output writes the rows to a CSV file, with the texts beside the answers. If --labels says where the true labels
-stand, the accuracy, balanced accuracy, macro F1, the expected calibration error and the confusion matrix follow, and
+It prints a row per document. With --passage, it prints a line per document that sums up its passages; --output and
+--json have their rows. --output writes a CSV file, with the texts beside the answers. If --labels is given, the
+accuracy, balanced accuracy, macro F1, the expected calibration error and the confusion matrix follow, and
 for two labels the area under the ROC curve. Documents of labels that the model doesn't know are classified, but not
 counted there.
 """
@@ -54,7 +54,7 @@ SHOWN = 60  # characters of a document that its row shows
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifyConfig(TextOptions):
-    """What to classify, and with what."""
+    """What to classify, and with which models."""
 
     model: str = option("", "Folder of a run that was trained with --labels, such as saved_models/authors.")
     mix: tuple[str, ...] = option(
@@ -75,13 +75,13 @@ class ClassifyConfig(TextOptions):
     )
     passage: int = option(
         0,
-        "Cut each document into passages of so many characters and classify each. What is left over at its end, if it "
-        "is shorter, is left out.",
+        "Cut each document into passages of this many characters and classify each. A shorter rest at its end is left "
+        "out.",
         at_least=0,
     )
     priors: str = option(
         "training",
-        "What is likely before the text is read. training: a label that had more documents; best for the accuracy if "
+        "Prior probabilities of the labels. training: their shares of the training documents; best for the accuracy if "
         "the texts have the same shares. equal: all the same. balanced: in between, so that rare labels are found more "
         "often; usually best for macro F1.",
         choices=tuple(calibration.PRIORS),
@@ -129,12 +129,12 @@ def main(config: ClassifyConfig) -> None:
 
 
 class Classification:
-    """Classifies documents, prints a row for each as it comes, and adds up.
+    """Classifies documents, prints a row for each at once, and adds up the measures.
 
     Args:
         config: what to print.
-        ensemble: gives the probabilities.
-        rows: where the answers go.
+        ensemble: the models.
+        rows: where the rows are written.
     """
 
     def __init__(self, config: ClassifyConfig, ensemble: "Ensemble", rows: Rows) -> None:
@@ -215,7 +215,7 @@ class Classification:
                 draw_confusion(report["confusion"], names, path)
 
     def _summary(self) -> dict[str, Any]:
-        """Returns what the last line of JSON says of all rows."""
+        """Returns what the last line of JSON says about all rows."""
         facts: dict[str, Any] = {"unusual": self._unusual} if self._ensemble.compares_losses else {}
         if self._votes:
             facts["by_document"] = [

@@ -1,4 +1,4 @@
-"""Models that are pickled or copied: only the place of the run is, from which the model is loaded again.
+"""Models that are pickled or copied: only the path of the run is stored, and the model is loaded from it again.
 
 Nothing is imported here that imports TensorFlow, so a process that unpickles a model does so as `load` does.
 """
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def load_again(path: Path, fingerprint: str) -> "LanguageModel":
     """Returns the model of a run.
 
-    A pool of `multiprocessing` waits for ever if a worker can't unpickle what it is sent. So a worker gets a model that
-    raises the error when it is used.
+    A pool of `multiprocessing` waits for ever if a worker can't unpickle what it gets. So if loading fails in a worker,
+    it gets a model that raises the error when it is used.
 
     Args:
         path: the run's folder.

@@ -1,4 +1,4 @@
-"""Shows how far back in time the loss of runs reaches: the gradient at the inputs before a character.
+"""Shows how far back in time the loss of runs reaches, by the gradient at earlier inputs.
 
     python -m char_lstm_tf.plot_gradients --model=saved_models/rnn --model=saved_models/lstm --png=reach.png
 

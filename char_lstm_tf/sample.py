@@ -1,4 +1,4 @@
-"""Writes text with a trained model to stdout, as it comes.
+"""Writes text with a trained model, and prints it as it is written.
 
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt="The " --chars=500 --temperature=0.8
     python -m char_lstm_tf.sample --model=saved_models/quickstart --prompt_file=chapter.txt --stop=. --json
@@ -6,8 +6,8 @@
     python -m char_lstm_tf.sample --model=saved_models/names --num_samples=10000 --report
     python -m char_lstm_tf.sample --model=saved_models/authors --label=austen --chars=500
 
-A model of documents writes each to its end: --num_samples=20 of a model of lines are twenty lines.
-The same seed writes the same text, here and with `generate` of the SavedModel, but for a rare rounding error.
+A model of documents writes each to its end: with a model of lines, --num_samples=20 writes twenty lines. The same seed
+writes the same text, here and with `generate` of the SavedModel, apart from rare rounding errors.
 Temperature 0, or --greedy, takes the likeliest character every time. --top_k and --top_p leave out the least likely
 characters. --beam searches for the likeliest text as a whole, without chance.
 
@@ -29,7 +29,7 @@ from pipelines.options import Options, format_flag, option, unescaped
 from pipelines.tensorflow_import import import_tensorflow
 from pipelines.vocabulary import UNKNOWN, Vocabulary
 
-BEAM_CHARS = 1000  # of a document that a beam search looks for
+BEAM_CHARS = 1000  # default length of a document in a beam search
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,14 +38,14 @@ class SampleConfig(Options):
 
     model: str = option("", "Folder of a run, such as saved_models/quickstart.")
     prompt: str = option(
-        "", r"What the text continues, with \n as new lines. Empty: a new line, or the beginning of a document."
+        "", r"The text to continue, with \n as new lines. Empty: a new line, or the beginning of a document."
     )
-    label: str = option("", "What the text is to be an example of, for a model with labels.")
+    label: str = option("", "Label of the text, for a model with labels.")
     prompt_file: str = option("", "File that holds the prompt, in UTF-8, instead of --prompt.")
     chars: int | None = option(
         None,
-        "Characters to write. A model of documents ends a text earlier where its end comes. Default: 500; of "
-        "documents, up to their end.",
+        "Characters to write. A model of documents may end a text earlier. Default: 500; for documents, up to their "
+        "end.",
         at_least=0,
         below=2**31,
     )
@@ -74,9 +74,7 @@ class SampleConfig(Options):
         at_most=1000,
     )
     seed: int | None = option(None, "Random seed. Default: a new one each time.", at_least=-(2**63))
-    num_samples: int = option(
-        1, "Texts to write side by side, with the seeds --seed, --seed + 1 and so on.", at_least=1
-    )
+    num_samples: int = option(1, "How many texts to write, with the seeds --seed, --seed + 1 and so on.", at_least=1)
     report: bool = option(
         False,
         "Instead of the texts, print how much of them is the model's own: how many are distinct, how many are not in "
@@ -85,7 +83,7 @@ class SampleConfig(Options):
     json: bool = option(False, "Print one JSON object per line for each text: prompt, text, and seed or (--beam) nats.")
 
     def check(self) -> None:
-        """Checks what goes together."""
+        """Checks that the flags fit together."""
         super().check()
         self.require(not (self.prompt and self.prompt_file), "prompt_file", "give it or --prompt, not both")
         self.require(all(self.stop), "stop", "must not be empty")
@@ -155,7 +153,7 @@ def main(config: SampleConfig) -> None:
 
 
 def report_unknown(prompt: str, vocabulary: Vocabulary) -> None:
-    """Names the characters of a prompt that the model doesn't know, on stderr."""
+    """Prints to stderr which characters of a prompt the model doesn't know."""
     if unknown := sorted(set(prompt) - set(vocabulary.characters[1:])):
         listed = " ".join(map(repr, unknown))
         print(f"--prompt: the model doesn't know {listed} and reads each as {UNKNOWN}", file=sys.stderr)
@@ -179,7 +177,7 @@ def report_texts(config: SampleConfig, run: TrainedRun, texts: Sequence[str]) ->
 def print_texts(
     config: SampleConfig, run: TrainedRun, prompt: str, texts: Sequence[str], **values: Sequence[float]
 ) -> None:
-    r"""Prints finished texts, each with its seed or its nats. Lines and rows have \n for their line ends."""
+    r"""Prints finished texts, each with its seed or its nats. Line ends in lines and rows are printed as \n."""
     ((label, each),) = values.items()
     for text, value in zip(texts, each, strict=True):
         if config.json:

@@ -1,20 +1,19 @@
-r"""Searches for good flags: trains with values drawn by chance, and compares the losses on the validation part.
+r"""Searches for good flags: trains with random values, and compares the validation losses.
 
     python -m char_lstm_tf.search --flagfile=quickstart --text=book.txt --name=book \
         --vary="dropout=0..0.5 learning_rate=log:2e-3..2e-2 units=96,96|128,128" --trials=30
 
---vary has a word for each flag that varies: a range, flag=LOW..HIGH; a range of which each factor of ten is as likely
-as the next, flag=log:LOW..HIGH; or values, flag=A|B|C. All other flags are those of `train`.
+--vary has a word for each flag that varies: a range, flag=LOW..HIGH; a range on a logarithmic scale,
+flag=log:LOW..HIGH; or values, flag=A|B|C. All other flags are those of `train`.
 
 With --halving=3, all trials first train for a small share of the steps, and the best third goes on to the next round
 with three times as many, in new runs, until the best trains for all of them. So 30 trials cost about as much as four
 whole runs. --halving=1 trains each trial in full.
 
-Each trial is a run in saved_models/NAME, with everything that a run has: `python -m char_lstm_tf.runs
---output_dir=saved_models/NAME` lists them. A search that was killed continues when it is started again in the same way,
-and its runs are bit-for-bit those of an undisturbed search. It prints a table, and writes search.csv and search.png, a
-line for each trial. TensorBoard shows the trials under HParams (--logdir=saved_models/NAME). The test part is never
-looked at.
+Each trial is a run in saved_models/NAME: `python -m char_lstm_tf.runs --output_dir=saved_models/NAME` lists them. To
+continue a search that was killed, give the same command again. Its runs are bit for bit those of an uninterrupted
+search. It prints a table, and writes search.csv and search.png, with a line for each trial. TensorBoard shows the
+trials under HParams (--logdir=saved_models/NAME). The test part isn't used.
 
 No settings are tried twice. A trial that fails or diverges is shown with its reason, and the search goes on; the same
 command doesn't try it again, unless its file saved_models/NAME/TRIAL.failed is deleted. Exit status 0: at least one
@@ -80,12 +79,12 @@ class Trial:
     """A trial that has ended.
 
     Attributes:
-        round: in which it was.
+        round: its round.
         settings: the values of its flags.
-        run: where it trained.
+        run: its folder.
         outcome: `measured`, `diverged` or `failed`.
         nats: its validation loss; infinite unless it was measured.
-        seconds: that it trained.
+        seconds: of training.
         reason: why it wasn't measured.
     """
 
@@ -114,7 +113,7 @@ def main(given: dict[str, Any]) -> None:
     options = SearchOptions(**{each.name: flags.pop(each.name) for each in SEARCH if each.name in flags})
     base = Config(**flags)
     for name in ("resume", "overwrite", "init_from"):
-        base.require(not base.is_given(name), name, "isn't for a search; leave it out")
+        base.require(not base.is_given(name), name, "doesn't go with a search; leave it out")
     base.require(base.split[1] > 0, "split", "leaves nothing to validate on, and a search compares validation losses")
     base.settings.network("has no training whose flags could be searched")
     if Cluster.from_environment():
@@ -139,7 +138,7 @@ def main(given: dict[str, Any]) -> None:
 
 
 def begin(folder: Path, facts: dict[str, Any]) -> None:
-    """Makes the folder of a search, or checks that the search in it is this one.
+    """Creates the folder of a search, or checks that the search in it is the same.
 
     Raises:
         UserError: it is another search or no search.
@@ -196,7 +195,7 @@ def train(config: Config, trial: Trial) -> Trial:
     """Returns a trial with its result. It trains in a new process, unless it has ended before.
 
     Raises:
-        UserError: what ended it isn't its own fault, or its run has the flags of another trial.
+        UserError: it ended for a reason that isn't its own, or its run has the flags of another trial.
     """
     run, failed = trial.run, trial.run.path.with_suffix(".failed")
     flagfile = run.path.with_suffix(".flags")
@@ -218,7 +217,7 @@ def attempt(config: Config, trial: Trial, flagfile: Path, failed: Path) -> None:
     """Trains in a new process. If that fails, writes the outcome and its reason to `failed`.
 
     Raises:
-        UserError: what ended it isn't its own fault.
+        UserError: it ended for a reason that isn't its own.
     """
     run, log = trial.run, trial.run.path.with_suffix(".log")
     with atomic_write(flagfile) as path:
@@ -239,7 +238,7 @@ def attempt(config: Config, trial: Trial, flagfile: Path, failed: Path) -> None:
 
 
 def require_own_fault(config: Config, trial: Trial, status: int, reason: str) -> None:
-    """Raises UserError if a trial ended for a reason that would end every other, too, or that will pass."""
+    """Raises UserError if a trial ended for a reason that would end all others too, or that is temporary."""
     run = trial.run
     if status in STOPPED or (run.path.is_dir() and run.state == "running"):
         raise UserError(f"{run.path.name} ended with status {status}: {reason}; the same command continues the search")

@@ -7,7 +7,7 @@
     python -m char_lstm_tf.train --resume --name=books
 
 It reads text (by default the reference that comes with Python), trains on the first part, measures on the rest, prints
-a sample after each epoch, and leaves everything in saved_models/NAME: the SavedModel (1/), model.keras,
+a sample after each epoch, and writes everything to saved_models/NAME: the SavedModel (1/), model.keras,
 vocabulary.json, flags.txt (a flagfile that repeats the run), training.csv, steps.csv, speed.csv, curves.png,
 samples.txt, metrics.json, and logs/ for TensorBoard. A recipe is a file of flags; they are listed at the end. A flag
 after it overrides it.
@@ -18,8 +18,8 @@ Ctrl-C, SIGTERM and SIGHUP (a closed terminal) save a checkpoint first.
 With TF_CONFIG in the environment, several processes train one model together; docs/several-machines.md says how. Then
 --batch_size is that of all together, worker 0 writes the run, and --resume starts all again after a fault.
 
-Exit status: 0 it worked, 1 something is wrong with the flags or the text, 3 the loss became NaN or infinite,
-4 another worker was lost, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.
+Exit status: 0 success, 1 something is wrong with the flags or the text, 3 the loss became NaN or infinite, 4 another
+worker was lost, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import shlex
@@ -40,7 +40,7 @@ NOT_MEASURED = (
 
 
 def main(plan: Plan) -> None:
-    """Trains, and prints the table of results. A run continues when nobody reads what it prints."""
+    """Trains, and prints the table of results. A run continues when its output can't be written."""
     with command_line.tolerant_output():
         if metrics := train(plan, Signals(*SIGNALS)):  # a worker that isn't the chief has none
             print_results(plan, metrics)

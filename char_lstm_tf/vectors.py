@@ -4,11 +4,11 @@
     python -m char_lstm_tf.vectors --model=saved_models/words --nearest=king --nearest=Rome
     python -m char_lstm_tf.vectors --model=saved_models/words --picture=map.png --projector=projector
 
-The vectors are those of the embedding or, of a recurrent model that reads one-hot vectors, the rows of its last layer
-about their mean, in which tokens are near each other that are likely in the same places. --output has word2vec's text
+The vectors are those of the embedding. For a recurrent model that reads one-hot vectors, they are the rows of its last
+layer, less their mean: tokens that are likely in the same places are near each other. --output has word2vec's text
 format, which gensim and others read; a blank in a token is written as the sign ␣, so that " king" is ␣king. --nearest
-takes a token with or without its blank. The picture shows the two principal components of the most frequent words or,
-of a model of characters, of all characters. --projector writes a folder for `tensorboard --logdir=FOLDER`, where the
+takes a token with or without its blank. The picture shows the two principal components of the most frequent words, or
+of all characters if there are no words. --projector writes a folder for `tensorboard --logdir=FOLDER`, where the
 vectors can be turned and searched.
 """
 
@@ -47,7 +47,7 @@ class VectorsConfig(Options):
 
 
 def main(config: VectorsConfig) -> None:
-    """Loads the run, and does what was asked for."""
+    """Loads the run, and writes or prints what was asked for."""
     run = TrainedRun.open(config.model)
     vocabulary = run.vocabulary
     chosen = [find(token, vocabulary) for token in config.nearest]  # a mistake shows before TensorFlow loads
@@ -80,7 +80,7 @@ def main(config: VectorsConfig) -> None:
 
 
 def find(token: str, vocabulary: Vocabulary) -> int:
-    """Returns the id of a token that was typed with or without the blank before it; the one with it comes first.
+    """Returns the id of a token, which may be typed without the blank before it.
 
     Raises:
         UserError: the model has no such token.

@@ -4,13 +4,13 @@
     python -m char_lstm_tf.visualize --model=saved_models/book --output=book.html --text=chapter.txt --open
 
 The page needs no server and no network: open the file, or send it to somebody. It has five views. Write: the model
-writes, as `sample` does. Read: a text of yours in colours, by how much each character surprises the model, with the
-likeliest next characters. Cells: the same text in the colours of one memory cell, and which cells follow quotes,
-brackets or the position in the line. Map: the vectors of the characters. History: the losses and the samples of
+writes, as `sample` does. Read: a text of yours, coloured by how much each character surprises the model, with the
+likeliest next characters. Cells: the same text, coloured by the value of one memory cell, and which cells follow
+quotes, brackets or the position in the line. Map: the vectors of the characters. History: the losses and the samples of
 each epoch. The end of the address chooses the view: page.html#cells.
 
-Recurrent models alone (--architecture=sequential or functional, with every --cell), with documents, labels and words.
-The page holds the weights, the samples of the run and the text that it reads first, for everybody who gets the file.
+It is for recurrent models only (--architecture=sequential or functional, any --cell), with or without documents, labels
+and words. Everybody who gets the file gets the weights, the samples of the run and the text that the page reads first.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from char_lstm_tf.models import stack
 
 MOST_TEXT = 20_000  # characters that the page reads when it opens; four seconds at 2×128 units
-OWN_TEXT = 3_000  # characters that are held out, or that the model writes, for the page to read
+OWN_TEXT = 3_000  # characters of the page's text without --text: held-out text, or written by the model
 OWN_DOCUMENTS = 100
 MOST_LOSS = 0.002  # nats per character that rounded weights may cost before there is a warning
 
@@ -45,8 +45,8 @@ class VisualizeConfig(Options):
     output: str = option("", "The page to write, such as page.html. An older one is replaced.")
     text: str = option(
         "",
-        "File that the page reads first; of a long one, the first 20,000 characters. Default: the beginning of what "
-        "the run held out, or if that is gone, a text that the model writes itself.",
+        "File that the page reads first; only the first 20,000 characters of a long one. Default: the beginning of the "
+        "held-out text, or if that is gone, a text that the model writes.",
     )
     text_encoding: str = option("", "Encoding of the --text file, such as latin-1. Default: detected.")
     prompt: str = option("", r"What the page writes on when it opens; \n is a new line. Default: that of the samples.")
@@ -110,7 +110,7 @@ def read_text(config: VisualizeConfig, run: Config) -> str:
 
 
 def held_out_text(trained: TrainedRun, *, by_line: bool) -> str:
-    """Returns the beginning of a held-out part, of the first label; "" if there is none any more.
+    """Returns the beginning of a held-out part, for the first label; "" if it is gone.
 
     Args:
         trained: the run.

@@ -1,1 +1,1 @@
-"""What is in saved_models/NAME, and how it is written and read. TensorFlow isn't needed."""
+"""The files in saved_models/NAME, and how they are written and read. TensorFlow isn't needed."""

@@ -17,7 +17,7 @@ LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)  # a
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers of a run, and which of them this process is.
+    """The workers of a run, and the number of this one.
 
     Attributes:
         addresses: `host:port` of each worker, or `[IPv6]:port`. The first is that of the chief.
@@ -29,7 +29,7 @@ class Cluster:
 
     @property
     def chief(self) -> bool:
-        """Whether this worker is the one that writes files."""
+        """Whether this worker writes the files."""
         return self.index == 0
 
     @property
@@ -38,10 +38,10 @@ class Cluster:
         return [meeting.host_and_port(address)[0] for address in self.addresses]
 
     def meet(self) -> None:
-        """Waits until all workers are there and agree on their addresses, as `meeting.Meeting` says.
+        """Waits until all workers have started and agree on their addresses, see `meeting.Meeting`.
 
         Raises:
-            UserError: they don't agree, or a worker can't be one of them or didn't come.
+            UserError: they don't agree, or a worker has failed or hasn't started.
         """
         meeting.Meeting(self.addresses, self.index).hold()
 
@@ -49,12 +49,12 @@ class Cluster:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Cluster | None":
         """Returns what `TF_CONFIG` says, or None if it isn't set or names this process alone.
 
-        It is what TensorFlow, Kubernetes operators and Ray agree on: JSON with the addresses by the kind of their task,
-        and the kind and number of this one. A `chief` is the first worker. If only the task is wrong, the other workers
-        are told.
+        TensorFlow, Kubernetes operators and Ray all use it: JSON with the addresses by the kind of their task, and the
+        kind and number of this one. A `chief` is the first worker. If only the task is wrong, the other workers get the
+        error too.
 
         Raises:
-            UserError: it isn't JSON, lacks something, or names what can't be.
+            UserError: it isn't JSON, or something in it is missing or invalid.
         """
         given = environment.get("TF_CONFIG", "").strip()
         if not given:
@@ -121,7 +121,7 @@ def _index(task: dict[str, Any], jobs: Mapping[str, Sequence[str]]) -> int:
 
 
 def _address(name: str, given: Any) -> str:
-    """Returns an address without blanks around it. Raises UserError if it can't be one."""
+    """Returns an address without blanks around it. Raises UserError if it isn't valid."""
     shown = f"TF_CONFIG: {name}={given!r}"
     if not isinstance(given, str):
         raise UserError(f"{shown} must be host:port in quotes")
@@ -139,17 +139,17 @@ def _address(name: str, given: Any) -> str:
 
 
 def _problem_of_host(host: str) -> str:
-    """Returns why a host can't be one, or ""."""
+    """Returns what is wrong with a host, or ""."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         number = ipaddress.ip_address(bare)
     except ValueError:
         if ":" in bare or bare != host:
-            return "the host is no IPv6 address"
+            return "the host isn't an IPv6 address"
         if not bare.isascii():
             return "the host must be in ASCII; write its form with xn--"
         labels = bare.removesuffix(".").split(".")
-        return "" if len(bare) < 254 and all(map(LABEL.fullmatch, labels)) else "the host is no name that can exist"
+        return "" if len(bare) < 254 and all(map(LABEL.fullmatch, labels)) else "the host isn't a valid name"
     if (number.version == 6) != (bare != host):
         return f"write [{bare}]:port" if number.version == 6 else f"write {bare}:port"
     if number.is_unspecified or number.is_multicast:

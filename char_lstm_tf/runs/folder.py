@@ -1,4 +1,4 @@
-"""A run's folder, saved_models/NAME: what lies where, and how it is written and read."""
+"""A run's folder, saved_models/NAME: which files it has, and how they are written and read."""
 
 import errno
 import fcntl
@@ -20,7 +20,7 @@ from pipelines.vocabulary import Vocabulary
 
 
 class RunFolder:
-    """The paths of a run. Files appear whole or not at all: written beside their place, synced, and renamed."""
+    """The paths of a run. Writes are atomic: each file is written under another name, synced, and renamed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,15 +44,15 @@ class RunFolder:
 
     @classmethod
     def named(cls, config: OutputConfig) -> "RunFolder":
-        """Returns the folder of a run, without a look at it."""
+        """Returns the folder of a run, without any check."""
         return cls(path_of(config.output_dir) / config.name)
 
     @classmethod
     def reserve(cls, config: OutputConfig) -> "RunFolder":
-        """Returns the folder of a run, which is neither made nor changed yet.
+        """Checks that a run may use its folder, and returns it. The folder isn't created or changed yet.
 
         Raises:
-            UserError: it exists and may not be replaced, or another process trains in it.
+            UserError: it exists and must not be replaced, or another process trains in it.
         """
         folder = cls.named(config)
         if folder.path.is_dir():
@@ -83,7 +83,7 @@ class RunFolder:
 
     @property
     def resume_command(self) -> str:
-        """The command that continues the run, as it is typed."""
+        """The command that continues the run."""
         words = [python_command(), "-m", "char_lstm_tf.train", "--resume", f"--name={self.path.name}"]
         elsewhere = self.path.parent != Path(OutputConfig.output_dir)
         return shlex.join([*words, f"--output_dir={self.path.parent}"] if elsewhere else words)
@@ -107,7 +107,7 @@ class RunFolder:
 
     @contextmanager
     def opened(self, config: Config, vocabulary: Vocabulary) -> Iterator[None]:
-        """Makes the folder and keeps other processes out of it. An older run is replaced unless it is resumed.
+        """Creates and locks the folder. An older run in it is replaced unless it is resumed.
 
         Raises:
             UserError: the folder can't be written, or another process trains in it.
@@ -139,8 +139,8 @@ class RunFolder:
     def _start(self, config: Config, vocabulary: Vocabulary) -> None:
         """Empties the folder and writes what --resume needs.
 
-        flags.txt is removed last, so what is left until then is a run that --overwrite accepts, and written last, so
-        that --resume finds all it needs.
+        flags.txt is removed last, so that --overwrite accepts a folder that is half empty. It is written last, so that
+        --resume finds everything it needs.
         """
         for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.flags):
             remove(entry)
@@ -151,10 +151,10 @@ class RunFolder:
 
     @contextmanager
     def _locked(self, *, only_to_look: bool = False) -> Iterator[None]:
-        """Holds a lock on the folder. The system releases it when the process ends, however it ends.
+        """Holds a lock on the folder. The system releases it when the process ends.
 
-        Those who only look share the lock for a moment, so they don't take each other for a run, and a run that starts
-        waits for them.
+        To look at the state, a process takes a shared lock for a moment. So two of them don't take each other for a
+        run, and a run that starts waits for them.
         """
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
@@ -178,7 +178,7 @@ class RunFolder:
         return next((path for path in reversed(written) if path.is_file()), None)
 
     def load_metrics(self) -> Metrics | None:
-        """Returns what `metrics.json` holds; None of a run that isn't finished.
+        """Returns the contents of `metrics.json`; None if the run isn't finished.
 
         Raises:
             UserError: the file is damaged.
@@ -199,13 +199,13 @@ class RunFolder:
 
 
 def runs_in(folder: Path) -> str:
-    """Returns which runs a folder has, such as `saved_models has book, names`, or that it has none."""
+    """Returns a sentence that lists the runs in a folder, such as `saved_models has book, names`."""
     there = sorted(path.name for path in folder.glob("*") if RunFolder(path).started)
     return f"{folder} has {', '.join(there) or 'no runs'}"
 
 
 def _lock(descriptor: int, *, shared: bool) -> None:
-    """Locks a folder. Raises BlockingIOError if another process keeps it from that; an exclusive lock tries for 1 s."""
+    """Locks a folder. Raises BlockingIOError if another process holds the lock; for an exclusive one, after 1 s."""
     for attempts_left in range(0 if shared else 10, -1, -1):
         try:
             return fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -216,7 +216,7 @@ def _lock(descriptor: int, *, shared: bool) -> None:
 
 
 def flag_lines(config: Config) -> str:
-    """Returns the text of a flagfile that repeats a run: one flag per line, defaults included.
+    """Returns a flagfile that repeats a run: one flag per line, defaults included.
 
     Before: `Config(name="x", split=(0.9, 0.1, 0.0), …)`; after: `…\\n--split=0.9,0.1,0.0\\n--clean=true\\n…`.
     """
@@ -230,7 +230,7 @@ def flag_lines(config: Config) -> str:
 
 
 def config_from_lines(text: str) -> Config:
-    """Returns the configuration that `flag_lines` wrote. Flags of older versions that had no effect are left out.
+    """Returns the configuration in a flags.txt. Flags without effect, which older versions wrote, are left out.
 
     Raises:
         UserError: a line is no flag of this version.

@@ -1,8 +1,8 @@
-"""How workers find each other before TensorFlow starts, and notice that they have been told different things.
+"""How workers find each other before TensorFlow starts, and notice that their settings differ.
 
-TensorFlow waits for absent workers, too, but silently, without answering signals, and for an hour; and where workers
-have different lists of addresses, it waits for ever or ends in a crash. So each worker first exchanges a line of JSON
-with every other, in both directions, at the addresses that TensorFlow will use.
+TensorFlow waits for absent workers too, but silently, for an hour, and without reacting to signals. If workers have
+different lists of addresses, it waits for ever or crashes. So each worker first exchanges a line of JSON with every
+other one, in both directions, at the addresses that TensorFlow will use.
 """
 
 import json
@@ -21,9 +21,9 @@ from pipelines import UserError
 
 SECONDS_TO_SAY = 20  # from one line about absent workers to the next
 SECONDS_TO_WAIT = 3600  # for absent workers: a cluster with a queue may start them one after the other
-SECONDS_TO_NAME = 20  # until a name that isn't known is a mistake
-SECONDS_TO_LEAVE = 60  # until a stranger at an address is one; it may be a worker of a run that is just ending
-SECONDS_TO_TELL = 10  # the others why this worker ends, if they are there; processes start at different times
+SECONDS_TO_NAME = 20  # until an unknown name counts as a mistake
+SECONDS_TO_LEAVE = 60  # until another program at an address counts as a mistake; it may be a run that is just ending
+SECONDS_TO_TELL = 10  # for telling the others why this worker ends; they may not have started yet
 SECONDS_TO_ANSWER = 2  # for a process that listens
 MOST = 1 << 20  # bytes of a line
 
@@ -37,8 +37,8 @@ def host_and_port(address: str) -> tuple[str, int]:
 class Meeting:
     """The workers of a run, as one of them meets the others.
 
-    Each listens at its port and calls all others. It is there for another one as soon as each has called the other, so
-    that nobody needs its port when it leaves it to TensorFlow. A worker that has been started again is called again.
+    Each listens at its port and calls all others. Two workers have met when each has called the other. So nobody needs
+    its port any more when TensorFlow takes it over. A worker that was restarted is called again.
 
     Args:
         addresses: of all workers.
@@ -48,19 +48,19 @@ class Meeting:
     def __init__(self, addresses: Sequence[str], index: int) -> None:
         self._addresses, self._index, self._id = list(addresses), index, secrets.token_hex(8)
         others = [number for number in range(len(addresses)) if number != index]
-        self._called: dict[int, str] = dict.fromkeys(others, "")  # the id of each when this one called it
+        self._called: dict[int, str] = dict.fromkeys(others, "")  # the id of each worker when this one called it
         self._heard: dict[int, str] = dict.fromkeys(others, "")  # and when it called this one
-        self._why: dict[int, str] = dict.fromkeys(others, "")  # the last call failed
+        self._why: dict[int, str] = dict.fromkeys(others, "")  # the reason why the last call failed
         self._since: dict[int, float] = {}  # when that began
         self._told: set[int] = set()  # who knows why this worker ends
         self._error = ""
         self._changed, self._over = threading.Condition(), False
 
     def hold(self) -> None:
-        """Waits until all are there, and says for whom.
+        """Waits for all workers, and prints for which.
 
         Raises:
-            UserError: the workers don't agree, another process has the port, or a worker didn't come.
+            UserError: the workers don't agree, another process has the port, or a worker hasn't started.
         """
         number, count = self._index, len(self._addresses)
         role = "the chief" if number == 0 else "worker 0 shows how it goes and writes the files"
@@ -88,7 +88,7 @@ class Meeting:
                 self._wait()
             finally:
                 self._over = True
-                answering.join()  # a port is free only when nobody waits at it
+                answering.join()  # the port is free only after this thread has ended
         for caller in callers:
             caller.join()
         _say(f"worker {number}: all {count} are there")
@@ -167,7 +167,7 @@ class Meeting:
             self._cannot_call(other, why, began, seconds)
 
     def _cannot_call(self, other: int, why: str, began: float, seconds: float) -> None:
-        """Notes why a call failed, and fails if that has been so for some seconds."""
+        """Records why a call failed. If it has failed for the same reason for so many seconds, the meeting fails."""
         with self._changed:
             if why != self._why[other]:
                 self._why[other], self._since[other] = why, began
@@ -178,11 +178,11 @@ class Meeting:
         return {"addresses": self._addresses, "index": self._index, "id": self._id, "error": self._error}
 
     def _take(self, said: dict[str, Any], called: int | None) -> None:
-        """Takes note of what another worker has said.
+        """Handles the line of another worker.
 
         Args:
-            said: its line.
-            called: which worker was called; None: it called this one.
+            said: the line.
+            called: the worker that was called; None: it called this one.
         """
         with self._changed:
             index, theirs, id = said["index"], said["addresses"], said["id"]
@@ -207,12 +207,12 @@ class Meeting:
             self._changed.notify_all()
 
     def _fail(self, error: str) -> None:
-        """Notes why this worker ends, if nothing was noted before. The lock must be held."""
+        """Records why this worker ends, if no reason is known yet. The lock must be held."""
         self._error = self._error or error
         self._changed.notify_all()
 
     def _difference(self, index: int, theirs: list[str]) -> str:
-        """Returns how the cluster of another worker differs; the smaller number is first, so both say the same."""
+        """Returns how the cluster of another worker differs. Both workers print the same, the smaller number first."""
         ours, (one, other) = self._addresses, sorted((self._index, index))
         first, second = (ours, theirs) if one == self._index else (theirs, ours)
         if len(first) != len(second):
@@ -225,7 +225,7 @@ class Meeting:
 
 
 def tell(addresses: Sequence[str], error: str) -> None:
-    """Tells workers that wait for this one why it can't come, if they are there soon."""
+    """Tells the workers that wait for this one why it won't join them, if they can be reached soon."""
     ends = time.monotonic() + SECONDS_TO_TELL
     line = {"addresses": list(addresses), "index": -1, "id": secrets.token_hex(8), "error": error}
 

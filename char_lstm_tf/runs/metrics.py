@@ -1,4 +1,4 @@
-"""metrics.json: what is known of a finished run."""
+"""metrics.json: the results of a finished run."""
 
 import dataclasses
 import json
@@ -14,12 +14,12 @@ HELD_OUT = SPLITS[1:]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingStats:
-    """What the training took.
+    """What training took.
 
     Attributes:
         parameters: numbers that the model holds.
         replicas: devices that trained a network together.
-        characters_seen: in training, each time again.
+        characters_seen: in training, counted again in each epoch.
         epoch: the epoch whose weights were kept, counted from 1; None: there are no epochs.
         seconds: in all processes that worked on the run.
         chars_per_second: mean speed.
@@ -35,12 +35,12 @@ class TrainingStats:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metrics:
-    """What is known of a finished run.
+    """The results of a finished run.
 
     Attributes:
-        held_out: what `evaluate --json` prints of `validation` and `test`; of a model that answers labels, its
-            accuracy. With labels, `labels` says how well they are recognized.
-        training: what it took.
+        held_out: what `evaluate --json` prints for `validation` and `test`; for a classifier, its accuracy. With
+            labels, `labels` says how well they are recognized.
+        training: what training took.
         calibration: of the probabilities of labels, see `inference.calibration`.
         peak_memory_bytes: of the process.
         corpus: key of the encoded text in the run's --data_dir.
@@ -55,7 +55,7 @@ class Metrics:
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
-        """Returns what the file holds."""
+        """Returns the contents of the file."""
         own = {
             "calibration": self.calibration,
             "peak_memory_bytes": self.peak_memory_bytes,
@@ -72,7 +72,7 @@ class Metrics:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Returns what a file holds. Runs of older versions lack some of it.
+        """Reads a file. Those of older versions lack some values.
 
         Raises:
             UserError: the file is damaged.

@@ -1,4 +1,4 @@
-"""From the flags that were given to a run: its configuration, its folder, and the run it starts from."""
+"""The given flags → a run: its configuration, its folder, and the run it starts from."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Origin(TrainedRun):
     def defaults(self) -> dict[str, Any]:
         """Returns the flags that a new run takes over unless they are given.
 
-        They are all sizes, the tokens, the target, the window, what a document is, and how text is normalized.
+        They are the sizes, the tokens, the target, the window, what a document is, and how text is normalized.
         """
         taken = (*SIZES, "sampled_softmax", "target", "window", "documents", "normalize", "max_words")
         resolved = self.config.resolved()
@@ -32,7 +32,7 @@ class Origin(TrainedRun):
         """Checks that its weights fit another configuration. Raises UserError if a flag asks for another size."""
         asked, there = config.resolved(), self.config.resolved()
         new, old = config.settings, self.config.settings
-        # A model of text may give its weights to one that answers labels, which has another output.
+        # A language model may give its weights to a classifier, which has another output.
         both = [name for name in old.model.sizes if name in new.model.sizes]
         for name in (*(name for name in SIZES if name not in OF_SOME), *both):
             given, own = format_flag(asked[name]), format_flag(there[name])
@@ -66,9 +66,9 @@ class Plan:
 def plan_run(**given: Any) -> Plan:
     """Returns the plan of a run.
 
-    A resumed run has the flags of its flags.txt, and those that don't change the outcome can be changed. A run with
-    `init_from` takes the sizes of that run. A worker that isn't the chief leaves the folder alone; it may lack it.
-    Flags that aren't given have their defaults.
+    A resumed run has the flags of its flags.txt. Those that don't change the outcome can be changed. A run with
+    `init_from` takes the sizes of that run. Only the chief of several workers needs the folder. Flags that aren't given
+    have their defaults.
 
     Raises:
         UserError: flags contradict each other, the resumed run or the run to start from, or the folder is in use.

@@ -1,4 +1,4 @@
-"""Where a run stands: what it remembers beside its tensors."""
+"""The progress of a run: what a checkpoint holds besides tensors."""
 
 import dataclasses
 import json
@@ -10,14 +10,14 @@ from pipelines import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a run stands. `training.fitting.Fitting` alone goes on from one to the next; a checkpoint holds it as JSON.
+    """The progress of a run, as JSON in its checkpoints. Only `training.fitting.Fitting` advances it.
 
     Attributes:
         corpus: key of the prepared text, a hash of its bytes and settings.
-        steps: batches of the whole run.
-        steps_per_epoch: batches of an epoch.
+        steps: batches in the whole run.
+        steps_per_epoch: batches in an epoch.
         step: batches done.
-        ended: epochs of which all is done, also what happens at their end.
+        ended: epochs done, with everything that happens at their end.
         stopped: whether training has ended early, for lack of improvement.
         best_loss: lowest validation loss so far, in nats per character.
         best_epoch: the epoch that had it, counted from 1; 0: none yet.
@@ -44,7 +44,7 @@ class Progress:
 
     @property
     def epochs(self) -> int:
-        """Epochs of the whole run; the last one may be short."""
+        """Epochs in the whole run; the last one may be short."""
         return math.ceil(self.steps / self.steps_per_epoch)
 
     @property
@@ -54,12 +54,12 @@ class Progress:
 
     @property
     def step_of_epoch(self) -> int:
-        """Batches done of the epoch that has begun."""
+        """Batches done in the current epoch."""
         return self.step - self.ended * self.steps_per_epoch
 
     @property
     def batches_done(self) -> bool:
-        """Whether the epoch that has begun has only its end left."""
+        """Whether all batches of the current epoch are done."""
         return self.step >= min((self.ended + 1) * self.steps_per_epoch, self.steps)
 
     @property
@@ -69,15 +69,15 @@ class Progress:
 
     @property
     def on_plateau(self) -> bool:
-        """Whether the last epoch was the one after which the learning rate falls."""
+        """Whether the learning rate falls after the last epoch."""
         return self.epochs_since_best > self.epochs_since_drop == 0
 
     def after_step(self, seconds: float) -> "Progress":
-        """Returns where the run stands after a batch. `seconds` is the time spent training in all."""
+        """Returns the progress after a batch. `seconds` is the time spent training in all."""
         return dataclasses.replace(self, step=self.step + 1, seconds=seconds)
 
     def after_epoch(self, loss: float | None, *, patience: int, plateau_patience: int) -> "Progress":
-        """Returns where the run stands after the end of an epoch.
+        """Returns the progress after the end of an epoch.
 
         Args:
             loss: on the validation split; None: there is none, and each epoch is the best so far.

@@ -13,7 +13,7 @@ PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def provenance() -> dict[str, Any]:
-    """Returns what somebody needs to know to get the same numbers, for metrics.json."""
+    """Returns the versions, commit and machine, for metrics.json."""
     return {
         "packages": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},

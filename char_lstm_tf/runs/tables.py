@@ -74,7 +74,7 @@ def held_out_table(metrics: Metrics) -> list[str]:
 
 
 def comparison(one: RunFolder, other: RunFolder) -> str:
-    """Returns the flags and measures in which two runs differ, a line each."""
+    """Returns the flags in which two runs differ, and the measures of both, one per line."""
     lines = [f"{'':<28}{one.path.name:>24}{other.path.name:>24}"]
     first, second = one.config.resolved(), other.config.resolved()
     for name in first:
@@ -93,7 +93,7 @@ def comparison(one: RunFolder, other: RunFolder) -> str:
 def _nats(metrics: Metrics | None, split: str) -> str:
     """Returns a loss, and the share of unknown characters if it is more than 1 in 1,000: "2.9600 (82% unknown)".
 
-    Of a run that answers labels: "81.2% right".
+    For a classifier: "81.2% right".
     """
     measured = metrics.held_out.get(split) if metrics else None
     if not measured:

@@ -1,4 +1,4 @@
-"""The text of a run: how it is found and prepared, and what the run prints about it before it trains."""
+"""The text of a run: how it is found and prepared, and what is printed about it before training."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,8 +9,8 @@ from char_lstm_tf.runs.progress import Progress
 from pipelines import UserError, corpus
 
 LABELS_SHOWN = 12
-# Of less text for training than the first number, what a network writes, and then what was measured: of so much text,
-# the loss of the recipe quickstart and that of counts. See docs/results.md#how-much-text-is-enough.
+# A row is for fewer training characters than its first number: what a network then writes, and, measured on the next
+# number of characters, the losses of the recipes quickstart and counts. See docs/results.md#how-much-text-is-enough.
 EXPECTED = (
     (10_000, "noise", 3_000, 3.00, 2.32),
     (100_000, "invented words", 30_000, 2.06, 1.90),
@@ -19,10 +19,10 @@ EXPECTED = (
 
 
 def prepare_text(plan: Plan) -> corpus.Corpus:
-    """Returns the text of a run as ids. Ids of the run it starts from stay the same.
+    """Returns the text of a run as ids. Tokens of the run it starts from keep their ids.
 
-    A resumed run gets the encoded text that it was trained on, unless that is gone, or files have changed. Files that
-    were moved are known by their hashes. If they were deleted, the encoded text is all that is needed.
+    A resumed run gets the encoded text that it was trained on, unless that is gone or the files have changed. Files may
+    have been moved, since they are compared by their hashes, or deleted.
 
     Raises:
         UserError: the text can't be found or read.
@@ -55,7 +55,7 @@ def prepare_text(plan: Plan) -> corpus.Corpus:
 
 
 def show_text(text: corpus.Corpus, config: Config) -> None:
-    """Prints what is in a text, unless --quiet, and what makes the losses say less than they seem to.
+    """Prints what is in a text, unless --quiet, and warnings about losses that will mislead.
 
     Raises:
         UserError: there are too many tokens for the kind of model.
@@ -70,21 +70,21 @@ def show_text(text: corpus.Corpus, config: Config) -> None:
 
 
 def expectation(text: corpus.Corpus, config: Config) -> str:
-    """Returns what a network may be expected to learn from little running text, as a line; "" if it is enough."""
+    """Returns what to expect of a network that learns from little running text, as a line; "" if there is enough."""
     settings, characters = config.settings, text.spelled[0]
     little = next((row for row in EXPECTED if characters < row[0]), None)
     if little is None or settings.text.ends or settings.model.training is None or config.init_from:
         return ""
     _, writes, measured, network, counts = little
     return (
-        f"{characters:,} characters are little for a network: expect {writes}. From {measured:,} of War and Peace, "
-        f"--flagfile=quickstart learned {network:.2f} nats per character, and --flagfile=counts, in seconds, "
+        f"{characters:,} characters are few for a network: expect {writes}. On {measured:,} of War and Peace, "
+        f"--flagfile=quickstart reached {network:.2f} nats per character, and --flagfile=counts, in seconds, "
         f"{counts:.2f}. From about a million on, a network is better\n"
     )
 
 
 def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
-    """Returns what is in a text: its length, documents, of which equal ones may have been dropped, and labels."""
+    """Returns what is in a text, a line for each fact: its length, documents, duplicates and labels."""
     vocabulary, spelled = text.vocabulary, text.spelled
     different, moved, cut = len(vocabulary.characters) - 1, sum(text.moved.values()), sum(text.cut.values())
     parts = "{:,} for training, {:,} for validation, {:,} for the test".format(*text.documents or (0, 0, 0))
@@ -109,14 +109,14 @@ def facts(text: corpus.Corpus, *, deduplicates: bool) -> list[str]:
 
 
 def _named(counts: Mapping[str, int]) -> str:
-    """Returns the first names with their counts: `: austen 6, baum 13 and 70 more`. Nothing has no name."""
+    """Returns the first names with their counts: `: austen 6, baum 13 and 70 more`; "" if there are none."""
     named = [f"{name} {count:,}" for name, count in counts.items() if name]
     rest = f" and {len(named) - LABELS_SHOWN:,} more" if len(named) > LABELS_SHOWN else ""
     return f": {', '.join(named[:LABELS_SHOWN])}{rest}" if named else ""
 
 
 def warnings(text: corpus.Corpus, *, split: tuple[float, ...]) -> Iterator[str]:
-    """Yields what makes the losses say less than they seem to."""
+    """Yields warnings about losses that will mislead."""
     for part, unknown, characters in zip(corpus.SPLITS, text.unknown, text.spelled, strict=True):
         if warning := unknown_warning(unknown, characters, where=f"the {part} part"):
             yield warning
@@ -125,14 +125,14 @@ def warnings(text: corpus.Corpus, *, split: tuple[float, ...]) -> Iterator[str]:
         part, share = corpus.SPLITS[place], split[place]
         lacking = [name for name, of_parts in zip(labels, text.labelled, strict=True) if not of_parts[place]]
         if share and not count:
-            yield f"warning: no document fell into the {part} part (--split={share:g}), nothing is measured"
+            yield f"warning: no document fell into the {part} part (--split={share:g}), so nothing is measured there"
         elif share and lacking:
             listed = ", ".join(lacking[:LABELS_SHOWN]) + " …" * (len(lacking) > LABELS_SHOWN)
             yield f"warning: the {part} part has no document of {listed}: they are few, and too short to cut"
 
 
 def unknown_warning(unknown: int, characters: int, *, where: str) -> str:
-    """Returns what to say if more than 1 in 1,000 characters are unknown, else "".
+    """Returns a warning if more than 1 in 1,000 characters are unknown, else "".
 
     The unknown character is likely where there are many, so a loss that counts them is lower than it should be.
     """

@@ -17,7 +17,7 @@ from pipelines.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run with a model in it. Its metrics are None as long as it isn't finished."""
+    """A run that has a model. Its metrics are None until it is finished."""
 
     folder: RunFolder
     config: Config
@@ -26,7 +26,7 @@ class TrainedRun:
 
     @classmethod
     def open(cls, path: str | Path, *, flag: str = "model") -> Self:
-        """Returns the run in a folder, which a flag has named.
+        """Returns the run in the folder that a flag names.
 
         Raises:
             UserError: there is none, no epoch is finished, or a file is damaged.
@@ -55,9 +55,9 @@ class TrainedRun:
             raise UserError(f"--model={self.folder.path}: {model.reason} ({model.chosen_by}); {purpose}")
 
     def fingerprint(self) -> str:
-        """Returns a hash of what the model was made of: its flags, vocabulary, metrics and weights.
+        """Returns a hash of the run: its flags, vocabulary, metrics and weights.
 
-        Of the weights, it is their checksums in the file, so it costs nothing.
+        For the weights, it takes the checksums in the file, which costs no time.
         """
         folder, digest = self.folder, hashlib.sha256()
         for file in (folder.flags, folder.vocabulary, folder.metrics):
@@ -70,7 +70,7 @@ class TrainedRun:
         """Returns the nats per character that a share of the held-out documents, such as `99%`, doesn't exceed.
 
         Raises:
-            UserError: the run hasn't noted the losses of documents, or not this one.
+            UserError: the run has no such loss in its metrics.
         """
         held_out = self.metrics.held_out if self.metrics else {}
         measured = held_out.get("test") or held_out.get("validation") or {}
@@ -83,7 +83,7 @@ class TrainedRun:
         raise UserError(f"--threshold={share}: no such loss of documents in {self.folder.metrics}; {remedy}")
 
     def load_corpus(self) -> Corpus:
-        """Returns the text that the run was trained on, as it was encoded then.
+        """Returns the encoded text that the run was trained on.
 
         Raises:
             UserError: the run isn't finished, or the text isn't in its --data_dir any more.
@@ -101,7 +101,7 @@ class TrainedRun:
 
 
 def _remedy(folder: RunFolder) -> str:
-    """Returns what to do about a run without a model."""
+    """Returns what the user can do about a run without a model."""
     if folder.state == "running":
         return "wait for it"
     return f"resume it with {folder.resume_command}"

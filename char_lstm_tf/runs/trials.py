@@ -17,7 +17,7 @@ from pipelines.command_line import given_flags
 
 @dataclass(frozen=True)
 class Dimension:
-    """A flag that varies, by its name. `draw` returns a value by chance, as the flag takes it."""
+    """A flag that varies, by its name. `draw` returns a random value, written as the flag takes it."""
 
     name: str
     draw: Callable[[random.Random], str]
@@ -27,7 +27,7 @@ class Dimension:
         """Returns the dimension of a word of --vary: `dropout=0.1..0.5`, `learning_rate=log:1e-3..1e-2`, `units=64|96`.
 
         Raises:
-            UserError: it isn't one.
+            UserError: it isn't valid.
         """
         name, equals, values = word.partition("=")
         kinds = typing.get_type_hints(Config)
@@ -52,7 +52,7 @@ class Dimension:
             raise UserError(f"--vary={word}: a range goes from a lower to a higher number, and with log: from above 0")
 
         def draw(chance: random.Random) -> str:
-            edges = low, high + (kind is int)  # so that both ends of whole numbers are drawn
+            edges = low, high + (kind is int)  # so that the highest whole number is drawn too
             value = math.exp(chance.uniform(*map(math.log, edges))) if log else chance.uniform(*edges)
             return str(min(int(value), int(high))) if kind is int else f"{value:.4g}"
 
@@ -61,26 +61,26 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Rung:
-    """A round of the search: some trials, the best of the round before, train for a share of a whole run's steps."""
+    """A round of the search: how many trials, the best of the round before, train for which share of a run's steps."""
 
     trials: int
     share: float
 
 
 def settings_of(vary: str, trials: int, *, seed: int) -> list[dict[str, str]]:
-    """Returns the values of each trial, by flag. Those of the first ones don't depend on how many there are.
+    """Returns the values of each trial, by flag. With more trials, the first ones stay the same.
 
-    No two are the same. There are fewer than `trials` if `vary` allows no more.
+    No two are the same. There are fewer than `trials` if `vary` doesn't allow as many.
 
     Raises:
-        UserError: `vary` isn't words of `flag=values`.
+        UserError: a word of `vary` isn't `flag=values`, or two have the same flag.
     """
     dimensions = [Dimension.parse(word) for word in vary.split()]
     if len({dimension.name for dimension in dimensions}) < max(len(dimensions), 1):
         raise UserError(f"--vary={vary}: name at least one flag, and each once, such as 'dropout=0.1..0.5'")
     chance = random.Random(seed)
     draws = (tuple(dimension.draw(chance) for dimension in dimensions) for _ in range(100 * trials))
-    found = list(dict.fromkeys(draws))[:trials]  # of n settings that are equally likely, one is missed by e^-100
+    found = list(dict.fromkeys(draws))[:trials]  # of n equally likely settings, one is missed with probability e^-100
     return [{dimension.name: value for dimension, value in zip(dimensions, drawn, strict=True)} for drawn in found]
 
 
@@ -88,8 +88,8 @@ def rungs(trials: int, *, halving: int) -> list[Rung]:
     """Returns the rounds of successive halving; one, if `halving` is 1.
 
     Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization" (2016); Li and
-    others, "Hyperband" (2018). Here, a trial of a later round is a new run with a whole schedule of its own, because
-    the beginning of a long schedule says little of its end.
+    others, "Hyperband" (2018). Here, a trial of a later round is a new run with a whole schedule of its own, since the
+    beginning of a long schedule says little about its end.
 
     Before: 30 trials, halving 3; after: 30 with 1/27 of the steps, 10 with 1/9, 3 with 1/3, 1 with all.
     """
@@ -113,7 +113,7 @@ def config_of(given: dict[str, Any], settings: dict[str, str], rung: Rung, *, fo
 
 
 def reason_of(status: int, log: str) -> str:
-    """Returns in a line why `train` failed.
+    """Returns why `train` failed, in one line.
 
     Before: 1, "…\\npython -m char_lstm_tf.train: --units=0: must be …\\n"; after: "--units=0: must be …". A status
     below 0 is the signal that killed it.
@@ -125,7 +125,7 @@ def reason_of(status: int, log: str) -> str:
         return f"killed by {name}" + (", perhaps for lack of memory" if status == -signal.SIGKILL else "")
     if not lines:
         return f"ended with status {status} and printed nothing"
-    # without the command, and of TensorFlow's errors without the module and the node
+    # without the command; for TensorFlow's errors, without the module and the node
     return re.sub(r"^(python -m \S+: |(\w+\.)+(?=\w+:))|\{\{.*?\}\} ", "", (errors or lines)[-1].strip())
 
 

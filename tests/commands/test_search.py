@@ -94,7 +94,7 @@ def test_a_search_that_was_killed_continues_and_ends_as_if_it_had_not_been(searc
     ("more", "message"),
     [
         (["--vary=dropout=0..2"], r"--dropout=.*: must be"),
-        (["--vary=dropout=0..0.5", "--resume"], "--resume=true: isn't for a search"),
+        (["--vary=dropout=0..0.5", "--resume"], "--resume=true: doesn't go with a search"),
         (["--vary=dropout=0..0.5", "--architecture=counts"], "--epochs=2: has no effect with --architecture=counts"),
         ([], "--vary=: name at least one flag"),
         (["--vary=seed=1|2", "--trials=0"], "--trials=0: must be at least 1"),

@@ -10,8 +10,8 @@ from char_lstm_tf.runs.text import expectation, prepare_text
 @pytest.mark.parametrize(
     ("lines", "flags", "expected"),
     [
-        (100, {}, "characters are little for a network: expect noise. From 3,000 of War and Peace, "),
-        (1000, {}, "expect invented words. From 30,000 of War and Peace, --flagfile=quickstart learned 2.06 nats"),
+        (100, {}, "characters are few for a network: expect noise. On 3,000 of War and Peace, "),
+        (1000, {}, "expect invented words. On 30,000 of War and Peace, --flagfile=quickstart reached 2.06 nats"),
         (100, {"architecture": "counts"}, ""),
         (100, {"documents": "lines"}, ""),
     ],
