@@ -13,7 +13,7 @@ the model wasn't trained on, so that labels with much and with little text are c
 with 80%, about 80% are right, as long as the texts are of the same kind.
 
 The answer is always one of the labels. The column "quantile" says how unusual the text is for it: 0.9 if 90% of the
-held-out texts of that label have a smaller loss. Above 0.99 the row is marked with !, since the text may belong to none.
+held-out texts of that label have a smaller loss. Above 0.99 the row is marked with !: the text may belong to none.
 
 --models compares runs without labels, one for each label: each is named after its folder. Characters that not all of
 them know aren't compared. Their probabilities are not calibrated, and extreme for long texts.

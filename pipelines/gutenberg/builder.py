@@ -103,9 +103,8 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         """Returns the only split. Training splits the text itself."""
-        downloads = (
-            dl_manager.download_dir
-        )  # books are cached beside others, or on each worker if those are in the cloud
+        # Books are cached beside other downloads, or on each worker if those are in the cloud.
+        downloads = dl_manager.download_dir
         folder = tempfile.gettempdir() if "://" in str(downloads) else downloads
         return {"train": self._generate_examples(Path(folder) / "gutenberg")}
 

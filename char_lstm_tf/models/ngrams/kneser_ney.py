@@ -60,9 +60,8 @@ def count(
     Raises:
         UserError: the text is shorter than n, there are too many n-grams, or their numbers exceed 63 bits.
     """
-    before = (
-        order - 2 if len(ids) and ids[:1][0] == end else 0
-    )  # so that the beginning of the first document counts too
+    # So that the beginning of the first document counts too.
+    before = order - 2 if len(ids) and ids[:1][0] == end else 0
     if before + len(ids) < order:
         raise UserError(f"--order={order}: the training split has {len(ids):,} characters; lower it")
     if vocabulary_size**order >= 2**63:
