@@ -50,7 +50,7 @@ def _among_documents(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[
     """Returns which texts are training documents, and the lengths of all training documents."""
     encoded = {corpus.vocabulary.encode(text).tobytes(): text for text in texts}
     known, sizes, lengths = set(), {len(key) for key in encoded}, []
-    for part in corpus.document_split("train").groups(size=CHUNK):
+    for part in corpus.document_split("train").groups():
         characters = np.cumsum(corpus.vocabulary.lengths[part.ids])[part.places]
         lengths.append(np.diff(characters) - 1)  # without the end symbol
         for ids in part.each():

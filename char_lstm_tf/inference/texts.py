@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from char_lstm_tf.config import Config
 from pipelines import UserError, sources
-from pipelines.corpus import Corpus, IdRange
+from pipelines.corpus import Corpus
 from pipelines.options import Options, option
 from pipelines.sources import Document
 
@@ -137,7 +137,7 @@ def read_documents(found: Sequence[sources.Source]) -> Iterator[Document]:
 
 
 def documents_of_part(corpus: Corpus, part: str, label: str = "") -> Iterator[Document]:
-    """Yields the held-out part of a run's own text, as training read it: all of a running text, or each document.
+    """Yields a held-out part of a run's own text: all of a running text, or each document.
 
     Args:
         corpus: the text.
@@ -147,19 +147,9 @@ def documents_of_part(corpus: Corpus, part: str, label: str = "") -> Iterator[Do
     Raises:
         UserError: there is nothing to score in it.
     """
-    held_out, vocabulary = corpus.held_out().get(part), corpus.vocabulary
-    if held_out is None:
+    if part not in corpus.held_out():
         raise UserError(f"--part={part}: the run left nothing of its text to it (--split)")
-    if isinstance(held_out, IdRange):
-        yield Document(vocabulary.decode(held_out[:]), file=part)
-        return
-    wanted, count = vocabulary.labels.index(label) if label in vocabulary.labels else None, 0
-    for packed in held_out.groups(size=AT_ONCE):
-        labels = [None] * len(packed.places) if packed.labels is None else packed.labels.tolist()
-        for ids, its_label in zip(packed.each(), labels, strict=False):
-            count += 1
-            if wanted is None or its_label == wanted:
-                yield Document(vocabulary.decode(ids[1:-1]), file=part, line=count, label=label)
+    yield from corpus.texts(part, label)
 
 
 def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:

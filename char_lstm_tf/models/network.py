@@ -5,6 +5,7 @@ Shapes: B rows, N tokens, V vocabulary size, L labels, H width of an output or a
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -108,6 +109,10 @@ class Network(ABC):
             return self.logits(outputs, labels), state
 
         return read_and_predict
+
+    def weights_from(self, origin: Any) -> tuple[list[keras.Variable], list[keras.Variable]]:
+        """Returns the weights to start from those of another network, and that network's, in the same order."""
+        return self.keras_model.weights, origin.keras_model.weights
 
     def token_vectors(self) -> np.ndarray | None:
         """Returns the vector of each token, float32 `[V, D]`; None if the model has none."""

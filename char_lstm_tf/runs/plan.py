@@ -38,7 +38,7 @@ class Origin(TrainedRun):
             given, own = format_flag(asked[name]), format_flag(there[name])
             if given != own:
                 raise UserError(f"--{name}={given}: {self.folder.path} has {own}; leave the flag out")
-        if old.text.ends and not new.text.ends:
+        if not new.text.can_continue(old.text):
             raise UserError(
                 f"--documents=text: {self.folder.path} was trained on documents (--documents={self.config.documents}) "
                 "and writes their ends; leave the flag out, or give files, lines or rows"

@@ -71,9 +71,9 @@ def show_text(text: corpus.Corpus, config: Config) -> None:
 
 def expectation(text: corpus.Corpus, config: Config) -> str:
     """Returns what to expect of a network that learns from little running text, as a line; "" if there is enough."""
-    settings, characters = config.settings, text.spelled[0]
+    characters = text.spelled[0]
     little = next((row for row in EXPECTED if characters < row[0]), None)
-    if little is None or settings.text.ends or settings.model.training is None or config.init_from:
+    if little is None or not config.settings.learns_from_nothing:
         return ""
     _, writes, measured, network, counts = little
     return (

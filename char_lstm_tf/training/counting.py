@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from char_lstm_tf.inference.scoring import READ_AT_ONCE, Scorer
+from char_lstm_tf.inference.scoring import Scorer
 from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
@@ -86,7 +86,7 @@ def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:
     """Yields the documents for training of each label, `end, document, end … end`; of an unused label, one end."""
     for label in range(len(text.vocabulary.labels)):
         parts = [np.zeros(0, text.vocabulary.dtype)]
-        for packed in text.document_split("train").groups(size=READ_AT_ONCE):
+        for packed in text.document_split("train").groups():
             chosen = np.repeat(packed.labels == label, np.diff(packed.places))
             parts.append(packed.ids[1:][chosen])
         yield np.concatenate([[np.array(text.vocabulary.end, text.vocabulary.dtype)], *parts])

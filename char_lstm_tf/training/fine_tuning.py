@@ -6,33 +6,27 @@ import keras
 import numpy as np
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import build, classifier
+from char_lstm_tf.models import build
+from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.network import Network
 from char_lstm_tf.runs.plan import Origin
 from pipelines import UserError
 from pipelines.files import path_of
 from pipelines.vocabulary import Vocabulary, vectors
 
 
-def give_weights(origin: Origin, model: keras.Model, vocabulary: Vocabulary) -> None:
-    """Sets the weights of a new model to those of another run. `vocabulary` is that of the other run, extended.
+def give_weights(origin: Origin, network: Network | Classifier, vocabulary: Vocabulary) -> None:
+    """Sets the weights of a new network to those of another run. `vocabulary` is that of the other run, extended.
 
-    Weights of new tokens and labels stay as they are. A model that answers labels takes over what is below the last
-    layer of a language model. (Dai and Le, "Semi-supervised Sequence Learning", 2015.)
+    Weights of new tokens and labels stay as they are.
 
     Raises:
-        UserError: shapes differ by more than the tokens and labels, or only the other run answers labels.
+        UserError: shapes differ by more than the tokens and labels.
     """
-    loaded, known = build.load(origin), origin.vocabulary
-    trained = loaded.keras_model
-    own, given = model.weights, trained.weights
-    answers = [each.layers[-1].name == classifier.ANSWER for each in (trained, model)]
-    if answers == [False, True]:
-        names = {layer.name for layer in trained.layers[:-1]}
-        shared = ([layer for layer in each.layers if layer.name in names] for each in (model, trained))
-        own, given = ([weight for layer in layers for weight in layer.weights] for layers in shared)
-        own = [weight for weight in own if weight.name != classifier.PIECES]
+    known = origin.vocabulary
+    own, given = network.weights_from(build.load(origin))
     own = [weight for weight in own if known.labels or not weight.name.startswith("label_")]
-    if len(given) != len(own) or answers == [True, False]:
+    if len(given) != len(own):
         raise UserError(f"--init_from={origin.folder.path}: its layers aren't those of this run")
     for weight, old in zip(own, [weight.numpy() for weight in given], strict=True):
         value, grown = weight.numpy(), partial(extend_weights, known=len(known), vocabulary_size=len(vocabulary))

@@ -16,7 +16,7 @@ import numpy as np
 
 from char_lstm_tf.inference import measures
 from char_lstm_tf.inference.calibration import Calibration, TypicalLosses, calibrate
-from char_lstm_tf.inference.scoring import READ_AT_ONCE, LabelScorer, Scorer, label_scorer
+from char_lstm_tf.inference.scoring import LabelScorer, Scorer, label_scorer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
@@ -82,7 +82,7 @@ class Passages:
             Ids, `end, document, end … end`, `[N]`; the unit of each, int64 `[N]`; and the places of passages in them.
         """
         place = int(documents.ends[:1][0])
-        for packed in documents.groups(size=READ_AT_ONCE):
+        for packed in documents.groups():
             chosen = slice(*np.searchsorted(self.starts, [place + 1, place + len(packed.ids)]).tolist())
             if chosen.start < chosen.stop:
                 places = zip(self.starts[chosen] - place, self.stops[chosen] - place, strict=True)

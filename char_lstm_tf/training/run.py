@@ -96,16 +96,17 @@ class Run:
     def _build(self, plan: Plan, text: Corpus, *, steps: int) -> keras.Model:
         """Returns the model to train: with the weights of the run to start from, unless a checkpoint follows."""
         config = plan.config
-        model = build(
+        network = build(
             dataclasses.replace(config, batch_size=config.batch_size // self._workers.replicas),
             text.vocabulary,
             stream=self.objective.batches.carries_state,
             trains=recurrent.worth_compiling(steps, config.window),
             packed=True,
-        ).keras_model
+        )
+        model = network.keras_model
         if not (config.resume and plan.folder.newest_progress()):
             if plan.origin:
-                fine_tuning.give_weights(plan.origin, model, text.vocabulary)
+                fine_tuning.give_weights(plan.origin, network, text.vocabulary)
             if config.vectors:
                 print(fine_tuning.give_vectors(config, model, text.vocabulary), file=sys.stderr)
         fine_tuning.freeze(model, config.freeze)

@@ -48,7 +48,7 @@ class DocumentRange:
         """The id of the end symbol."""
         return int(self.ids[:1][0])
 
-    def groups(self, *, size: int) -> Iterator[DocumentGroup]:
+    def groups(self, *, size: int = 1 << 20) -> Iterator[DocumentGroup]:
         """Yields groups of documents of about `size` ids; a longer document is a group of its own."""
         for first in range(0, len(self), CHUNK):
             places = self.ends[first : first + CHUNK + 1]

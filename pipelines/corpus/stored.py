@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -15,6 +15,7 @@ from pipelines import UserError
 from pipelines.corpus.documents import DocumentRange
 from pipelines.corpus.id_range import IdRange
 from pipelines.corpus.shuffling import ShuffledDocuments
+from pipelines.sources import Document
 from pipelines.vocabulary import Vocabulary
 
 SPLITS = ("train", "validation", "test")
@@ -104,6 +105,15 @@ class Corpus:
                 )
         return {name: ids for name, ids in parts.items() if len(ids)}
 
+    def texts(self, name: str, label: str = "") -> Iterator[Document]:
+        """Yields a split as text: all of a running text, or each document.
+
+        Args:
+            name: `train`, `validation` or `test`.
+            label: leave out documents with other labels; "": none.
+        """
+        yield Document(self.vocabulary.decode(self.split(name)[:]), file=name)
+
     def epochs(self, *, seed: int, folder: Path) -> IdRange | ShuffledDocuments:
         """Returns the ids for training, epoch after epoch. Documents are shuffled: see `ShuffledDocuments`."""
         return self.split("train")
@@ -143,6 +153,15 @@ class DocumentCorpus(Corpus):
         """Returns the parts to measure on: `validation` and `test`, unless they are empty."""
         parts = {name: self.document_split(name) for name in SPLITS[1:]}
         return {name: part for name, part in parts.items() if len(part)}
+
+    def texts(self, name: str, label: str = "") -> Iterator[Document]:
+        """Yields the documents of a split, see `Corpus.texts`."""
+        wanted, number = self.vocabulary.label_id(label) if label else None, 0
+        for group in self.document_split(name).groups():
+            for place, ids in enumerate(group.each()):
+                number += 1
+                if wanted is None or (group.labels is not None and group.labels[place] == wanted):
+                    yield Document(self.vocabulary.decode(ids[1:-1]), file=name, line=number, label=label)
 
     def epochs(self, *, seed: int, folder: Path) -> ShuffledDocuments:
         """Returns the documents for training, in a new order for each epoch."""

@@ -61,14 +61,14 @@ def test_a_run_that_starts_from_another_has_its_loss(trained, tmp_path):
     ids = vocabulary.encode(verse(20))
     loss = Scorer(old, vocabulary).score(ids).nats
     same = build.build(origin.config, vocabulary, stream=True)
-    fine_tuning.give_weights(origin, same.keras_model, vocabulary)
+    fine_tuning.give_weights(origin, same, vocabulary)
     assert Scorer(same, vocabulary).score(ids).nats == pytest.approx(loss, rel=1e-5)
 
     larger = vocabulary.extended("é☃")
     network = build.build(origin.config, larger)
     model = network.keras_model
     fresh = model.layers[-1].get_weights()[0][:, -2:]
-    fine_tuning.give_weights(origin, model, larger)
+    fine_tuning.give_weights(origin, network, larger)
     np.testing.assert_array_equal(model.layers[-1].get_weights()[0][:, -2:], fresh)
     kernel, bias = model.layers[-1].get_weights()
     bias[-2:] = -50
@@ -98,8 +98,9 @@ def test_freeze_alone_is_an_error():
 def test_a_frozen_layer_stays_and_the_others_learn(trained):
     origin = Origin.open(str(trained))
     vocabulary = origin.vocabulary.extended("☃")
-    model = build.build(origin.config, vocabulary).keras_model
-    fine_tuning.give_weights(origin, model, vocabulary)
+    network = build.build(origin.config, vocabulary)
+    model = network.keras_model
+    fine_tuning.give_weights(origin, network, vocabulary)
     fine_tuning.freeze(model, 1)
     compiling.compile_model(model, origin.config, steps=4)
     before = [layer.get_weights() for layer in model.layers]

@@ -4,11 +4,10 @@ from char_lstm_tf.inference.scoring.label_scorer import LabelScorer, label_score
 from char_lstm_tf.inference.scoring.loop import losses
 from char_lstm_tf.inference.scoring.packing import packed
 from char_lstm_tf.inference.scoring.protocol import TextScorer, TokenScorer, progress_bar
-from char_lstm_tf.inference.scoring.score import READ_AT_ONCE, Score, perplexity
+from char_lstm_tf.inference.scoring.score import Score, perplexity
 from char_lstm_tf.inference.scoring.scorer import Scorer
 
 __all__ = [
-    "READ_AT_ONCE",
     "LabelScorer",
     "Score",
     "Scorer",

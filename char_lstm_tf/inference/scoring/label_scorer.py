@@ -8,7 +8,6 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from char_lstm_tf.inference.scoring.protocol import TokenScorer
-from char_lstm_tf.inference.scoring.score import READ_AT_ONCE
 from char_lstm_tf.inference.scoring.scorer import Scorer
 from char_lstm_tf.models import classifier
 from char_lstm_tf.models.network import Network
@@ -102,7 +101,7 @@ class LabelScorer(TokenScorer):
     def score(self, documents: DocumentRange) -> LabelScore:
         """Returns how good the answers to documents with labels are."""
         nats, right, count = 0.0, 0, 0
-        for part in documents.groups(size=READ_AT_ONCE):
+        for part in documents.groups():
             losses = np.concatenate(self.losses_per_label(part.each(), quiet=True)) - self._log_shares
             nats += float(losses[np.arange(len(losses)), part.labels].sum(dtype=np.float64))
             right += int(np.count_nonzero(losses.argmin(axis=1) == part.labels))

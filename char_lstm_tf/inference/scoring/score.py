@@ -9,7 +9,6 @@ import numpy as np
 
 from pipelines.vocabulary import Vocabulary
 
-READ_AT_ONCE = 1 << 20  # tokens of a split's documents in memory
 QUANTILES = (50, 75, 90, 95, 99, 99.9)  # percent
 
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
 from char_lstm_tf.inference.scoring.protocol import TokenScorer, progress_bar
-from char_lstm_tf.inference.scoring.score import READ_AT_ONCE, Score, Words
+from char_lstm_tf.inference.scoring.score import Score, Words
 from char_lstm_tf.models import cores
 from char_lstm_tf.models.network import Network, State, filled_up
 from pipelines.corpus import DocumentRange, IdRange
@@ -158,7 +158,7 @@ class Scorer(TokenScorer):
     def _score_documents(self, documents: DocumentRange) -> Score:
         total, each = Score(0, 0.0, 0, 0), []
         with progress_bar(len(documents.ids) - 1, leave=False) as progress:
-            for part in documents.groups(size=READ_AT_ONCE):
+            for part in documents.groups():
                 texts = part.each()
                 labels = [] if part.labels is None else part.labels.tolist()
                 nats = self.nats_of_each(texts, labels, quiet=True)

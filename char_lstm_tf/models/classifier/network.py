@@ -20,7 +20,8 @@ import tensorflow as tf
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import encodings, networks
 from char_lstm_tf.models.classifier.layers import LargestInDocument, OneHot
-from char_lstm_tf.models.classifier.pieces_and_pairs import PairVotes, SpelledEmbedding
+from char_lstm_tf.models.classifier.pieces_and_pairs import PIECES, PairVotes, SpelledEmbedding
+from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.stack import run_layer
 from pipelines.vocabulary import Vocabulary
 
@@ -83,6 +84,16 @@ class Classifier:
         """
         read = self._read(ids, run=run_layer, drop=lambda _, values: values)
         return self._logits(read, ids)
+
+    def weights_from(self, origin: "Classifier | Network") -> tuple[list[keras.Variable], list[keras.Variable]]:
+        """Returns the weights to start from those of another network, and that network's, in the same order.
+
+        A language model gives what is below its last layer: Dai and Le, "Semi-supervised Sequence Learning" (2015).
+        """
+        if isinstance(origin, Classifier):
+            return self.keras_model.weights, origin.keras_model.weights
+        own = [weight for layer in self._stack.below_logits() for weight in layer.weights if weight.name != PIECES]
+        return own, [weight for layer in origin.keras_model.layers[:-1] for weight in layer.weights]
 
     def token_vectors(self) -> np.ndarray:
         """Returns the vector of each token, float32 `[V, D]`, as `Network.token_vectors`."""
