@@ -1,6 +1,6 @@
-"""Every flag of `train`: its default, its meaning, and what it may be.
+"""Every flag of `train`: its default, its meaning, and its limits.
 
-Flags come in groups, a dataclass each. `Config` is all of them together: `Config(text=("book.txt",), name="book")`.
+Each group of flags is a dataclass, and `Config` has all of them: `Config(text=("book.txt",), name="book")`.
 `Config.settings` says what they mean: see `char_lstm_tf.config.settings`.
 """
 
@@ -29,7 +29,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
 
     @classmethod
     def with_defaults(cls, defaults: Mapping[str, Any], **given: Any) -> Self:
-        """Returns a configuration with other defaults. Those without an effect beside the other flags are left out.
+        """Returns a configuration with other defaults. Those that have no effect with the other flags are left out.
 
         Args:
             defaults: flags of another run, or of an older version, by name.
@@ -48,7 +48,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
     def check(self) -> None:
         """Checks the groups, that they fit each other, and that every flag that is given has an effect."""
         super().check()
-        # flags.txt has the usual values of all models
+        # flags.txt has these values for every model
         given = {name: value for name, value in self.given().items() if value != self.usual.get(name)}
         require_effect(Settings, self.settings, given)
         for name in ("patience", "plateau_patience"):
@@ -60,7 +60,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
         self.require(
             self.target != "label" or bool(self.labels),
             "target",
-            "answers the label of a document; say where labels come from, with --labels",
+            "predicts the label of a document; say where labels come from, with --labels",
         )
         for name in ("labels", "gradient_steps"):
             self.require(
@@ -80,7 +80,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
 
     @property
     def usual(self) -> dict[str, str]:
-        """What --batching and --encoding are if they aren't given."""
+        """The defaults of --batching and --encoding, which depend on other flags."""
         return {
             "batching": "stream" if self.target == "sequence" else "shuffled",
             "encoding": "embedding" if self.tokens == "words" else "one_hot",
@@ -88,7 +88,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
 
     @property
     def input_encoding(self) -> str:
-        """`one_hot` or `embedding`: --encoding, or what follows from --tokens."""
+        """`one_hot` or `embedding`: --encoding, or its default."""
         return self.encoding or self.usual["encoding"]
 
     def resolved(self) -> dict[str, Any]:

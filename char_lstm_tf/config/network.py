@@ -33,8 +33,9 @@ class BatchConfig(Options):
     batch_size: int = option(16, "Windows in a batch.", at_least=1)
     window: int = option(
         64,
-        "Characters in a window. Gradients reach back this far, and --architecture=ngram and --bidirectional see "
-        "nothing else. For --target=label: a document longer than 16 windows is cut into parts of at most this length.",
+        "Characters in a window. Gradients reach back this far, and it is all that --architecture=ngram and "
+        "--bidirectional see. For --target=label: a document longer than 16 windows is cut into parts of at most this "
+        "length.",
         at_least=1,
     )
     stride: int = option(
@@ -102,16 +103,16 @@ class ModelConfig(Options):
     )
     sampled_softmax: int = option(
         0,
-        "In training, compare the token that came with this many tokens, instead of with all: the most frequent ones, "
-        "and as many that are drawn. With many words that saves most of the time of a step; 2000 is a good number. The "
-        "loss that training shows is then an estimate, and there is no accuracy; what is held out is measured exactly. "
+        "In training, compare the right token with this many others instead of with all: half of them the most "
+        "frequent ones, half drawn at random. With many words that saves most of the time of a step; 2000 is a good "
+        "number. The training loss is then an estimate, and there is no accuracy; held-out text is measured exactly. "
         "0: all.",
         at_least=0,
     )
     dropout: float = option(
         0.0,
         "Share of each recurrent layer's outputs that is dropped in training. 0.2 to 0.5 helps when a text is read "
-        "many times. For --target=label: of what each layer reads, and half as large a share of whole tokens.",
+        "many times. For --target=label: share of each layer's inputs, and half as large a share of whole tokens.",
         at_least=0,
         below=1,
     )

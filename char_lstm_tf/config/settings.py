@@ -72,7 +72,7 @@ class Network(Variant):
 
 
 class TextModel(Variant):
-    """What all models of text have: they write samples."""
+    """What all language models have: they write samples."""
 
     command: ClassVar[str] = "sample"  # what to do with a trained model
     sample_prompt: str
@@ -81,7 +81,7 @@ class TextModel(Variant):
 
 
 class TextNetwork(TextModel, Network):
-    """What all networks that model text have."""
+    """What all networks that are language models have."""
 
     tie: Annotated[bool | None, "--encoding=embedding"]
     sampled_softmax: Annotated[int | None, "--tokens=words"]
@@ -104,7 +104,7 @@ class Counts(TextModel, chosen_by="--architecture=counts", reason="it is a table
     sizes: ClassVar[tuple[str, ...]] = ()
 
     def require_memory(self, vocabulary_size: int) -> None:
-        """Does nothing: what counts take is known when a text is counted."""
+        """Does nothing: how much memory counts need is known only when a text is counted."""
 
 
 class NeuralNgram(
@@ -141,7 +141,7 @@ class Recurrent(TextNetwork):
 
 
 class Classifier(Network, chosen_by="--target=label", reason="it reads whole documents"):
-    """Recurrent layers that read a document and answer its label."""
+    """Recurrent layers that read a document and predict its label."""
 
     architecture: str
     batching: Literal["shuffled"]
@@ -155,7 +155,7 @@ Model = Counts | NeuralNgram | Classifier | Bidirectional | Recurrent
 
 
 class Settings(Variant):
-    """Everything about a run: the text that is learnt, the model that learns it, and its place."""
+    """Everything about a run: its text, its model, and its folder."""
 
     text: Documents | Running
     model: Model

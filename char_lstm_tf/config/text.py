@@ -33,7 +33,7 @@ class TextConfig(Options):
     max_books: int = option(25, "A --books search that finds more books than this is an error.", at_least=1)
     documents: str = option(
         "text",
-        "What a document is: a text with a beginning and an end, which the model learns to begin and to end. text: "
+        "What a document is: a text with a beginning and an end, which the model learns too. text: "
         "there are none, all is one running text. files: each file, book or record. lines: each line. rows: each row "
         "of .tsv, .csv and .jsonl files. Documents are read in a new order each epoch, and each by itself.",
         choices=("text", "files", "lines", "rows"),
@@ -45,9 +45,9 @@ class TextConfig(Options):
     )
     labels: str = option(
         "",
-        "Where the label of a document comes from: its author, its sentiment, whatever it is an example of. The model "
-        "learns how each label writes, so that sample --label writes like it and classify recognizes it. folder: the "
-        "name of the folder that its file is in. file: that of the file, without .txt. field: a column of rows. Empty: "
+        "Where the label of a document comes from, such as its author or its sentiment. The model learns what texts of "
+        "each label are like, so that sample --label writes such texts and classify recognizes them. folder: the name "
+        "of the folder that its file is in. file: the name of the file, without .txt. field: a column of rows. Empty: "
         "there are no labels.",
         choices=("", "folder", "file", "field"),
     )
@@ -63,9 +63,9 @@ class TextConfig(Options):
     )
     normalize: str = option(
         "nfc",
-        "nfc: compose accents, unless --noclean. plain: also give all texts one typography and layout, so that it "
-        "learns authors and not editions: quotes, dashes, ellipses and ligatures in ASCII, no _emphasis_, and one "
-        "blank for each run of blanks and line ends.",
+        "nfc: compose accents, unless --noclean. plain: also give all texts the same typography and layout, so that "
+        "the model learns authors and not editions: quotes, dashes, ellipses and ligatures in ASCII, no _emphasis_, "
+        "and one blank for each run of blanks and line ends.",
         choices=("nfc", "plain"),
     )
     tokens: str = option(

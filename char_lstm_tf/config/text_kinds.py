@@ -58,7 +58,7 @@ class Dataset(Variant, chosen_by="--tfds"):
 
 
 class Reference(Variant):
-    """What is read without any of these flags."""
+    """The source without any of these flags."""
 
     def find(self, how: "Running | Documents") -> list[Source]:
         """Returns the language reference that comes with Python."""
@@ -84,7 +84,7 @@ class Text(Variant):
 
     @property
     def plain(self) -> bool:
-        """Whether all texts get the same typography and layout."""
+        """Whether all texts get plain typography."""
         return self.normalize == "plain"
 
     def can_continue(self, other: "Text") -> bool:

@@ -10,12 +10,12 @@ from pipelines.options import Options, format_flag, has_raw_bytes, option, unesc
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Options):
-    """Training: how the weights are found."""
+    """Training: how the weights are learnt."""
 
     init_from: str = option(
         "",
-        "Start from the best weights of another run: its folder, such as saved_models/quickstart. Its sizes are taken "
-        "over, and so are --target and --window unless given. Characters it doesn't know get ids after its own.",
+        "Start from the best weights of another run: its folder, such as saved_models/quickstart. The new run takes "
+        "over its sizes, and --target and --window unless they are given. New characters get ids after the old ones.",
     )
     vectors: str = option(
         "",
@@ -50,15 +50,15 @@ class TrainingConfig(Options):
     weight_decay: float = option(0.004, "Decoupled weight decay of adamw.", at_least=0)
     l1: float = option(
         0.0,
-        "L1 penalty on the elements of kernels and recurrent kernels in training. The loss that is shown leaves it "
-        "out: it stays nats per character.",
+        "L1 penalty on the elements of kernels and recurrent kernels in training. The loss that is shown doesn't "
+        "include it.",
         at_least=0,
     )
     l2: float = option(0.0, "L2 penalty on the same elements. adamw's --weight_decay usually does better.", at_least=0)
     average: float = option(
         0.0,
-        "Measure and keep an average of the weights, which is often better than the last ones: each step keeps this "
-        "share of it and takes the rest from the new weights, so 0.995 averages over some 200 steps. 0: the last ones.",
+        "Measure and keep a moving average of the weights, which is often better than the last ones. Each step keeps "
+        "this share of it and takes the rest from the new weights: 0.995 averages over some 200 steps. 0: no average.",
         at_least=0,
         below=1,
     )
@@ -91,9 +91,9 @@ class TrainingConfig(Options):
     )
     gradient_steps: int = option(
         0,
-        "Record the gradients every this many batches: gradients.csv and TensorBoard show their norms and how often "
-        "they are clipped, gradients.png how far back in time the loss reaches. Each time costs about two batches. "
-        "0: never.",
+        "Record the gradients once in this many batches: gradients.csv and TensorBoard show their norms and how "
+        "often they are clipped, gradients.png how far back in time the loss reaches. Each time takes as long as two "
+        "batches. 0: never.",
         at_least=0,
     )
 
@@ -126,11 +126,11 @@ class OutputConfig(Options):
         outcome=False,
     )
     checkpoint_steps: int = option(
-        0, "Batches from one checkpoint to the next. 0: only --checkpoint_seconds counts.", at_least=0, outcome=False
+        0, "Save a checkpoint after this many batches. 0: only --checkpoint_seconds counts.", at_least=0, outcome=False
     )
     checkpoint_seconds: float = option(
         60.0,
-        "Seconds from one checkpoint to the next. A killed run repeats at most this much. 0: only --checkpoint_steps "
+        "Save a checkpoint after this many seconds. A killed run repeats at most that. 0: only --checkpoint_steps "
         "counts.",
         at_least=0,
         outcome=False,

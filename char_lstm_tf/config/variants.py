@@ -1,8 +1,8 @@
-"""Sealed choices: which of several variants flags choose, and which flags have an effect then.
+"""Sealed choices: which of several variants the flags choose, and which flags then have an effect.
 
 The fields of a variant are the flags that it reads, or further variants: of a union, the first one that the flags
-choose. `Annotated[int | None, "--text"]` is a flag that is read beside another one only, and else None.
-`Literal["shuffled"]` allows these values of its flag alone.
+choose. `Annotated[int | None, "--text"]` is a flag that is read only if another one is given, and otherwise None.
+`Literal["shuffled"]` allows only these values of its flag.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ class Variant:
     Attributes:
         chosen_by: the flag that chooses it, with its values, such as "--documents=lines|rows"; "--books": with any
             value. Empty: chosen if nothing before it in the union is.
-        reason: why it allows only some values of a flag, for the error.
+        reason: why it allows only some values of a flag, for the error message.
     """
 
     chosen_by: ClassVar[str] = ""
@@ -35,7 +35,7 @@ class Variant:
 
 
 class NoEffectError(UserError):
-    """A flag that is given has no effect beside the others. `flag` is its name."""
+    """A flag that is given has no effect with the others. `flag` is its name."""
 
     def __init__(self, flag: str, message: str) -> None:
         super().__init__(message)

@@ -19,7 +19,7 @@ from pipelines.vocabulary import Vocabulary
 def build(
     config: Config, vocabulary: Vocabulary, *, stream: bool = False, trains: bool = False, packed: bool = False
 ) -> Network | Classifier:
-    """Returns the model of a configuration, uncompiled. This is where its kind is decided.
+    """Returns the model of a configuration, uncompiled. Its kind is decided here.
 
     Args:
         config: sizes.
@@ -46,7 +46,7 @@ def build(
 def load(run: TrainedRun) -> Network | Classifier:
     """Returns the best model of a run, rebuilt from its flags.
 
-    Only weights are read from `model.keras`, so nothing that the file holds is run.
+    Only weights are read from `model.keras`, so no code in the file is run.
 
     Raises:
         UserError: files of the folder don't fit each other, or a weight is NaN or infinite.
@@ -62,7 +62,7 @@ def load(run: TrainedRun) -> Network | Classifier:
         reason = " ".join(str(error).split())  # Keras says in the last of several lines which shapes differ
         raise UserError(f"{file}: not the weights of this run ({reason})") from error
     if not all(np.isfinite(weight).all() for weight in network.keras_model.get_weights()):
-        raise UserError(f"{file}: a weight is NaN or infinite, so the model is of no use; train it again")
+        raise UserError(f"{file}: a weight is NaN or infinite, so the model can't be used; train it again")
     return network
 
 

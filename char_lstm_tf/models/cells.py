@@ -12,7 +12,7 @@ from keras import ops
 
 
 class _GatedCell(keras.Layer):
-    """The common part of both cells: weights in blocks of H columns, one for each gate, and the states h and c.
+    """The common part of these cells: weights in blocks of H columns, one for each gate, and the states h and c.
 
     Args:
         units: H.
@@ -83,7 +83,7 @@ class PeepholeLSTMCell(_GatedCell):
     vectors = ("bias", "peepholes")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes p too, of i, f and o, in this order: `[3, H]`."""
+        """Also creates p, for i, f and o in this order: `[3, H]`."""
         super().build(input_shape)
         self.peepholes = self.add_weight(shape=(3, self.units), initializer="zeros", name="peepholes")
 

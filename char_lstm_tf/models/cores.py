@@ -24,7 +24,7 @@ KEEP_MEMORY = {"TF_CPU_ALLOCATOR_USE_BFC": "1"}
 
 
 def keep_memory() -> None:
-    """Starts TensorFlow so that it keeps the memory of a batch for the next one; no effect if it has started already.
+    """Starts TensorFlow so that it keeps the memory of a batch for the next one. It must not have started yet.
 
     Getting it from the system each time took a seventh of a step with 2×512 units.
     """

@@ -38,7 +38,7 @@ class Continues(keras.layers.Layer):
 
 
 class _ResetsState:
-    """Gives a recurrent layer of Keras another meaning of its mask: where it is False, the state is reset first."""
+    """A recurrent layer of Keras whose mask has another meaning: where it is False, the state is reset first."""
 
     cell: keras.Layer
 

@@ -49,7 +49,7 @@ class Interface:
         return self.window
 
     def inputs(self, ids: tf.Tensor) -> tf.Tensor:
-        """Returns what the first layer reads of ids, int32 `[…]`: these, or one-hot vectors, float32 `[…, V]`."""
+        """Returns the input of the first layer for ids, int32 `[…]`: these, or one-hot vectors, float32 `[…, V]`."""
         return tf.one_hot(ids, self.vocabulary_size) if self.encoding == "one_hot" else ids
 
     def embedding(self, config: ModelConfig) -> keras.layers.Embedding | None:
@@ -89,6 +89,6 @@ def silence_unknown(layer: keras.Layer, vocabulary_size: int) -> None:
 
 def embedded_tokens(layer: keras.layers.Embedding, vocabulary_size: int) -> np.ndarray:
     """Returns the vector of each token, float32 `[V, D]`."""
-    # In parts, since a layer may need more memory for a vector than the vector takes.
+    # In parts, since a layer may need much more memory than its output.
     parts = [np.arange(first, min(first + 1000, vocabulary_size)) for first in range(0, vocabulary_size, 1000)]
     return np.concatenate([layer(ids).numpy() for ids in parts])

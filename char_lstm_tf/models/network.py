@@ -1,4 +1,4 @@
-"""What a language model does, whatever its kind: it reads tokens one after the other, and predicts the next one.
+"""The interface of all language models: they read tokens one after the other, and predict the next one.
 
 Shapes: B rows, N tokens, V vocabulary size, L labels, H width of an output or a state.
 """
@@ -22,20 +22,20 @@ def filled_up(count: int) -> int:
 
 
 class Network(ABC):
-    """A language model. `models.build` makes one of the right kind, and nobody else has to know which.
+    """A language model. `models.build` makes one of the right kind; no other code needs to know which.
 
     Reading is kept apart from predicting: `read` gives what the last layer needs, and `logits` is that layer. So a
     prompt is read without predictions, and a text is scored with one large matrix product for all its places.
 
-    Nothing here leaves a trace in the Keras model, runs dropout, or uses an operation that exists on one kind of device
-    only. The weights are those at the time of the call.
+    No method changes the Keras model, runs dropout, or uses an operation that exists on one kind of device only. The
+    weights are those at the time of the call.
 
     Attributes:
         keras_model: has the weights, and is what is trained and saved.
         vocabulary_size: V.
         labels: L; 0: documents have no labels for this model.
         state_sizes: the width of each part of the state.
-        most_rows: texts that are read side by side at most.
+        most_rows: the most texts that are read side by side.
     """
 
     keras_model: keras.Model
@@ -49,7 +49,7 @@ class Network(ABC):
         return [tf.zeros([rows, size]) for size in self.state_sizes]
 
     def places(self, count: int, *, most: int) -> int:
-        """Returns with how many places to call `read_all` for `count` of them, at most `most`: it may stop early."""
+        """Returns how many places to give `read_all`, at most `most`, if `count` of them are wanted."""
         return most
 
     @abstractmethod

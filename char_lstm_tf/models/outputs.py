@@ -1,4 +1,4 @@
-"""The last layer of the networks: logits of the next token, for documents with labels a set for each label.
+"""The last layer of the networks: logits of the next token, or for documents with labels, those under each label.
 
 Shapes: B batch, T characters in a window, V vocabulary size, L labels, H width of the input,
 D width of the embedding.
@@ -121,7 +121,7 @@ def logits_layer(
     Args:
         vocabulary_size: V.
         labels: L; 0: none.
-        tied_to: the embedding whose vectors it reads, if there are no labels; None: it has weights of its own.
+        tied_to: the embedding that it shares its weights with, if there are no labels; None: it has weights of its own.
     """
     if labels:
         return LabelledLogits(vocabulary_size, labels, name="logits")
@@ -133,10 +133,10 @@ def logits_layer(
 def sampled_nats(
     layer: keras.layers.Layer, hidden: tf.Tensor, targets: tf.Tensor, *, samples: int, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the mean loss of targets among some tokens, instead of all: the first ones, and some that are drawn.
+    """Returns the mean loss of targets among some tokens instead of all: the first ones, and some that are drawn.
 
-    A token that is drawn is divided by how often it was to be expected, so the gradient is nearly that of the loss
-    among all (Bengio and Senécal, "Adaptive importance sampling to accelerate training of a neural probabilistic
+    A token that is drawn is divided by how often it was expected to be drawn, so the gradient is nearly that of the
+    loss among all (Bengio and Senécal, "Adaptive importance sampling to accelerate training of a neural probabilistic
     language model", 2008; Jean and others, "On using very large target vocabulary for neural machine translation",
     2015). Words have their ids in the order of their frequency, which falls about as 1 / rank (Zipf's law). So does the
     probability that token k is drawn, which is proportional to ln((k + 2) / (k + 1)). Half of the tokens are the most
@@ -146,7 +146,7 @@ def sampled_nats(
         layer: the last one, of `logits_layer`, without labels.
         hidden: what it reads, float32 `[…, H]`.
         targets: ids, int32 `[…]`.
-        samples: how many tokens there are for the whole batch. Those that are drawn may occur twice.
+        samples: how many tokens the targets of the whole batch are compared with. One may be drawn twice.
         seed: of the draw, `[2]`. Nothing else is random.
     """
     hidden, targets = tf.reshape(hidden, [-1, hidden.shape[-1]]), tf.reshape(targets, [-1])

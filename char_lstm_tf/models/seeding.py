@@ -10,10 +10,10 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Lets new layers draw their weights, and the seeds of their dropout, from a seed.
+    """Makes new layers draw their weights, and the seeds of their dropout, from a seed.
 
-    Keras draws both from Python's generator, which belongs to the program that this runs in, so its state is put back.
-    One thread at a time is in here: two runs that start together don't draw from each other's seed.
+    Keras draws both from Python's global generator, whose state is restored at the end. Only one thread at a time may
+    enter, so that two runs that start together don't draw from each other's seed.
     """
     with _LOCK:
         before = random.getstate()

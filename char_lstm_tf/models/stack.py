@@ -1,4 +1,4 @@
-"""Recurrent layers one above the other, and how a text is read with them.
+"""A stack of recurrent layers, and how it reads a text.
 
 Shapes: B rows, N tokens, V vocabulary size, H units of a layer.
 """
@@ -114,9 +114,9 @@ class Recurrent(Network):
         return self._logits_of(self.stack.logits, hidden, labels)
 
     def token_vectors(self) -> np.ndarray:
-        """Returns the embedding; of a model that reads one-hot vectors, the rows of the last layer about their mean.
+        """Returns the embedding; for a model that reads one-hot vectors, the rows of the last layer less their mean.
 
-        Tokens that are likely in the same places have similar rows there. In the first kernel, they hardly have.
+        Tokens that are likely in the same places have similar rows there, unlike in the first kernel.
         """
         if self.stack.embedding is not None:
             return self.stack.token_vectors()
@@ -144,7 +144,7 @@ def run_layer(layer: keras.layers.RNN, inputs: tf.Tensor) -> tf.Tensor:
 
 
 def run_both_directions(layer: keras.layers.Bidirectional, inputs: tf.Tensor) -> tf.Tensor:
-    """Returns what `run_layer` does, of a layer that reads a window in both directions."""
+    """Returns what `run_layer` does, for a layer that reads a window in both directions."""
     forward, backward = (run_layer(part, inputs) for part in (layer.forward_layer, layer.backward_layer))
     return tf.concat([forward, tf.reverse(backward, axis=[1]) if layer.return_sequences else backward], axis=-1)
 

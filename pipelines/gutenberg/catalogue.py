@@ -22,7 +22,7 @@ from pipelines.gutenberg.mirror import Mirror, book_number, fetch_file
 _PATH = "cache/epub/feeds/pg_catalog.csv"
 NAME = "pg_catalog.csv"
 _COLUMNS = ("Text#", "Type", "Issued", "Title", "Language", "Authors", "Subjects")
-_SECONDS_PER_DAY = 86_400
+_OLD_SECONDS = 30 * 86_400
 
 # author:Tolstoy, title:"war and peace", or a bare word
 _TERM = re.compile(r'(?:(?P<field>\w+):)?(?:"(?P<quoted>[^"]*)"|(?P<word>[^\s"]+))')
@@ -50,15 +50,15 @@ class Book:
     subjects: str = ""
 
 
-def load(*, mirror: Mirror, folder: Path, max_age_days: float = 30.0) -> list[Book]:
-    """Returns all books of the catalogue. It is downloaded if that in `folder` is damaged or older than `max_age_days`.
+def load(*, mirror: Mirror, folder: Path) -> list[Book]:
+    """Returns all books of the catalogue. It is downloaded if the one in `folder` is damaged or 30 days old.
 
     Raises:
         UserError: there is none in `folder`, and none can be downloaded.
     """
     file = folder / NAME
     fetch = partial(fetch_file, [_PATH], name=NAME, called="catalogue", mirror=mirror, folder=folder)
-    if file.exists() and time.time() - file.stat().st_mtime > max_age_days * _SECONDS_PER_DAY:
+    if file.exists() and time.time() - file.stat().st_mtime > _OLD_SECONDS:
         old = file.rename(file.with_name(f".{NAME}.old"))
         try:
             fetch()

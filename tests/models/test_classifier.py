@@ -154,7 +154,7 @@ def test_a_language_model_gives_its_embedding_and_its_recurrent_layers(run, tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels": ""}, "--target=label: answers the label of a document; say where"),
+        ({"labels": ""}, "--target=label: predicts the label of a document; say where"),
         ({"architecture": "counts"}, "--target=label: has no effect with --architecture=counts"),
         ({"batching": "stream"}, "--batching=stream: --target=label needs --batching=shuffled"),
         (

@@ -1,4 +1,4 @@
-"""The network that reads a document and answers its label."""
+"""The network that reads a document and predicts its label."""
 
 from char_lstm_tf.models.classifier.network import Classifier, losses_per_label
 from char_lstm_tf.models.classifier.pieces_and_pairs import PIECES

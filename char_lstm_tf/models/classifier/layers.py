@@ -14,7 +14,7 @@ class LargestInDocument(keras.layers.Layer):
     """Returns the largest value of each unit over the places of a document, float32 `[B, H]`; 0 for an empty one.
 
     Args:
-        end: id of the end symbol, which fills up rows.
+        end: id of the end symbol, which pads rows.
     """
 
     def __init__(self, end: int, **kwargs: Any) -> None:

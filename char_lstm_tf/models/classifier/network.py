@@ -1,7 +1,7 @@
-"""The network that reads a document and answers its label.
+"""The network that reads a document and predicts its label.
 
-Tokens go through an embedding and recurrent layers, as in a language model. The largest value of each unit over all
-places of the document is what the answer is read from: Conneau and others, "Supervised Learning of Universal Sentence
+Tokens go through an embedding and recurrent layers, as in a language model. The answer is computed from the largest
+value of each unit over all places of the document: Conneau and others, "Supervised Learning of Universal Sentence
 Representations from Natural Language Inference Data" (2017), section 3.2.1. With `--architecture=functional`, the
 answer reads the largest values of what every layer reads, too, the embedding's included. `--pieces_and_pairs` is in the
 module of that name.
@@ -26,8 +26,8 @@ from char_lstm_tf.models.stack import run_layer
 from pipelines.vocabulary import Vocabulary
 
 ANSWER = "answer"  # name of the last layer
-# The vectors of an embedding start small, so that those of rare words, which hardly move, say little. Of the 1,821 test
-# sentences of SST-2, 79.5% were right so, and 75.0% with vectors ten times as large.
+# The vectors of an embedding start small, so that those of rare words, which hardly change, have little effect. The
+# accuracy on the 1,821 test sentences of SST-2 was 79.5%, and 75.0% with vectors ten times as large.
 EMBEDDING_SCALE = 0.1
 TOKENS_DROPPED = 0.5  # whole tokens, as a share of --dropout
 
@@ -45,7 +45,7 @@ class Classifier:
         trains: as for `encodings.Interface`.
 
     Attributes:
-        keras_model: from ids, int32 `[B, T]`, filled up with end symbols, to logits of the labels, float32 `[B, L]`.
+        keras_model: from ids, int32 `[B, T]`, padded with end symbols, to logits of the labels, float32 `[B, L]`.
         end: id of the end symbol.
 
     Raises:
@@ -80,7 +80,7 @@ class Classifier:
         Keras' own loop runs the cells, so an exported graph has no operation that exists on one kind of device only.
 
         Args:
-            ids: int32 `[B, T]`, filled up with end symbols.
+            ids: int32 `[B, T]`, padded with end symbols.
         """
         read = self._read(ids, run=run_layer, drop=lambda _, values: values)
         return self._logits(read, ids)
@@ -127,7 +127,7 @@ class Classifier:
 
 
 def _drop(rate: float, name: str, values: keras.KerasTensor) -> keras.KerasTensor:
-    """Returns the output of a dropout layer, or where the rate is 0, of a layer that does nothing."""
+    """Returns the output of a dropout layer, or of a layer that does nothing if the rate is 0."""
     if not rate:
         return keras.layers.Identity(name=name)(values)
     if name == "dropout_of_tokens":
@@ -136,9 +136,9 @@ def _drop(rate: float, name: str, values: keras.KerasTensor) -> keras.KerasTenso
 
 
 def losses_per_label(logits: tf.Tensor, shares: Sequence[float]) -> tf.Tensor:
-    """Returns -ln p(label | text) / share of the label, `[B, L]`: up to a constant, what a text costs under each label.
+    """Returns -ln(p(label | text) / share), `[B, L]`: up to a constant, the loss of a text under each label.
 
-    So the answers of this network and the losses of language models are turned into probabilities in one way, with the
+    So the answers of this network and the losses of language models become probabilities in the same way, with the
     shares as prior probabilities, and can be mixed.
 
     Args:

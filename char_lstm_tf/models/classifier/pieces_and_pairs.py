@@ -1,6 +1,6 @@
 """What `--pieces_and_pairs` adds to a classifier: pieces of the spelling of words, and pairs of neighbouring tokens.
 
-Some thousand documents have few words often enough to learn a vector for each. Pieces are shared by related words
+In some thousand documents, few words are frequent enough to learn a vector for each. Pieces are shared by related words
 ("delight", "delightful"), and a pair says what its words don't say alone ("not bad"). Neither has a list of its own: a
 hash is its row in a table (Weinberger and others, "Feature Hashing for Large Scale Multitask Learning", 2009), so some
 share a row.
@@ -91,7 +91,7 @@ class PairVotes(keras.layers.Layer):
 
     Args:
         labels: L.
-        end: id of the end symbol, which fills up rows.
+        end: id of the end symbol, which pads rows.
     """
 
     def __init__(self, labels: int, end: int, **kwargs: Any) -> None:

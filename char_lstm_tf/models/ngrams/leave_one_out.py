@@ -1,6 +1,6 @@
-"""How likely a document is by the counts of all the others: Kneser-Ney smoothing without one document.
+"""The loss of a document by the counts of all the others: Kneser-Ney smoothing without one document.
 
-A document is likely by its own counts, whoever wrote it, so they say nothing about its label. Counting again without
+A document is likely by its own counts, whatever its label, so they must be left out. Counting again without
 each document would take as many times as long. Subtracting a document's n-grams from the counts is quick, since few
 numbers change: the counts of its n-grams, the sums and discounts of their contexts, and, if an n-gram occurs nowhere
 else, the number of different characters before the shorter one.

@@ -1,4 +1,4 @@
-"""The neural n-gram model, a baseline for recurrent ones. It sees only the last n characters."""
+"""The neural n-gram model, a baseline for recurrent models. It sees only the last n characters."""
 
 import math
 

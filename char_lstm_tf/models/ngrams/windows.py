@@ -30,7 +30,7 @@ class Windows(Network):
         last: the last layer.
     """
 
-    most_rows = 1  # whose windows fill a batch already: those of 16 rows would take 500 MB at 40 characters
+    most_rows = 1  # the windows of one row fill a batch; those of 16 rows would take 500 MB at 40 characters
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Windows(Network):
         return self._logits_of(self._last, windows, labels)
 
     def _of_flat(self, predict: Callable[..., tf.Tensor], windows: tf.Tensor, *values: tf.Tensor | None) -> tf.Tensor:
-        """Returns what `predict` gives of windows `[…, T]` and a value for each, when they are one long list."""
+        """Returns what `predict` gives for windows `[…, T]` and a value for each, flattened to one list."""
         if windows.shape.rank == 2:
             return predict(windows, *values)
         flat = [None if value is None else tf.reshape(value, [-1]) for value in values]
