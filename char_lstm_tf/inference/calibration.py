@@ -12,10 +12,10 @@ import numpy as np
 from char_lstm_tf.inference.measures import FEWEST_TEXTS, softmax
 
 QUANTILES = 101  # of the losses of held-out texts
-# How many texts the prior of offsets counts as where a network answers labels: it learnt these from all training
-# documents. With 1, offsets from 272 held-out questions took a point off the accuracy on the test questions of TREC.
+# How many texts the prior of offsets counts as for a classifier, which has learnt them from all training documents.
+# With 1, offsets from 272 held-out questions lowered the accuracy on the test questions of TREC by a point.
 PRIOR_OF_ANSWERS = 100.0
-SMALLEST_SLOPE = 1e-9  # of the evidence, which is ignored, not inverted, where it points the wrong way
+SMALLEST_SLOPE = 1e-9  # of the evidence: if it points the wrong way, it is ignored and not inverted
 PRIORS = {"training": 1.0, "balanced": 0.5, "equal": 0.0}  # powers of the shares of the labels in training
 UNUSUAL = 0.99  # quantile of a loss above which a text may belong to none of the labels
 
@@ -28,7 +28,7 @@ class TypicalLosses:
     `n ** power`. The quantiles are those of the distance divided by `n ** power`.
 
     Attributes:
-        start: nats that the beginning of a text adds, since nothing stands before it.
+        start: nats that the beginning of a text adds, since the model knows nothing of the text yet.
         means: nats per character of each label, `[L]`.
         power: how the spread grows.
         quantiles: of each label, `[L, QUANTILES]`, evenly spaced from the least to the largest.
@@ -73,13 +73,13 @@ class TypicalLosses:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> "TypicalLosses":
-        """Returns the distribution that `dataclasses.asdict` was called on. metrics.json holds its result."""
+        """Returns the distribution from what `dataclasses.asdict` gave, as metrics.json has it."""
         return cls(**facts | {"means": tuple(facts["means"]), "quantiles": tuple(map(tuple, facts["quantiles"]))})
 
     def quantile(self, nats: float, characters: int, label: int) -> float:
         """Returns the share of the held-out texts of a label with a smaller loss, adjusted for length.
 
-        Half of the texts have a larger loss than 0.5; at 1, none has.
+        At 0.5, half of the texts have a larger loss; at 1, none has.
 
         Args:
             nats: loss of a text under the label.
@@ -97,12 +97,13 @@ class Calibration:
 
         softmax(-(nats + offsets × characters) / (scale × characters ** power) + log prior)
 
-    A label with much text is learnt better, so every text is likelier under it, whoever wrote it. The offsets correct
-    that: each is by how much the loss per character under a label is too low, compared with the other labels.
+    A label with much text is learnt better, so every text is likelier under it, whatever its true label. The offsets
+    correct that: an offset says by how much the loss per character under a label is too low, compared with the others.
 
-    The likelihood of a long text alone would make every answer certain: a model takes each character as new evidence,
-    although a single unusual word or name explains many in a row. So the evidence is divided by a temperature, as in
-    Guo and others, "On Calibration of Modern Neural Networks" (2017). Here it grows with the length of the text.
+    Without a temperature, the answer for a long text would always be certain: a model takes each character as new
+    evidence, although a single unusual word or name explains many in a row. So the evidence is divided by a
+    temperature, as in Guo and others, "On Calibration of Modern Neural Networks" (2017). Here it grows with the length
+    of the text.
 
     `calibrate` fits all of this on documents that the model wasn't trained on.
 
@@ -112,9 +113,9 @@ class Calibration:
         power: how it grows with the number of characters.
         passages: how many held-out texts it was fitted on; 0: it wasn't fitted.
         offsets: nats per character, `[L]`; (): none, as in older runs.
-        per_text: whether a text counts as one character, whatever its length: the answer of a network that answers
-            labels is one piece of evidence.
-        typical_losses: of the held-out texts; None for networks that answer labels, and in older runs.
+        per_text: whether a text counts as one character, whatever its length: the answer of a classifier is one piece
+            of evidence.
+        typical_losses: of the held-out texts; None for classifiers, and in older runs.
         report: `measures.report` of the held-out texts; None in older runs.
     """
 
@@ -129,10 +130,10 @@ class Calibration:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> "Calibration":
-        """Returns the calibration that `facts` was called on.
+        """Returns the calibration from what `facts` gave.
 
         Raises:
-            KeyError, TypeError, ValueError: these aren't facts of a calibration.
+            KeyError, TypeError, ValueError: the facts aren't those of a calibration.
         """
         typical = facts.get("typical_losses")
         tuples = {"shares": tuple(facts["shares"]), "offsets": tuple(facts.get("offsets", ()))}
@@ -146,7 +147,7 @@ class Calibration:
         return asdict(self)
 
     def evidence(self, nats: Any, lengths: Any) -> Any:
-        """Returns the log likelihoods on equal terms and tempered, `[D, L]`, as a numpy array or a tensor.
+        """Returns the log likelihoods, with offsets and temperature, `[D, L]`, as a numpy array or a tensor.
 
         Args:
             nats: losses of whole texts under each label, float64 `[D, L]`.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 BINS = 10  # of the expected calibration error
-FEWEST_TEXTS = 20  # of a label, for its measures to be reliable
+FEWEST_TEXTS = 20  # of a label that make its measures reliable
 LABELS_SHOWN = 5
 
 
@@ -22,7 +22,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def report(
     probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str], *, shares: Sequence[float] = ()
 ) -> dict[str, Any]:
-    """Returns how good probabilities are, under the names that `classify --json` prints.
+    """Returns the measures of probabilities, under the names that `classify --json` prints.
 
     Balanced accuracy is the mean recall over the labels that occur. Macro F1 is the mean F1 over those that occur or
     are predicted. `accuracy_of_most_frequent` is the accuracy of always predicting the most frequent true label. The
@@ -73,7 +73,7 @@ def beats_shares(report: dict[str, Any]) -> bool:
 
 
 def verdict(report: dict[str, Any]) -> str:
-    """Returns a sentence about the accuracy on held-out texts, with what to try if it is no better than the shares.
+    """Returns a sentence about the accuracy on held-out texts, with advice if it is no better than the shares.
 
     Args:
         report: of `report`, with shares.

@@ -1,4 +1,4 @@
-"""How much of what a model wrote is its own, and how much it copied from its training text."""
+"""How much of a model's text is new, and how much is copied from its training text."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,13 +12,13 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd; of the polynomial that hashes a ru
 
 
 def originality(texts: Sequence[str], corpus: Corpus) -> dict[str, Any]:
-    """Returns what is new in texts, beside the training split of a corpus.
+    """Returns how much of texts is new, compared with the training split of a corpus.
 
     Returns:
-        `samples`; `distinct`: how many differ; `new`: how many of all are no training document, or of running text, do
-        not occur in it; `share_distinct` and `share_new`; `longest_copied_run`: the length of the longest part of a
-        sample that occurs in the training text, and `copied`, that part; `mean_length`, `shortest` and `longest` of the
-        samples, and the same of the training documents.
+        `samples`; `distinct`: how many differ; `new`: how many are no training document, or don't occur in a running
+        text; `share_distinct` and `share_new`; `longest_copied_run`: the length of the longest part of a sample that
+        occurs in the training text, and `copied`, that part; `mean_length`, `shortest` and `longest` for the samples,
+        and the same for the training documents.
     """
     count, distinct, lengths = len(texts), set(texts), list(map(len, texts))
     run = longest_copied_run(sorted(distinct), corpus)
@@ -41,7 +41,7 @@ def originality(texts: Sequence[str], corpus: Corpus) -> dict[str, Any]:
 
 
 def _in_running_text(corpus: Corpus, texts: set[str], *, longest: int) -> tuple[set[str], dict[str, Any]]:
-    """Returns which texts occur in the training text, where nothing longer than `longest` characters can."""
+    """Returns which texts occur in the training text. None that is longer than `longest` characters does."""
     encoded = {text: corpus.vocabulary.encode(text) for text in texts if len(text) <= longest}
     return {text for text, ids in encoded.items() if _common([ids], corpus, len(ids)) is not None}, {}
 
@@ -89,7 +89,7 @@ def longest_copied_run(texts: Sequence[str], corpus: Corpus) -> str:
 
 
 def _common(texts: Sequence[np.ndarray], corpus: Corpus, length: int) -> np.ndarray | None:
-    """Returns a part of so many ids that texts and training split have in common; None if there is none."""
+    """Returns `length` consecutive ids that a text and the training split have in common; None if there are none."""
     long_enough = [ids for ids in texts if len(ids) >= length]
     own: dict[int, np.ndarray] = {}
     for ids in long_enough:

@@ -1,4 +1,4 @@
-"""What a command answers to each text: a line of a table, a line of JSON, or a row of a CSV file."""
+"""The results of a command for each text: a line of a table, a line of JSON, or a row of a CSV file."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from pipelines.files import file_of
 
 
 class Rows:
-    """The answers, in the order of the texts. Enter it before the first one.
+    """The results, in the order of the texts. Enter it before the first one.
 
     Args:
         output: CSV file to write instead of lines to stdout; "": none.
@@ -38,12 +38,12 @@ class Rows:
             print(line, flush=True)
 
     def add(self, facts: dict[str, Any], line: str) -> None:
-        """Gives an answer.
+        """Prints or writes a result.
 
         Args:
-            facts: for JSON and CSV. The columns of CSV are those of the first answer. What is a table in it, such as
-                `{"probabilities": {"austen": 0.9}}`, has a column for each entry there: `probabilities.austen`.
-            line: of the table; "": the screen shows none.
+            facts: for JSON and CSV. The columns of CSV are those of the first result. A dictionary in it, such as
+                `{"probabilities": {"austen": 0.9}}`, has a column for each entry: `probabilities.austen`.
+            line: of the table; "": none is printed.
         """
         self._count += 1
         if not self._output:
@@ -60,5 +60,5 @@ class Rows:
         self._writer.writerow(flat)
 
     def flush(self) -> None:
-        """Shows what was given so far; somebody may wait for it at the other end of a pipe."""
+        """Flushes the output, since a program may wait for it at the other end of a pipe."""
         (self._file if self._output else sys.stdout).flush()

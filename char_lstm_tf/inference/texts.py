@@ -1,4 +1,4 @@
-"""The texts that a command reads: files as a whole, documents of files in groups, or lines as they come."""
+"""The texts that a command reads: whole files, groups of documents, or lines as they come."""
 
 import dataclasses
 import os
@@ -39,12 +39,12 @@ class TextOptions(Options):
     )
     output: str = option(
         "",
-        "CSV file to write instead of rows to the screen: where each text stands, the text, unless it is a whole file, "
-        "and what --json prints of it. The totals are printed all the same.",
+        "CSV file to write, instead of printing rows: the place of each text, the text unless it is a whole file, and "
+        "what --json prints about it. The totals are still printed.",
     )
 
     def check(self) -> None:
-        """Checks what goes with standard input."""
+        """Checks the flags that don't go with standard input."""
         super().check()
         if self.from_stdin:
             self.require(self.text == ("-",), "text", "- is standard input, which is read alone; leave the files out")
@@ -90,7 +90,7 @@ class TextOptions(Options):
         Args:
             run: the flags of the run.
             found: what `find_sources` returned.
-            passage: cut the documents of files into passages of so many characters; 0: don't.
+            passage: cut the documents of files into passages of this many characters; 0: don't.
 
         Raises:
             UserError: a file can't be read, or there is no document.
@@ -102,7 +102,7 @@ class TextOptions(Options):
 
 
 def read_texts(found: Sequence[sources.Source]) -> list[Document]:
-    """Returns the text of each file, and says on stderr how they were read.
+    """Returns the text of each file, and prints to stderr how they were read.
 
     Raises:
         UserError: a file can't be read, or has nothing to score.
@@ -117,7 +117,7 @@ def read_texts(found: Sequence[sources.Source]) -> list[Document]:
 
 
 def read_documents(found: Sequence[sources.Source]) -> Iterator[Document]:
-    """Yields the documents of all files, and says on stderr how the files were read. Empty ones are left out.
+    """Yields the documents of all files, and prints to stderr how these were read. Empty documents are left out.
 
     Raises:
         UserError: a file can't be read, or there is no document.
@@ -153,7 +153,7 @@ def documents_of_part(corpus: Corpus, part: str, label: str = "") -> Iterator[Do
 
 
 def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:
-    """Yields the documents cut into passages of `size` characters, and says on stderr how many were too short for one.
+    """Yields the documents cut into passages of `size` characters, and prints to stderr how many were too short.
 
     The rest at the end is left out. Before: `"abcdefgh"`, named `f.txt`, of size 3; after: `"abc"`, named `f.txt[0:3]`,
     and `"def"`.
@@ -169,7 +169,7 @@ def passages(documents: Iterable[Document], size: int) -> Iterator[Document]:
 
 
 def in_groups(texts: Iterable[Document]) -> Iterator[list[Document]]:
-    """Yields texts in groups of some million characters, so that memory doesn't grow with a file."""
+    """Yields texts in groups of about a million characters, so that memory doesn't grow with a file."""
     group: list[Document] = []
     size = 0
     for text in texts:

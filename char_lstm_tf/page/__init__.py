@@ -1,1 +1,1 @@
-"""One HTML page with a trained model in it. It writes and reads text in any browser, without a network."""
+"""One HTML page with a trained model in it. It writes and reads text in any browser, offline."""

@@ -1,4 +1,4 @@
-"""How a run came about, for the page: the loss of each epoch, and what the model wrote after it."""
+"""The history of a run, for the page: the loss and the samples of each epoch."""
 
 import csv
 import math
@@ -33,7 +33,7 @@ def _number(text: str | None) -> float | None:
 def samples(path: Path) -> list[dict[str, Any]]:
     """Returns `{"epoch": 1, "heading": "temperature 0.5", "text": "…"}` for each sample of samples.txt.
 
-    A line that looks like the heading of an epoch is one only where the next epoch is due.
+    A line that looks like the heading of an epoch counts only if it has the next number.
     """
     found: list[dict[str, Any]] = []
     epoch = 0

@@ -1,7 +1,7 @@
-"""A model as numbers for the page: what `web/model.js` reads.
+"""The weights of a model for the page, as `web/model.js` reads them.
 
-Each matrix is stored row after row: as float16, or as int8 with a float32 for each row that its numbers are multiplied
-by. A row has what one output of a layer reads, or what belongs to one token. Vectors are float32.
+Each matrix is stored row after row, as float16, or as int8 with a float32 scale for each row. A row has the weights of
+one output of a layer, or of one token. Vectors are float32.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ FORMS = ("float16", "int8")
 
 @dataclass(frozen=True)
 class Packed:
-    """A model in numbers.
+    """The weights of a model, and what they are.
 
     Attributes:
         facts: sizes, and the name, rows, columns and form of each matrix, in their order.
@@ -47,7 +47,7 @@ class _Matrix:
         name: in `web/model.js`.
         weight: the weight that it is a part of.
         part: which part; None: all.
-        turned: whether its rows are the columns of the weight, because a row is what one output reads.
+        turned: whether it is transposed, so that a row has the weights of one output.
         exact: whether it is stored as float32.
     """
 
@@ -59,7 +59,7 @@ class _Matrix:
 
 
 def pack(network: Recurrent, *, form: str) -> Packed:
-    """Returns a recurrent model in numbers, and rounds its weights to what is stored.
+    """Returns the weights of a recurrent model, and rounds those of the model to what is stored.
 
     Args:
         network: the model. Its weights change.
@@ -112,7 +112,7 @@ def _matrices(network: Recurrent) -> Iterator[_Matrix]:
 
 
 def _stored(rows: np.ndarray, form: str) -> tuple[bytes, np.ndarray]:
-    """Returns float32 `[R, C]` as bytes, and as the float32 numbers that those stand for."""
+    """Returns float32 `[R, C]` as bytes, and the float32 numbers that these stand for."""
     if form == "float32":
         return rows.astype("<f4").tobytes(), rows
     if form == "float16":

@@ -1,6 +1,6 @@
-"""The page: its files put together, with the model and everything about it inside.
+"""The page: one file with the scripts, the model and everything about it.
 
-Nothing is loaded from elsewhere, and a policy in the page forbids it. Texts are data in it, never markup.
+It loads nothing, and a policy in the page forbids it. Texts are data in it, never markup.
 """
 
 import base64
@@ -40,7 +40,7 @@ def read_facts(run: TrainedRun, network: Recurrent) -> dict[str, Any]:
         f"{config.cell.upper()} with {_sizes(config.units)} units",
         f"{network.keras_model.count_params():,} weights",
         f"{metrics.training.characters_seen:,} characters seen in training" if metrics else "",
-        f"{measured['nats_per_char']:.4f} nats per character on text held out" if "nats_per_char" in measured else "",
+        f"{measured['nats_per_char']:.4f} nats per character on held-out text" if "nats_per_char" in measured else "",
     ]
     return {
         "about": ", ".join(filter(None, parts)),
@@ -61,7 +61,7 @@ def read_facts(run: TrainedRun, network: Recurrent) -> dict[str, Any]:
 
 
 def _sizes(units: tuple[int, ...]) -> str:
-    """Returns the sizes of layers as they are written: `2×128`, or `128+256` where they differ."""
+    """Returns the sizes of layers: `2×128`, or `128+256` if they differ."""
     return f"{len(units)}×{units[0]}" if len(set(units)) == 1 else "+".join(map(str, units))
 
 

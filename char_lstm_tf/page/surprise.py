@@ -30,7 +30,7 @@ class ScoredText:
 
     @property
     def before(self) -> str:
-        """What stands before the first token that is scored."""
+        """The text before the first token that is scored."""
         return self.text[: len(self.text) - sum(map(len, self.tokens))]
 
     def pairs(self) -> list[tuple[int, str, float]]:

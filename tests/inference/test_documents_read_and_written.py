@@ -67,9 +67,9 @@ def test_packed_texts_cost_what_each_costs_alone(model, chunk):
 
 
 def test_rows_are_filled_so_that_they_end_together():
-    assert scoring.packed([3, 9, 2, 4], rows=2) == [[1], [3, 0, 2]]
+    assert scoring.balanced_rows([3, 9, 2, 4], rows=2) == [[1], [3, 0, 2]]
     lengths = np.random.default_rng(0).integers(1, 30, 500)
-    sums = [sum(lengths[row]) for row in scoring.packed(lengths, rows=16)]
+    sums = [sum(lengths[row]) for row in scoring.balanced_rows(lengths, rows=16)]
     assert max(sums) - min(sums) < 30
 
 

@@ -2,7 +2,7 @@
 
 from char_lstm_tf.inference.scoring.label_scorer import LabelScorer, label_scorer
 from char_lstm_tf.inference.scoring.loop import losses
-from char_lstm_tf.inference.scoring.packing import packed
+from char_lstm_tf.inference.scoring.packing import balanced_rows
 from char_lstm_tf.inference.scoring.protocol import TextScorer, TokenScorer, progress_bar
 from char_lstm_tf.inference.scoring.score import Score, perplexity
 from char_lstm_tf.inference.scoring.scorer import Scorer
@@ -13,9 +13,9 @@ __all__ = [
     "Scorer",
     "TextScorer",
     "TokenScorer",
+    "balanced_rows",
     "label_scorer",
     "losses",
-    "packed",
     "perplexity",
     "progress_bar",
 ]

@@ -1,4 +1,4 @@
-"""How well a network that answers labels does."""
+"""Scores the answers of a classifier."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PLACES = 1 << 14  # tokens in a batch, padding included
 
 @dataclass(frozen=True)
 class LabelScore:
-    """How good answers are.
+    """The score of answers.
 
     Attributes:
         documents: how many.
@@ -34,7 +34,7 @@ class LabelScore:
     right: int
 
     def logs(self) -> dict[str, float]:
-        """Returns what the logs of an epoch have of it."""
+        """Returns its entries in the logs of an epoch."""
         return {"loss": self.nats / self.documents, "accuracy": self.right / self.documents}
 
     def report(self) -> dict[str, float]:
@@ -47,7 +47,7 @@ class LabelScore:
 
 
 class LabelScorer(TokenScorer):
-    """Asks a network for the labels of texts, with the weights that it has at the time of the call.
+    """Scores the labels of texts, with the weights that the network has at the time of the call.
 
     A text is read as a whole, however long.
 
@@ -99,7 +99,7 @@ class LabelScorer(TokenScorer):
         return found
 
     def score(self, documents: DocumentRange) -> LabelScore:
-        """Returns how good the answers to documents with labels are."""
+        """Returns the score of the answers for documents with labels."""
         nats, right, count = 0.0, 0, 0
         for part in documents.groups():
             losses = np.concatenate(self.losses_per_label(part.each(), quiet=True)) - self._log_shares
@@ -112,7 +112,7 @@ class LabelScorer(TokenScorer):
 def label_scorer(
     network: Network | classifier.Classifier, vocabulary: Vocabulary, shares: Sequence[float] = ()
 ) -> Scorer | LabelScorer:
-    """Returns what gives the losses under each label. Arguments as for `LabelScorer`."""
+    """Returns the scorer that gives the losses under each label. Arguments as for `LabelScorer`."""
     if isinstance(network, classifier.Classifier):
         return LabelScorer(network, vocabulary, shares)
     return Scorer(network, vocabulary)

@@ -1,4 +1,4 @@
-"""The loop that scores texts in the exported graph, which no compiler makes fast."""
+"""The loop that scores texts in the exported graph, which isn't compiled."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ def losses(
 ) -> tf.Tensor:
     """Returns the loss of each target, in nats, float32 `[B, T]`, or `[B, T, L]` under each label.
 
-    An iteration of a loop takes as long as several operations, whatever it does. So each reads several ids, and the
-    logits of all of them are computed in one product.
+    An iteration of a loop costs as much as several operations, whatever it does. So each reads several ids, and their
+    logits are computed in one product.
 
     Args:
         network: reads the ids.

@@ -1,4 +1,4 @@
-"""Texts of different lengths → rows that are read side by side."""
+"""Texts of different lengths → rows that are read in parallel."""
 
 import heapq
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def packed(lengths: Sequence[int], *, rows: int) -> list[list[int]]:
-    """Returns which texts to read in each row, one after the other, so that all rows end at about the same time.
+def balanced_rows(lengths: Sequence[int], *, rows: int) -> list[list[int]]:
+    """Returns which texts to read in each row, so that all rows have about the same length.
 
     The longest text comes first, and each goes to the row that is shortest so far.
 
@@ -22,8 +22,8 @@ def packed(lengths: Sequence[int], *, rows: int) -> list[list[int]]:
     return chosen
 
 
-def side_by_side(labelled: Sequence[tuple[np.ndarray, int]]) -> tuple[np.ndarray, ...]:
-    """Returns what is read of several texts, what is to be predicted, where each begins, and their labels.
+def row_of_texts(labelled: Sequence[tuple[np.ndarray, int]]) -> tuple[np.ndarray, ...]:
+    """Returns several texts as one row: the inputs, the targets, where each text begins, and the labels.
 
     These are int32, int32, bool and int32. Before: ids `1 4 1` with label 0 and `1 5 6 1` with label 3; after:
     `1 4 1 5 6`, `4 1 5 6 1`, True at the first and the third place, and `0 0 3 3 3`.

@@ -1,4 +1,4 @@
-"""What every scorer gives: the losses of texts, and below that, of the ids of tokens."""
+"""The interfaces of scorers: of texts, and of ids of tokens."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pipelines.vocabulary import Framing, Vocabulary
 
 
 class TextScorer(Protocol):
-    """Scores texts: a language model, whether it learns from them or not, or a mixture of several."""
+    """Scores texts: a language model, which may learn from them, or a mixture of several."""
 
     @property
     def framing(self) -> Framing:
@@ -49,7 +49,7 @@ class TokenScorer(ABC):
         self._vocabulary, self._end, self._labels = vocabulary, vocabulary.framing.end, len(vocabulary.labels)
 
     def label_ids(self, label: str) -> list[int]:
-        """Returns the id of a label in a list, or an empty list for "" of a model without labels.
+        """Returns the id of a label in a list; an empty list if there is no label and the model has none.
 
         Raises:
             UserError: the label isn't known or is missing, or the model can't write or score texts.
@@ -67,7 +67,7 @@ class TokenScorer(ABC):
         Args:
             texts: ids, `[N]` each. Each text is read from a fresh state.
             labels: the label of each, if the model has labels.
-            window: reset the state after so many tokens; 0: never. What a scorer has learnt stays.
+            window: reset the state after this many tokens; 0: never. What a scorer has learnt stays.
             quiet: show no progress.
 
         Raises:

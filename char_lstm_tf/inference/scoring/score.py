@@ -1,4 +1,4 @@
-"""What texts cost a model: the sum of their losses, and in how many characters and words."""
+"""The score of texts: the sum of their losses, and how many characters and words they have."""
 
 import dataclasses
 import math
@@ -21,17 +21,17 @@ def perplexity(nats: float) -> float | None:
 class Score:
     """The loss of texts, in nats.
 
-    The first character of a running text has nothing before it and isn't scored. Of a document, all characters are
-    scored, and its end too. Where words are tokens, so is the first token not scored. The loss is that of one way to
-    write the text, its tokens; the probability of the text itself is a little higher.
+    The first character of a running text has nothing before it and isn't scored; where words are tokens, this is the
+    first token. In a document, all characters are scored, and its end too. The loss is that of one way to cut the text
+    into tokens; the probability of the text itself is a little higher.
 
     Attributes:
         characters: how many were scored. The end of a document counts as one.
-        nats: their sum.
+        nats: the sum of their losses.
         words: separated by white space.
         unknown_characters: characters that the vocabulary lacks.
         documents: how many; 0 for running text.
-        quantiles: of documents together: `nats_per_char_99%`, which 99% of them don't exceed, and others.
+        quantiles: of the losses of several documents: `nats_per_char_99%`, which 99% of them don't exceed, and others.
     """
 
     characters: int
@@ -43,7 +43,7 @@ class Score:
 
     @property
     def nats_per_char(self) -> float:
-        """The mean loss in nats; 0 where no character is scored."""
+        """The mean loss in nats; 0 if no character is scored."""
         return self.nats / max(self.characters, 1)
 
     @property
@@ -68,19 +68,19 @@ class Score:
         )
 
     def of_documents(self, nats_per_char: Sequence[float]) -> "Score":
-        """Returns the score with the quantiles of the losses of its documents, of which there must be some."""
+        """Returns the score with the quantiles of the losses of its documents, at least one."""
         found = np.percentile(nats_per_char, QUANTILES).tolist()
         named = {f"nats_per_char_{percent:g}%": loss for percent, loss in zip(QUANTILES, found, strict=True)}
         return dataclasses.replace(self, quantiles=named)
 
     def logs(self) -> dict[str, float]:
-        """Returns what the logs of an epoch have of it."""
+        """Returns its entries in the logs of an epoch."""
         return {"loss": self.nats_per_char}
 
     def report(self) -> dict[str, float | None]:
         """Returns the measures under the names that `evaluate --json` prints; None for one that is infinite."""
         measures: dict[str, float | None]
-        if self.documents:  # a name or a line of a log is no text of so many words
+        if self.documents:  # words are no unit for names or lines of a log
             measures = {"documents": self.documents, "nats_per_document": self.nats / self.documents}
             measures |= self.quantiles
         else:
@@ -97,7 +97,7 @@ class Score:
 
 
 class Words:
-    """Counts what white space separates. The end symbol separates too."""
+    """Counts words, which white space and end symbols separate."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         tokens = [token or " " for token in vocabulary.tokens]

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from char_lstm_tf.inference.scoring.packing import packed, rectangle, side_by_side
+from char_lstm_tf.inference.scoring.packing import balanced_rows, rectangle, row_of_texts
 from char_lstm_tf.inference.scoring.protocol import TokenScorer, progress_bar
 from char_lstm_tf.inference.scoring.score import Score, Words
 from char_lstm_tf.models import cores
@@ -15,8 +15,8 @@ from char_lstm_tf.models.network import Network, State, filled_up
 from pipelines.corpus import DocumentRange, IdRange
 from pipelines.vocabulary import Vocabulary
 
-ROWS = 16  # texts read side by side: 75,000 characters per second with 2×128 units on two cores; 46,000 for one text
-MANY_ROWS, MANY = 64, 200  # rows for at least so many texts
+ROWS = 16  # texts read in parallel: 75,000 characters per second with 2×128 units on two cores; 46,000 for one text
+MANY_ROWS, MANY = 64, 200  # rows for at least this many texts
 MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
 
 
@@ -40,8 +40,8 @@ class Scorer(TokenScorer):
     def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, State]]:
         """Returns `_nats_of_chunk`, compiled, with the rows split into a group for each core.
 
-        XLA makes the loop ten times faster at one row, where nearly all of it is overhead, but runs it on one core but
-        for large products.
+        XLA makes the loop ten times faster at one row, where nearly all of it is overhead, but runs it on one core,
+        except for large products.
         """
         compiled = tf.function(partial(self._nats_of_chunk, under_each=under_each), jit_compile=True, autograph=False)
 
@@ -74,7 +74,7 @@ class Scorer(TokenScorer):
         return self._read(self._nats_of_each, texts, labels, (), quiet=quiet)
 
     def losses_per_label(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
-        """Returns what `nats_of_each` does under each label, float32 `[N - 1, L]`, in one pass over the texts."""
+        """Returns what `nats_of_each` does, but under each label, float32 `[N - 1, L]`, in one pass over the texts."""
         return self._read(self._losses_per_label, texts, (), (self._labels,), quiet=quiet)
 
     def _read(
@@ -89,7 +89,7 @@ class Scorer(TokenScorer):
         """Returns the losses of texts, `[N - 1, *shape]`, in the order in which they were given."""
         lengths = [max(len(ids) - 1, 0) for ids in texts]
         rows = MANY_ROWS if len(texts) >= MANY else min(filled_up(max(len(texts), 1)), ROWS)
-        groups = packed(lengths, rows=min(rows, self._network.most_rows))
+        groups = balanced_rows(lengths, rows=min(rows, self._network.most_rows))
         labelled = list(zip(texts, labels or [0] * len(texts), strict=True))
         with progress_bar(sum(lengths), disable=True if quiet else None) as progress:
             packed_rows = [[labelled[number] for number in group] for group in groups]
@@ -109,7 +109,7 @@ class Scorer(TokenScorer):
         progress: tqdm,
     ) -> list[np.ndarray]:
         """Returns the losses of the texts in each row, one after the other."""
-        columns = list(zip(*map(side_by_side, rows), strict=True))
+        columns = list(zip(*map(row_of_texts, rows), strict=True))
         found = [np.empty((len(row), *shape), np.float32) for row in columns[0]]
         states = self._network.start(len(rows))
         longest = max(map(len, found))
@@ -127,11 +127,11 @@ class Scorer(TokenScorer):
 
     def _size_of_chunk(self, longest: int, *, rows: int = 1) -> int:
         """Returns how many characters of each row to read at once."""
-        logits = rows * self._size * max(self._labels, 1)  # at a place: the last layer computes all labels'
+        logits = rows * self._size * max(self._labels, 1)  # for each place: the last layer computes those of all labels
         return self._network.places(longest, most=max(min(self._chunk, MAX_LOGITS // logits), 1))
 
     def score(self, ids: np.ndarray | IdRange | DocumentRange) -> Score:
-        """Returns the sum over a text of at least two characters, or over documents. Memory doesn't grow with either.
+        """Returns the score of a text of at least two characters, or of documents. Memory doesn't grow with either.
 
         A running text is read in one pass from a fresh state; so is each document, under its label if it has one.
         """

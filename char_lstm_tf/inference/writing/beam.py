@@ -65,7 +65,7 @@ def likeliest_texts(
 ) -> list[tuple[str, float]]:
     """Returns the texts that beam search finds with their nats, likeliest first. There may be fewer than `width`.
 
-    The text of the likeliest character each time is always a candidate, since a narrow beam can lose it on the way.
+    The greedy text is always a candidate, since a narrow beam can lose it on the way.
 
     Args:
         network: writes them.

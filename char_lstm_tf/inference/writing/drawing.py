@@ -44,7 +44,7 @@ class Draws(NamedTuple):
 def chooser(draws: Draws) -> Choose:
     """Returns a function that draws an id for each row by inverting the cumulative distribution.
 
-    What depends on no logits is computed here: before the loop that calls the function.
+    What doesn't depend on logits is computed here, before the loop that calls the function.
 
     Rows without limits are drawn in the order of ids, because sorting takes more than half of the time of a step (2×128
     units, 64 rows, XLA: 44,000 characters per second with sorting, 120,000 without). The id of a row depends on that

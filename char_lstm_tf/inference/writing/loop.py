@@ -31,7 +31,7 @@ def absorb(network: Network, ids: tf.Tensor, lengths: tf.Tensor, state: State, *
 
 
 def in_blocks(ids: tf.Tensor, block: int) -> tf.Tensor:
-    """Returns `[B, T]` as `[blocks, block, B]`, filled up with 0."""
+    """Returns `[B, T]` as `[blocks, block, B]`, padded with 0."""
     rows, count = tf.unstack(tf.shape(ids))
     blocks = -(-count // block)
     by_place = tf.transpose(tf.pad(ids, [[0, 0], [0, blocks * block - count]]))
@@ -43,10 +43,10 @@ class Limits(NamedTuple):
 
     Attributes:
         count: how many tokens to write at most, int32.
-        end: id of the end symbol, after which a row has nothing of meaning (more of them, or 0); see `Framing.end`.
-        lengths: how many characters each token has, int32 `[V]`, where words are tokens; None: it doesn't matter.
-        wanted: how many characters are enough in each row, int32 `[B]`. With `lengths`, the loop ends when all have
-            them, and what follows is 0.
+        end: id of the end symbol; what follows in a row has no meaning (end symbols, or 0). See `Framing.end`.
+        lengths: how many characters each token has, int32 `[V]`, if words are tokens; None: they aren't counted.
+        wanted: how many characters are enough in each row, int32 `[B]`. With `lengths`, the loop ends when all rows
+            have them, and what follows is 0.
     """
 
     count: tf.Tensor
@@ -65,7 +65,7 @@ def generate(
     first: tf.Tensor,
     size: int | None = None,
 ) -> tuple[tf.Tensor, State]:
-    """Writes tokens in each row, and never the unknown one.
+    """Writes tokens in each row, but never the unknown character.
 
     Args:
         step: one step of a model: ids `[B]` and state → logits `[B, V]` and state.
@@ -74,7 +74,7 @@ def generate(
         draws: how tokens are chosen.
         limits: how many.
         first: how many tokens earlier calls have written, int64.
-        size: columns of the result, for XLA, which must know it. Those from `limits.count` on are 0. None: that count.
+        size: columns of the result, which XLA must know. Those from `limits.count` on are 0. None: that count.
 
     Returns:
         The ids written, int32 `[B, size]`, and the state before the last of them is read.
@@ -82,7 +82,7 @@ def generate(
 
     noise_at, choose = uniform_noise(draws.seed), chooser(draws)
     count, end, lengths, wanted = limits
-    ends = end >= 0  # else nothing is computed of it: in an exported graph that took a quarter of a step
+    ends = end >= 0  # if not, its operations are left out: in an exported graph they took a quarter of a step
 
     def ended(position: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         """Returns which rows have written their end; the end symbol before the first character begins a document."""

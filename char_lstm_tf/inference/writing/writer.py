@@ -18,7 +18,7 @@ PROMPT_CHUNK = 256  # characters of a prompt that one call reads
 class Writer:
     """Writes text with the weights that the network has at the time of the call.
 
-    The loops are compiled for 1, 4, 16, 64 … rows. Other numbers of rows are filled up.
+    The loops are compiled for 1, 4, 16, 64 … rows. Other numbers of rows are padded.
     """
 
     def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
@@ -44,7 +44,7 @@ class Writer:
     def write(
         self, prompts: Sequence[str], rows: Sequence[Sampling], *, chars: int, labels: Sequence[int] = ()
     ) -> Iterator[list[str]]:
-        """Yields the next characters of each row, some at a time: `chars` in all, or of documents, up to their end.
+        """Yields the next characters of each row, some at a time: `chars` in all, or up to the end of a document.
 
         Args:
             prompts: what the rows continue; empty: a new line, or the beginning of a document.
@@ -74,7 +74,7 @@ class Writer:
     def _read(self, prompts: Sequence[str], labels: Sequence[int]) -> tuple[tf.Tensor, State, tf.Tensor]:
         """Returns the last id of each prompt, int32 `[B]`, the states before it is read, and the labels.
 
-        B is filled up. Labels are int32 `[B]`, and zeros where the model knows none.
+        B is padded. Labels are int32 `[B]`, and zeros if the model has none.
         """
         texts = [self._vocabulary.encode_prompt(prompt).astype(np.int32) for prompt in prompts]
         texts += [texts[0][-1:]] * (filled_up(len(texts)) - len(texts))
