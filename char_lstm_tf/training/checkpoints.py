@@ -1,7 +1,7 @@
-"""Checkpoints that survive a machine that stops at any moment and a disk that loses some of them.
+"""Checkpoints that survive a machine that stops at any moment, and a disk that damages some of them.
 
 A checkpoint is a folder, `step-000000120`, with the tensors as `tf.train.Checkpoint` writes them, `progress.json` and
-`SHA256SUMS`. It is written beside its place, synced and renamed, so it is whole or absent. The sums show later damage.
+`SHA256SUMS`. It is written atomically. The sums show later damage.
 """
 
 import dataclasses
@@ -29,10 +29,10 @@ class Changing:
     """All variables that training changes, by their purpose.
 
     Attributes:
-        model: weights of the model in training, and what it draws dropout from.
+        model: weights of the model in training, and the seeds of its dropout.
         carried: states that it carries from batch to batch.
-        training: of the optimizer and the learning rate.
-        sums: behind the means in the logs.
+        training: the variables of the optimizer and the learning rate.
+        sums: from which the means in the logs are computed.
         best: the best weights so far.
     """
 
@@ -44,10 +44,10 @@ class Changing:
 
 
 class Checkpoints:
-    """The checkpoints of a run, of which the newest `keep` are kept. The chief reads and writes them for all workers.
+    """The newest `keep` checkpoints of a run. The chief reads and writes them for all workers.
 
-    A checkpoint holds what is `changing`, and where the run stands. `own` is what each replica has for itself, or None
-    if there is one.
+    A checkpoint holds the variables of `changing`, and the progress of the run. `own` has the variables that each
+    replica has for itself; None: there is one replica.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Checkpoints:
     def save(self, progress: Progress) -> None:
         """Writes a checkpoint, unless there is one of this step, and removes the oldest ones.
 
-        All workers do it together, and all of them raise FloatingPointError.
+        All workers must call it. All of them raise FloatingPointError.
 
         Raises:
             FloatingPointError: a tensor holds NaN or infinity, from which no run can continue.
@@ -105,8 +105,8 @@ class Checkpoints:
     def restore(self, corpus: str, *, steps_per_epoch: int = 1) -> Progress | None:
         """Restores tensors and files from the newest undamaged checkpoint. Damaged ones are removed.
 
-        All workers do it together, and get what the chief has found: where the run stood, or None without a checkpoint.
-        `corpus` is the key of the text. The earliest versions left `steps_per_epoch` out.
+        All workers must call it, and get what the chief has found: the progress, or None if there is no checkpoint.
+        `corpus` is the key of the text. Checkpoints of the earliest versions lack `steps_per_epoch`.
 
         Raises:
             UserError: it belongs to another text or was written by another version, or a file that grows with the run
@@ -124,7 +124,7 @@ class Checkpoints:
             self._own.take()
 
     def _read(self, corpus: str, steps_per_epoch: int) -> Progress | None:
-        """Restores tensors and files, and returns where the run stood. Raises as `restore`."""
+        """Restores tensors and files, and returns the progress. Raises as `restore`."""
         for path in reversed(self.folder.checkpoint_folders()):
             if _is_intact(path):
                 saved = Progress.load(path / "progress.json", steps_per_epoch=steps_per_epoch)

@@ -17,7 +17,7 @@ OPTIMIZERS = {
 
 
 def averaged_weights(model: keras.Model) -> list[tf.Tensor]:
-    """Returns the weights of a compiled model, in their order, those that are averaged as their averages."""
+    """Returns the weights of a compiled model in order, with the moving averages in place of those that have one."""
     optimizer = model.optimizer
     averages = optimizer._model_variables_moving_average if optimizer.use_ema else []
     by_id = {id(weight): average for weight, average in zip(model.trainable_variables, averages, strict=False)}
@@ -67,7 +67,7 @@ class TrainingState:
         scale: factor of the learning rate, 1 at first.
         variables: the optimizer's variables, and the scale.
         means: over the epoch so far, by their names in the logs.
-        samples: tokens that are drawn for a sampled softmax; 0: all are compared.
+        samples: tokens of a sampled softmax; 0: all tokens.
         seed: of the run.
     """
 
@@ -93,10 +93,10 @@ def compile_model(
     """Compiles a model of `models.build` for a run of `steps` batches.
 
     The loss is categorical cross-entropy of logits against one-hot targets or, if `sparse`, against ids, which is the
-    same number: nats per token. The logs have its mean over the epoch so far, that of `gradient_norm`, the norm of the
-    gradients of all weights together before they are clipped, and `accuracy`, the share of tokens that were the
-    likeliest one. With `samples`, the loss is that of a sampled softmax, and there is no accuracy. The L1 and L2
-    penalty is part of what is minimized, but not of the `loss` in the logs.
+    same number: nats per token. The logs have means over the epoch so far: of the loss, of `gradient_norm`, the norm of
+    all gradients together before they are clipped, and of `accuracy`, the share of tokens that were the likeliest one.
+    With `samples`, the loss is that of a sampled softmax, and there is no accuracy. The L1 and L2 penalty is minimized
+    too, but isn't part of the `loss` in the logs.
     """
     losses = keras.losses
     loss_class = losses.SparseCategoricalCrossentropy if sparse else losses.CategoricalCrossentropy

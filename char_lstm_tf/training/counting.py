@@ -20,9 +20,9 @@ from pipelines.files import atomic_write
 
 
 class CountingRun:
-    """Counts a text, with the same methods as `Run`. Making one counts, and writes nothing.
+    """A run of counts, with the methods of `Run`. The text is counted at once, and nothing is written until `fit`.
 
-    `best` is the model, and `left_out` its documents, scored by the counts of the others; None if they have no labels.
+    `best` is the model. `left_out` has the documents, scored by the counts of the others; None if they have no labels.
 
     Raises:
         UserError: the text is too short or too long for the order.
@@ -72,7 +72,7 @@ class CountingRun:
         return scores
 
     def stats(self) -> TrainingStats:
-        """Returns what the counting took."""
+        """Returns what counting took."""
         characters = round(len(self._ids) * self._text.chars_per_id)
         return TrainingStats(
             parameters=self.best.keras_model.count_params(),
@@ -83,7 +83,7 @@ class CountingRun:
 
 
 def _of_each_label(text: Corpus) -> Iterator[np.ndarray]:
-    """Yields the documents for training of each label, `end, document, end … end`; of an unused label, one end."""
+    """Yields the training documents of each label, `end, document, end … end`; for an unused label, one end."""
     for label in range(len(text.vocabulary.labels)):
         parts = [np.zeros(0, text.vocabulary.dtype)]
         for packed in text.document_split("train").groups():

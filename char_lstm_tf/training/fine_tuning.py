@@ -1,4 +1,4 @@
-"""What a run starts from: the weights of another run (--init_from, --freeze), or vectors of words (--vectors)."""
+"""Initial weights of a run: those of another run (--init_from, --freeze), or vectors of words (--vectors)."""
 
 from functools import partial
 
@@ -46,7 +46,7 @@ def give_weights(origin: Origin, network: Network | Classifier, vocabulary: Voca
 def extend_weights(old: np.ndarray, fresh: np.ndarray, *, known: int, vocabulary_size: int) -> np.ndarray:
     """Returns fresh weights with the old ones in the places of the old ids.
 
-    An axis that is longer has a block of V for each character read at once: one, but for n-grams.
+    An axis that is longer has a block of V for each character that is read at once: one, or several for n-grams.
     Before, for 2 ids and then 3: `[[1, 2], [3, 4]]` and `[[9, 9], [9, 9], [9, 9]]`;
     after: `[[1, 2], [3, 4], [9, 9]]`.
 
@@ -65,7 +65,7 @@ def extend_weights(old: np.ndarray, fresh: np.ndarray, *, known: int, vocabulary
 
 
 def freeze(model: keras.Model, layers: int) -> None:
-    """Makes the first layers keep their weights, the embedding, if there is one, with them.
+    """Makes the first layers keep their weights, and an embedding too.
 
     Raises:
         UserError: the model has fewer layers below the last one, which gives the logits.

@@ -1,8 +1,8 @@
 """How well a finished model recognizes labels: calibrated and measured on texts that it wasn't trained on.
 
 A network is calibrated on the validation part. Counts are calibrated on the training part itself: each document is
-scored by the counts of all the others (`leave_one_out`), so that all of it serves, not a handful of documents. Of a
-label with a single document, half of it is left out at a time.
+scored by the counts of all the others (`leave_one_out`), so that all documents can be used. If a label has a single
+document, half of it is left out at a time.
 
 Shapes: D documents, U units, P passages, L labels.
 """
@@ -27,18 +27,18 @@ LENGTHS = (250, 1000, 4000)  # characters of passages, which longer documents ar
 REPORTED = 1000  # characters of the passages of long documents that the report is about
 CHARACTERS = 100_000  # of the passages of each length
 CHARACTERS_OF_WHOLE = 1_000_000  # of documents that are scored as a whole
-FROM_EACH_LABEL = 50  # passages of each length, or all if it has fewer, so that rare labels count too
+FROM_EACH_LABEL = 50  # passages of each length, or all if there are fewer, so that rare labels count too
 
 
 @dataclass(frozen=True)
 class Passages:
-    """Texts to score, in their order. Places are those in the ids of all documents of a split.
+    """Texts to score, in order. Places count the ids of all documents of a split.
 
     Attributes:
         starts: where each begins, int64 `[P]`, ascending.
         stops: where it ends, `[P]`.
         labels: their labels, ids, int64 `[P]`.
-        weights: how much each counts when a calibration is found, float64 `[P]`. The sum is the number of documents:
+        weights: of each when a calibration is fitted, float64 `[P]`. Their sum is the number of documents, since
             passages of one document aren't independent.
         reported: whether the report is about it, bool `[P]`.
         edges: where units begin, and the end of the last one, int64 `[U + 1]`. A unit is a document or half of one, and
@@ -150,12 +150,12 @@ class ScoredPassages:
     per_text: bool = False
 
     def calibrate(self, shares: tuple[float, ...]) -> Calibration:
-        """Returns the calibration that suits them."""
+        """Returns the calibration that fits them best."""
         labels, weights = self.passages.labels, self.passages.weights
         return calibrate(self.nats, self.characters, labels, shares=shares, weights=weights, per_text=self.per_text)
 
     def typical_losses(self) -> TypicalLosses:
-        """Returns how large the losses under the true labels are."""
+        """Returns the distribution of the losses under the true labels."""
         labels = self.passages.labels
         own = self.nats[np.arange(len(labels)), labels]
         return TypicalLosses.found_in(own, self.characters, labels, self.nats.shape[1])
@@ -173,8 +173,8 @@ def measure_labels(
     """Returns the calibration of a model, and adds `labels` to `metrics` of each held-out part: a report on it.
 
     Short documents are scored as a whole. Long ones are cut into passages of several lengths, so that the calibration
-    holds for passages too; what is reported of them is about those of 1,000 characters. `metrics` has an entry for each
-    held-out part that isn't empty, and `left_out` is what `score_left_out` returns of counts.
+    holds for passages too; the report is about those of 1,000 characters. `metrics` has an entry for each held-out part
+    that isn't empty, and `left_out` is what `score_left_out` returns for counts.
     """
     names = text.vocabulary.labels
     counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
@@ -212,7 +212,8 @@ def score_left_out(
 ) -> tuple[ScoredPassages, Sequence[float]]:
     """Returns the losses of passages of the training part by the counts of the other units, and the best shares.
 
-    `shares` are the weights of the own counts of each label to choose from. The documents are likeliest with the best.
+    `shares` are the weights of the own counts of each label to choose from. The best give the documents the lowest
+    loss.
     """
     documents, lengths = text.document_split("train"), text.vocabulary.lengths
     passages = Passages.chosen_from(documents, text, halve=True)

@@ -18,11 +18,11 @@ PANELS = {
     "gradient norm": {"gradient_norm": "before clipping, mean over batches"},
 }
 GRADIENT_COLUMNS = ("epoch", "looks", "weight", "distance", "norm", "largest", "clipped")
-SMALLEST_SHARE = 1e-8  # of the gradient; less isn't drawn
+SMALLEST_SHARE = 1e-8  # of the gradient; smaller ones aren't drawn
 
 
 def loss_by_step(log: Path, *, epoch: int) -> tuple[list[float], list[float]]:
-    """Returns the places in a run, counted in epochs, and the mean loss since the place before, of a steps.csv.
+    """Returns from a steps.csv the places in a run, counted in epochs, and the mean loss since the place before.
 
     Args:
         log: the file, which has means of an epoch up to a step.
@@ -75,7 +75,7 @@ def draw_curves(log: Path, steps_log: Path, picture: Path, *, epoch: int) -> Non
 
 
 def reach_by_epoch(log: Path) -> dict[int, list[float]]:
-    """Returns the norms of a gradients.csv by distance, `[T]`, for each epoch."""
+    """Returns from a gradients.csv the norms by distance, `[T]`, for each epoch."""
     epochs: dict[int, list[float]] = {}
     with log.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -85,7 +85,7 @@ def reach_by_epoch(log: Path) -> dict[int, list[float]]:
 
 
 def draw_reach(logs: Mapping[str, Path], png: Path) -> None:
-    """Draws a line for the last epoch of each run, or of a single run one for each epoch.
+    """Draws a line for the last epoch of each run, or for each epoch of a single run.
 
     `logs` has the gradients.csv of each run, by its name.
     """

@@ -32,13 +32,13 @@ from pipelines.corpus import Corpus
 
 
 class Run:
-    """A network in training. Making one writes nothing. It stops after one of the signals.
+    """A network in training. Nothing is written until `fit`. A signal stops it after the next step.
 
     `best` has the best weights so far, without carried state; `state` is what training changes besides the weights of
-    `model`; `fitting` knows where the run stands.
+    `model`; `fitting` has the progress.
 
     Raises:
-        UserError: the text is too short for the sizes, or layers don't fit those of the run to start from.
+        UserError: the text is too short, or layers don't fit those of the run to start from.
     """
 
     left_out = None  # only counts can leave a document out
@@ -130,7 +130,7 @@ class Run:
         else:
             self.checkpoints.share()
         self._spent_before = fitting.progress.seconds
-        fitting.save()  # a run that diverges before the next one needs it too
+        fitting.save()  # so that a run that diverges early has a checkpoint to go back to
         self._say(f"{fitting.progress.steps:,} steps of {self._config.batch_size} {self.objective.rows}")
         self.best.keras_model.summary(line_length=80, print_fn=self._say)
         with self._signals.deferred():
@@ -143,7 +143,7 @@ class Run:
             self.evaluation.save_best()  # after a rollback, the file may hold weights that were given up
 
     def _go_back(self, error: DivergedError) -> None:
-        """Goes back to the newest checkpoint with half the learning rate, if the run may."""
+        """Goes back to the newest checkpoint with half the learning rate, if that is allowed."""
         if not (scale := self.fitting.go_back()):
             if self._workers.chief:
                 self._folder.diverged.write_text(f"{error}\n", encoding="utf-8")
@@ -155,7 +155,7 @@ class Run:
         return self.evaluation.scores()
 
     def stats(self) -> TrainingStats:
-        """Returns what the training took."""
+        """Returns what training took."""
         progress = self.fitting.progress
         seen = self.objective.batches.characters(progress.step)
         return TrainingStats(
@@ -168,12 +168,12 @@ class Run:
         )
 
     def _say(self, line: str) -> None:
-        """Tells the user, unless --quiet."""
+        """Prints a line, unless --quiet."""
         if self._log is not None:
             print(line, file=self._log, flush=True)
 
     def _records(self) -> list[keras.callbacks.Callback]:
-        """Returns what shows and writes how the run goes, in its order: each adds to the logs of an epoch."""
+        """Returns the callbacks that print and write the progress. Their order matters: each adds to the logs."""
         config, folder, batches = self._config, self._folder, self.objective.batches
 
         def draw(epoch: int, logs: dict[str, Any]) -> None:

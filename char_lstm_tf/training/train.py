@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
-    """Trains, measures and exports a model, and leaves everything in the run's folder.
+    """Trains, measures and exports a model, and writes everything to the run's folder.
 
     Samples go to stdout, everything else to stderr. A resumed run continues from its newest checkpoint, and the result
-    is bit-for-bit that of an uninterrupted run. A run that has finished is left as it is.
+    is bit for bit that of an uninterrupted run. A finished run stays as it is.
 
     Args:
         plan: the run.
-        signals: after which it stops with a checkpoint. None: the process belongs to another program, which may call
-            this from any thread. Its signals and its settings of TensorFlow stay as they are.
+        signals: those that stop it with a checkpoint. None: the process belongs to another program, which may call this
+            from any thread; its signals and its settings of TensorFlow aren't changed.
 
     Returns:
-        What is known of the run; None of a worker that isn't the chief.
+        The results; None in a worker that isn't the chief.
 
     Raises:
         UserError: the text can't be read or is too short, or the folder can't be written.
@@ -105,7 +105,7 @@ def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Me
 
 
 def _is_finished(plan: Plan) -> bool:
-    """Returns whether a run that is to be resumed has nothing left to do, and says so."""
+    """Returns whether a run to resume is finished, and if so, prints that."""
     folder = plan.folder
     if not (plan.config.resume and folder.started and folder.state == "finished"):
         return False

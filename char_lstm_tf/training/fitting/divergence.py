@@ -1,4 +1,4 @@
-"""How a run notices that it diverges."""
+"""How a run detects divergence."""
 
 import math
 
@@ -16,14 +16,14 @@ class DivergedError(UserError):
 
 
 class LossCheck:
-    """Raises DivergedError when the loss or a weight becomes NaN or infinite, before anything of it is saved."""
+    """Raises DivergedError when the loss or a weight becomes NaN or infinite, before a checkpoint is saved."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._before: dict[str, tf.Tensor] = {}
 
     def loss(self, logs: dict[str, tf.Tensor], *, step: int) -> None:
-        """Checks the mean loss of the epoch so far, which a single bad batch makes NaN."""
+        """Checks the mean loss of the epoch so far. A single bad batch makes it NaN."""
         if not math.isfinite(logs["loss"]):
             raise DivergedError(self._message(f"the loss at step {step:,}"))
         self._before = logs

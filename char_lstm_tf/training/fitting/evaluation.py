@@ -1,4 +1,4 @@
-"""How good a model is at the end of an epoch."""
+"""What is measured at the end of an epoch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,9 +42,9 @@ class Evaluation:
         self.samples = ""
 
     def measure(self, epoch: int, logs: dict[str, float]) -> dict[str, float]:
-        """Returns the means of an epoch, counted from 0, with the validation loss and what follows from both losses.
+        """Returns the means of an epoch, counted from 0, with the validation loss, and both losses in other units.
 
-        The validation split is read in full, with its own state; the state of training isn't touched. `learning_rate`
+        The validation split is read in full, with its own state; the state of training isn't changed. `learning_rate`
         is that of the next batch. Samples are written. Nothing in a checkpoint changes, so this may be interrupted.
         """
         self._measured.set_weights(averaged_weights(self._model))
@@ -71,5 +71,5 @@ class Evaluation:
 
     def scores(self) -> dict[str, dict[str, Any]]:
         """Returns the scores of the best weights on the held-out parts of the text."""
-        self._measured.set_weights(self._best.get_weights())  # its scorer is compiled already
+        self._measured.set_weights(self._best.get_weights())  # whose scorer is compiled already
         return {name: self._scorer.score(part).report() for name, part in self._held_out.items()}

@@ -25,8 +25,8 @@ class SaveRule:
     """When a checkpoint is due: every few steps or seconds, after the last step, and when the process is asked to stop.
 
     All workers save and stop at the same step. With each step, a worker posts which signal it has received, and the
-    chief posts whether it is time. `step` is that from which the run starts; `every_steps` and `every_seconds` are the
-    most from one checkpoint to the next, and 0 is no limit.
+    chief posts whether it is time. `step` is where the run starts. `every_steps` and `every_seconds` are the largest
+    distances between checkpoints; 0: no limit.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SaveRule:
         self._saved_step, self._saved_at = step, time.monotonic()
 
     def before_step(self) -> None:
-        """Posts what this worker knows."""
+        """Posts the signal that this worker has received, and whether it is time."""
         if self._workers.count > 1:
             received = self._signals.received
             self._workers.post([*(received == number for number in SIGNALS), self._workers.chief and self._is_time()])
@@ -58,13 +58,13 @@ class SaveRule:
 
 
 class Fitting:
-    """The training steps of a run, epoch by epoch. It alone changes where the run stands.
+    """The training steps of a run, epoch by epoch. Only this class advances its progress.
 
-    A checkpoint is saved after a step, if one is due. That of the last step of an epoch is saved before the end of the
-    epoch, and a run that is resumed from it begins with that end.
+    A checkpoint is saved after a step, if one is due. That of the last step of an epoch is saved before what happens at
+    the end of the epoch, and a run that is resumed from it begins with that.
 
-    `compile_model` compiled the model and returned `state`, whose means start anew with each epoch. `progress` is
-    where a new run stands and, as an attribute, where the run stands. `training` has its patience, and when it saves.
+    `compile_model` compiled the model and returned `state`, whose means are reset with each epoch. `progress` is that
+    of a new run and, as an attribute, the current one. `training` has the patience, and how often to save.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Fitting:
         self._lower_scale: float | None = None  # of the learning rate, from the next step on
 
     def restore(self) -> bool:
-        """Goes to the newest checkpoint, and returns whether there is one. Raises as `Checkpoints.restore`."""
+        """Restores the newest checkpoint, and returns whether there is one. Raises as `Checkpoints.restore`."""
         found = self._checkpoints.restore(self.progress.corpus, steps_per_epoch=self.progress.steps_per_epoch)
         self.progress = found or self.progress
         return found is not None
@@ -103,9 +103,9 @@ class Fitting:
             raise DivergedError(f"diverged after step {self.progress.step:,}: {error}") from None
 
     def go_back(self) -> float:
-        """Goes back to the newest checkpoint, and returns the factor of the learning rate from there, half of before.
+        """Restores the newest checkpoint, halves the learning rate, and returns its new factor.
 
-        It is 0 if the run may not go back.
+        It returns 0 and does nothing if there were too many rollbacks.
         """
         rollbacks, scale = self.progress.rollbacks + 1, float(self._state.scale) / 2
         if self._training.max_rollbacks is None or rollbacks > self._training.max_rollbacks:
@@ -119,12 +119,12 @@ class Fitting:
         """Trains to the last step, and calls the callbacks as Keras' `fit` does.
 
         Args:
-            callbacks: what else happens.
-            evaluation: of the model at the end of each epoch. The chief's counts.
+            callbacks: called as Keras does.
+            evaluation: measures the model at the end of each epoch; that of the chief counts.
 
         Raises:
             DivergedError: the loss or a weight became NaN or infinite. The newest checkpoint is older.
-            StoppedError: a signal came to a worker, and a checkpoint was saved.
+            StoppedError: a worker has received a signal, and a checkpoint was saved.
             UserError: the disk is full, for instance.
         """
         step = train_function(
@@ -156,7 +156,7 @@ class Fitting:
     def _take_steps(
         self, step: Callable[[], dict[str, tf.Tensor]], chosen: keras.callbacks.CallbackList, rule: SaveRule
     ) -> None:
-        """Takes the steps that are left of an epoch."""
+        """Takes the remaining steps of an epoch."""
         if not self.progress.step_of_epoch:
             for mean in self._state.means.values():
                 mean.reset_state()
@@ -182,7 +182,7 @@ class Fitting:
                 self.save()
 
     def _end_epoch(self, chosen: keras.callbacks.CallbackList, evaluation: Evaluation) -> None:
-        """Measures the model, and does what follows from its loss. Until it is measured, nothing has changed."""
+        """Measures the model, then updates the progress, the best weights and the learning rate."""
         epoch, logs, received = self.progress.ended, {}, None
         if self._workers.chief:
             means = in_characters(self._state.logs(), self._objective.chars_per_loss)

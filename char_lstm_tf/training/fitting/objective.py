@@ -1,4 +1,4 @@
-"""What a run learns: to predict text, or to answer the label of a document."""
+"""What a run learns: to predict text, or the label of a document."""
 
 import math
 from abc import ABC, abstractmethod
@@ -21,9 +21,9 @@ class Objective(ABC):
 
     Attributes:
         batches: of the training part.
-        chars_per_loss: by what a loss in nats per target is divided in the logs.
+        chars_per_loss: characters per target. The loss in nats per target is divided by it in the logs.
         sparse: whether targets are ids instead of one-hot vectors.
-        rows: what a batch has rows of, to show.
+        rows: what the rows of a batch are, to print.
     """
 
     batches: Batches
@@ -33,15 +33,15 @@ class Objective(ABC):
 
     @abstractmethod
     def scorer(self, network: Any) -> Any:
-        """Returns what measures a model on the held-out parts: a `Scorer` or a `LabelScorer`."""
+        """Returns the scorer for the held-out parts: a `Scorer` or a `LabelScorer`."""
 
     def writer(self, network: Any) -> Writer | None:
-        """Returns what writes samples; None if there are none."""
+        """Returns the writer of samples; None if there are none."""
         return None
 
     @staticmethod
     def measures(loss: float, prefix: str = "") -> dict[str, float]:
-        """Returns what follows from a loss, for the logs, with a prefix before the names."""
+        """Returns a loss in other units, for the logs, with a prefix before the names."""
         return {}
 
     @staticmethod
@@ -55,11 +55,11 @@ def objective_of(
 ) -> Objective:
     """Returns what a run learns.
 
-    The seed is that of the order of windows or documents, `shuffled` a folder for the documents of an epoch in their
-    order, and `rows` which rows of each batch to read; None: all.
+    `seed` is for the order of windows or documents, `shuffled` is a folder for the shuffled documents of an epoch, and
+    `rows` says which rows of each batch to read; None: all.
 
     Raises:
-        UserError: the text is too short for the sizes.
+        UserError: the text is too short.
     """
     if isinstance(model, settings.TextNetwork):
         return PredictText(model, text, seed=seed, shuffled=shuffled, rows=rows)
@@ -86,11 +86,11 @@ class PredictText(Objective):
         self.batches = cut(batch_size=model.batch_size, window=model.window, rows=rows, chars_per_id=text.chars_per_id)
 
     def scorer(self, network: Network) -> Scorer:
-        """Returns what measures a model on the held-out parts."""
+        """Returns the scorer for the held-out parts."""
         return Scorer(network, self._vocabulary)
 
     def writer(self, network: Network) -> Writer | None:
-        """Returns what writes samples; None if --sample_chars is 0."""
+        """Returns the writer of samples; None if --sample_chars is 0."""
         return Writer(network, self._vocabulary) if self._writes else None
 
     @staticmethod
@@ -109,7 +109,7 @@ class PredictText(Objective):
 
 
 class AnswerLabels(Objective):
-    """Answers the label of a document. Losses are nats per document."""
+    """Predicts the label of a document. Losses are nats per document."""
 
     chars_per_loss, sparse, rows = 1.0, True, "documents"
 
@@ -125,7 +125,7 @@ class AnswerLabels(Objective):
         )
 
     def scorer(self, network: Classifier) -> LabelScorer:
-        """Returns what measures a model on the held-out parts."""
+        """Returns the scorer for the held-out parts."""
         return LabelScorer(network, self._vocabulary)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""How a run stops when its process is asked to."""
+"""How a run stops when its process receives a signal."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one: the te
 
 
 class StoppedError(UserError):
-    """The process was asked to stop, and has saved a checkpoint."""
+    """The process received a signal, and has saved a checkpoint."""
 
     def __init__(self, number: signal.Signals, step: int, command: str) -> None:
         super().__init__(f"{number.name}: stopped after step {step:,}; continue with {command}")
@@ -19,7 +19,7 @@ class StoppedError(UserError):
 
 
 class StopAtOnce(BaseException):
-    """The process was asked to stop while it did something that may be given up."""
+    """The process received a signal while it did something that can be interrupted."""
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(number)
@@ -32,7 +32,7 @@ class Signals:
     A second signal ends the process at once. Under nohup, SIGHUP stays ignored.
 
     Args:
-        *numbers: the signals, of a command. A function has none: what they do is up to the program that calls it, and
+        *numbers: the signals. A command handles them. A function doesn't: they belong to the program that calls it, and
             Python allows handlers only in the main thread.
 
     Attributes:
@@ -46,9 +46,9 @@ class Signals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Notes signals as long as it is entered."""
+        """Records signals instead of ending the process."""
         before = {number: signal.getsignal(number) for number in self._numbers}
-        # A handler that isn't Python's is None here, and couldn't be put back.
+        # A handler that isn't Python's is None here, and couldn't be restored.
         kept = {signal.SIGHUP: (signal.SIG_IGN, None)}
         before = {number: handler for number, handler in before.items() if handler not in kept.get(number, (None,))}
 
@@ -69,7 +69,7 @@ class Signals:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Raises StopAtOnce as soon as a signal comes, or if one has come."""
+        """Raises StopAtOnce when a signal comes, or if one has come already."""
         self._raises = True
         try:
             if self.received:

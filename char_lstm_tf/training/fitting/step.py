@@ -1,4 +1,4 @@
-"""A training step. Keras' own clips the gradients of each machine before they are added up, so it isn't used."""
+"""A training step. That of Keras isn't used, since it clips the gradients of each machine before they are added up."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,8 +22,8 @@ def train_function(
     Args:
         model: compiled by `compile_model`.
         state: what that returned.
-        chars_per_loss: of the objective. The loss in the logs is divided by it.
-        workers: who takes the step together. The batches are those of the rows of this one, see `Batches`.
+        chars_per_loss: see `Objective`. The loss in the logs is divided by it.
+        workers: those that take the step together. The batches have the rows of this one, see `Batches`.
     """
     weights = [weight.value for weight in model.trainable_variables]
     below = keras.Model(model.inputs, model.layers[-1].input) if state.samples else model
@@ -42,7 +42,7 @@ def train_function(
             nats, *accuracy = loss_of(inputs, targets)
             minimized = (tf.add_n([nats, *model.losses]) if model.losses else nats) * share
         gradients = tape.gradient(minimized, weights)
-        # Those of an embedding have a row for each place in the batch. Their norm is that of the sums of equal ids.
+        # The gradients of an embedding are sparse: a row for each place. Made dense, rows of equal ids are added up.
         gradients = [
             tf.ensure_shape(gradient, weight.shape) for gradient, weight in zip(gradients, weights, strict=True)
         ]
@@ -79,7 +79,7 @@ def _accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def reset_carried_state(model: keras.Model) -> None:
-    """Resets the carried state when an epoch of a stream starts, since its rows jump back to their beginnings."""
+    """Resets the carried state. At the start of an epoch of a stream, its rows jump back to their beginnings."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.RNN) and layer.stateful:
             layer.reset_state()

@@ -2,7 +2,7 @@
 
 A worker is a process. It has a copy of the weights on its machine, and reads its rows of each batch. The gradients of
 all workers are added up by the collective operations of TensorFlow's `MultiWorkerMirroredStrategy`; then each worker
-clips the sum and takes the same step, so the copies stay equal. Worker 0, the chief, alone writes files.
+clips the sum and takes the same step, so the copies stay equal. Only worker 0, the chief, writes files.
 
 All other communication between workers goes through `Workers.sum`. All of them must call it equally often, in the same
 order.

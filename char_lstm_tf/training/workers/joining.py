@@ -26,12 +26,12 @@ def of_this_machine() -> Workers:
 
 @contextmanager
 def joined(cluster: Cluster, config: Config) -> Iterator[Workers]:
-    """Gives the workers of a cluster that have met. Must be entered before TensorFlow's first use.
+    """Gives the workers of a cluster that have met. It must be entered before TensorFlow is used.
 
     Raises:
         UserError: TensorFlow can't reach the others, or the batch can't be divided.
     """
-    # The text isn't read yet, so the number of characters is taken for a small one.
+    # The text isn't read yet, so only the number of words is known.
     words = config.settings.text.max_words or 0
     cores.set_up_tensorflow(config, config.batch_size // len(cluster.addresses), words)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -53,7 +53,7 @@ def joined(cluster: Cluster, config: Config) -> Iterator[Workers]:
 
 @contextmanager
 def connected_directly(hosts: list[str]) -> Iterator[None]:
-    """Lets TensorFlow's channels pass by a proxy of the environment, which would be asked for the workers, too."""
+    """Makes TensorFlow's channels bypass a proxy of the environment, which gRPC would otherwise use for the workers."""
     if set_here := [name for name in PROXIES if os.environ.get(name)]:
         print(f"{set_here[0]} is set, but the workers connect to each other directly", file=sys.stderr)
     given = os.environ.pop(NO_PROXY, None)

@@ -1,4 +1,4 @@
-"""What each replica has for itself, and how a checkpoint holds it."""
+"""The variables that each replica has for itself, and how a checkpoint holds them."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ import tensorflow as tf
 
 from char_lstm_tf.training.workers.workers import Workers
 
-SEED = "seed_generator_state"  # the end of the path of a Keras variable that dropout draws from
+SEED = "seed_generator_state"  # the end of the path of the Keras variables that dropout is drawn from
 
 
 class ReplicaVariables:
-    """What each replica has for itself: the carried states of its rows, and the seeds of its dropout.
+    """The variables that each replica has for itself: the carried states of its rows, and the seeds of its dropout.
 
-    A checkpoint holds the states of the whole batch and the chief's seeds, so that another number of workers can go on
-    from it. Replica r adds r to the first number of a seed; dropout counts with the second. The states that a model
-    carries are `[B, H]` each for the rows of a replica.
+    A checkpoint holds the states of the whole batch and the chief's seeds, so that another number of workers can resume
+    from it. Replica r adds r to the first number of a seed; dropout increments the second. A carried state is `[B, H]`
+    for the rows of a replica.
     """
 
     def __init__(self, model: keras.Model, states: Sequence[keras.Variable], workers: Workers) -> None:
@@ -28,12 +28,12 @@ class ReplicaVariables:
             workers.separate(variable)
 
     def saved(self, variables: Sequence[keras.Variable]) -> list[tf.Variable]:
-        """Returns what a checkpoint is to hold of these variables."""
+        """Returns the variables that a checkpoint holds instead of these."""
         instead = {id(own): saved for own, saved in [*self._states, *self._seeds]}
         return [instead.get(id(variable), variable.value) for variable in variables]
 
     def collect(self) -> None:
-        """Brings what a checkpoint holds up to date. All workers do it together."""
+        """Updates what a checkpoint holds. All workers must call it."""
         workers = self._workers
         for state, saved in self._states:
             rows = np.zeros(saved.shape)
@@ -46,7 +46,7 @@ class ReplicaVariables:
             saved.assign(value - np.array([workers.first_replica, 0], value.dtype))
 
     def take(self) -> None:
-        """Gives each replica its part of what a checkpoint held."""
+        """Gives each replica its part of a restored checkpoint."""
         workers = self._workers
         for state, saved in self._states:
             parts = tf.split(saved, workers.replicas)

@@ -1,4 +1,4 @@
-"""TensorFlow's own start of a cluster, which waits for the others for an hour and answers no signal meanwhile."""
+"""TensorFlow's own start of a cluster, which waits an hour for the others and ignores signals meanwhile."""
 
 import ctypes
 import signal
@@ -20,7 +20,7 @@ SECONDS_TO_START = 120  # once all workers have met; TensorFlow takes some to im
 
 
 def started(start: Callable[[], T], index: int) -> T:
-    """Returns what `start` does, called in a thread of its own, so that this one answers signals.
+    """Returns what `start` returns. It runs in a thread of its own, so that this one can react to signals.
 
     Args:
         start: starts TensorFlow together with the other workers.
@@ -58,9 +58,9 @@ def started(start: Callable[[], T], index: int) -> T:
 
 
 class SignalAction:
-    """What a signal does. TensorFlow puts a handler in place that only takes note of SIGTERM, so that it ends nothing.
+    """The action of a signal. TensorFlow installs a handler that only records SIGTERM, so it would end nothing.
 
-    Python puts back handlers of its own alone, and in the main thread alone, so the C library is asked.
+    Python can only restore its own handlers, and only in the main thread, so this calls the C library.
 
     Args:
         number: of the signal.
@@ -73,13 +73,13 @@ class SignalAction:
         self._sigaction(number, None, self._action)
 
     def put_back(self) -> None:
-        """Makes the signal do what it did."""
+        """Restores the action."""
         self._sigaction(self._number, self._action, None)
 
 
 @contextmanager
 def _waiting_without_lock() -> Iterator[None]:
-    """Lets TensorFlow wait for the other workers without Python's global lock, so that other threads go on."""
+    """Makes TensorFlow release Python's global lock while it waits for the other workers."""
     before = pywrap_tfe.TFE_EnableCollectiveOps
     libraries = [Path(tf.sysconfig.get_lib(), f"libtensorflow_{name}.so.2") for name in ("cc", "framework")]
     if all(path.is_file() for path in libraries):  # they have other names on other systems

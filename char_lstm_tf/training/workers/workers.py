@@ -29,13 +29,13 @@ class Workers:
 
     Args:
         cluster: the addresses of all, and the number of this one; None: this process alone.
-        strategy: TensorFlow's, for all their devices; None: one device.
+        strategy: that of TensorFlow for all their devices; None: one device.
 
     Attributes:
         index: the number of this worker.
-        count: of all workers.
+        count: the number of workers.
         chief: whether this one writes files.
-        replicas: of all workers together.
+        replicas: the number of replicas of all workers.
     """
 
     def __init__(self, cluster: Cluster | None = None, strategy: tf.distribute.Strategy | None = None) -> None:
@@ -57,7 +57,7 @@ class Workers:
         """Returns which rows of a batch this worker reads; None: all.
 
         Raises:
-            UserError: the replicas can't have equally many rows.
+            UserError: the rows can't be divided equally.
         """
         if self.alone:
             return None
@@ -79,7 +79,7 @@ class Workers:
         Args:
             function: called with inputs, targets, and the share of the rows of the whole batch that they are.
             batch: inputs and targets of this worker's rows. If it isn't alone, also the number of these rows and that
-                of the whole batch, int32 `[2]`. A worker without rows has one that counts for nothing.
+                of the whole batch, int32 `[2]`. A worker without rows has a placeholder with weight 0.
 
         Returns:
             The sums, and the number of rows of the whole batch.
@@ -113,7 +113,7 @@ class Workers:
         return tf.cast(context.replica_id_in_sync_group, tf.int32) - self.index * self._here
 
     def _part_of_rows(self, values: Any, replica: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        """Returns the rows of one replica, and their share of all; a row that counts for nothing if there are none."""
+        """Returns the rows of one replica, and their share of all; if there are none, a placeholder with share 0."""
         if self._here == 1:
             return values, tf.constant(1.0)
         first = tf.nest.flatten(values)[0]
@@ -168,7 +168,7 @@ class Workers:
             part.assign(value_of(self.first_replica + number))
 
     def exchange(self, value: Any) -> list[Any]:
-        """Returns what each worker gave, in their order. It must be JSON."""
+        """Returns the values of all workers, in order. They must be JSON."""
         if self.count == 1:
             return [value]
         own = np.frombuffer(json.dumps(value).encode(), np.uint8)
@@ -181,11 +181,11 @@ class Workers:
         return [json.loads(row[:length].tobytes()) for row, length in zip(table, lengths, strict=True)]
 
     def of_chief(self, value: Any) -> Any:
-        """Returns what the chief gave, which must be JSON."""
+        """Returns the chief's value, which must be JSON."""
         return self.exchange(value if self.chief else None)[0]
 
     def wait(self) -> None:
-        """Waits until all workers are here."""
+        """Waits until all workers have called this."""
         self.sum(np.zeros(1))
 
     def share(self, variables: Sequence[tf.Variable]) -> None:
