@@ -209,8 +209,8 @@ def report(results: dict[tuple[int, str, int], list[float]]) -> None:
         if name == FLOOR:
             size = weights_read(units)
             print(
-                f"\nFloor of 2×{units}: {size / 1e6:.1f} MB of weights a character, read "
-                f"{middle[units, FLOOR, 1]:,.0f} times a second ({size * middle[units, FLOOR, 1] / 1e9:.1f} GB/s)."
+                f"\nFloor of 2×{units}: {size / 1e6:.1f} MB of weights per character, read "
+                f"{middle[units, FLOOR, 1]:,.0f} times per second ({size * middle[units, FLOOR, 1] / 1e9:.1f} GB/s)."
             )
 
 

@@ -108,7 +108,7 @@ def pipelines_to_measure(text: corpus.Corpus, raw: str, config: BenchmarkConfig)
 
 
 def preparation_to_measure(found: list[Any], raw_bytes: list[bytes], folder: Path) -> dict[str, Callable[[], float]]:
-    """Returns functions that measure megabytes of raw text a second, by name."""
+    """Returns functions that measure megabytes of raw text per second, by name."""
     size = sum(map(len, raw_bytes)) / 1e6
     texts = [decode(data).text for data in raw_bytes]
 
@@ -196,7 +196,7 @@ def report(
 ) -> None:
     """Prints the tables, in Markdown."""
     middle = {name: statistics.median(values) for name, values in results.items()}
-    print("| preparing | MB of raw text a second |\n| --- | --- |")
+    print("| preparing | MB of raw text per second |\n| --- | --- |")
     for name in preparation:
         print(f"| {name} | {middle[name]:.0f} ({min(results[name]):.0f} to {max(results[name]):.0f}) |")
     print(
