@@ -5,10 +5,13 @@
     model = char_lstm_tf.load("saved_models/book")
     model.generate(["Once upon"], chars=200)
 
-`train` and `load` import TensorFlow; importing the package doesn't. The commands are modules beside these functions.
-They are run with `python -m`, and nothing imports them.
+For Keras models of one's own, there is `layers`; docs/keras.md says more.
+
+`train`, `load` and the parts for Keras import TensorFlow; importing the package doesn't. The commands are modules
+beside these functions. They are run with `python -m`, and nothing imports them.
 """
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +19,19 @@ from char_lstm_tf.config import Config
 from pipelines import UserError
 
 if TYPE_CHECKING:
+    from char_lstm_tf import layers
     from char_lstm_tf.inference.language_model import LanguageModel
 
-__all__ = ["Config", "UserError", "__version__", "load", "train"]
+__all__ = ["Config", "UserError", "__version__", "layers", "load", "train"]
 __version__ = "1.0.0"
+
+PARTS = ("layers",)  # modules that import TensorFlow, and so are imported when they are first used
+
+
+def __getattr__(name: str) -> Any:
+    if name in PARTS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def train(config: Config) -> dict[str, Any]:

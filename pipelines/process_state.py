@@ -74,6 +74,17 @@ def needs_tensorflow(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
+def require_tensorflow_backend() -> Any:
+    """Returns the module keras. Raises UserError if its backend isn't TensorFlow."""
+    try:
+        keras = importlib.import_module("keras")
+    except ImportError as error:
+        raise UserError(f"keras.json: its backend can't be imported ({error}); set it to tensorflow") from error
+    if keras.config.backend() != "tensorflow":
+        raise UserError(f"Keras' backend is {keras.config.backend()}: models here need KERAS_BACKEND=tensorflow")
+    return keras
+
+
 def require_usual_keras() -> None:
     """Checks that the program hasn't changed the settings of Keras that models here need.
 
@@ -81,12 +92,7 @@ def require_usual_keras() -> None:
         UserError: the backend, the float type or the dtype policy is another one, a strategy is in scope, or a graph is
             being built.
     """
-    try:
-        keras = importlib.import_module("keras")
-    except ImportError as error:
-        raise UserError(f"keras.json: its backend can't be imported ({error}); set it to tensorflow") from error
-    if keras.config.backend() != "tensorflow":
-        raise UserError(f"Keras' backend is {keras.config.backend()}: models here need KERAS_BACKEND=tensorflow")
+    keras = require_tensorflow_backend()
     if keras.config.floatx() != "float32":
         raise UserError(
             f"Keras' floatx is {keras.config.floatx()}: models here need float32; set it with keras.config.set_floatx"

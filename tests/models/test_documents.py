@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.models import networks, recurrent
+from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
+from char_lstm_tf.models.recurrent.loops import lstm
 from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.training.compiling import compile_model
 
@@ -101,7 +102,7 @@ def test_no_gradient_reaches_the_states_before_an_end_symbol():
     def gradients():
         with tf.GradientTape() as tape:
             tape.watch(states)
-            outputs, _, _ = recurrent.lstm(x, *states, *weights, continues=continues)
+            outputs, _, _ = lstm(x, *states, *weights, continues=continues)
         return tape.gradient(outputs, states)
 
     for gradient in gradients():

@@ -11,9 +11,12 @@ import tensorflow as tf
 from conftest import ROOT, verse
 from tensorflow.core.protobuf import saved_model_pb2
 
+import char_lstm_tf
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.models import cores, networks, recurrent
 from char_lstm_tf.models.encodings import Interface
+from char_lstm_tf.models.recurrent import layer as layers
+from char_lstm_tf.models.recurrent import loops
 from char_lstm_tf.serving import export
 from char_lstm_tf.training import compiling
 from pipelines.vocabulary import Vocabulary
@@ -24,13 +27,13 @@ INPUT, UNITS = 5, 4
 @pytest.fixture(autouse=True)
 def passes(monkeypatch):
     """How often the fast way was taken, whatever the answer."""
-    calls, lstm = [], recurrent.lstm
+    calls, lstm = [], layers.lstm
 
     def counted(*arguments, **options):
         calls.append(arguments)
         return lstm(*arguments, **options)
 
-    monkeypatch.setattr(recurrent, "lstm", counted)
+    monkeypatch.setattr(layers, "lstm", counted)
     return calls
 
 
@@ -83,6 +86,10 @@ def assert_equal_to_rounding(ours, theirs):
         (4, 6, {"return_sequences": False}),
         (5, 6, {"static": False}),
         (1, 3, {"static": False}),  # an empty group
+        (4, 6, {"go_backwards": True}),
+        (4, 6, {"go_backwards": True, "return_sequences": False}),
+        (4, 6, {"dropout": 0.3, "seed": 1}),
+        (4, 6, {"unit_forget_bias": False, "use_cudnn": False}),
     ],
 )
 def test_results_and_all_gradients_are_those_of_keras(rows, steps, options, passes):
@@ -100,8 +107,7 @@ def test_results_and_all_gradients_are_those_of_keras(rows, steps, options, pass
         {"recurrent_activation": "hard_sigmoid"},
         {"use_bias": False},
         {"recurrent_dropout": 0.3, "seed": 1},
-        {"dropout": 0.3, "seed": 1},
-        {"go_backwards": True},
+        {"dropout": 0.3, "seed": 1, "implementation": 1, "use_cudnn": False},
         {"unroll": True},
         {"dtype": "mixed_bfloat16"},
     ],
@@ -135,9 +141,88 @@ def test_outside_training_it_is_keras(passes):
 
 def test_with_a_gpu_it_falls_back_to_keras(passes, monkeypatch):
     gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
-    monkeypatch.setattr(recurrent.tf.config, "list_logical_devices", lambda kind=None: [gpu])
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: [gpu])
     layer(recurrent.LSTM, use_cudnn=False)(tf.zeros([2, 3, INPUT]), training=True)
     assert not passes
+
+
+@pytest.mark.parametrize("options", [{}, {"return_sequences": False}, {"return_state": False}], ids=str)
+def test_a_stateful_layer_carries_what_keras_layer_does(options, passes):
+    x = np.random.default_rng(0).normal(size=(3, 4, 6, INPUT)).astype("float32")
+
+    def run(kind):
+        made = kind(UNITS, stateful=True, **{"return_sequences": True, "return_state": True} | options)
+        made.build((4, 6, INPUT))
+        chance = np.random.default_rng(1)
+        made.set_weights([chance.normal(0, 0.5, weight.shape) for weight in made.weights])
+        found = [made(part, training=True) for part in x]
+        before = [state.numpy() for state in made.states]
+        made.reset_state()
+        assert not any(state.numpy().any() for state in made.states)
+        return [value.numpy() for value in tf.nest.flatten(found)] + before
+
+    ours = run(recurrent.LSTM)
+    assert len(passes) == 6  # three windows of two groups
+    assert_equal_to_rounding(ours, run(keras.layers.LSTM))
+
+
+def test_in_both_directions_it_is_fast_in_both(passes):
+    def run(kind):
+        made = keras.layers.Bidirectional(kind(UNITS, return_sequences=True, name="lstm"))
+        made.build((None, None, INPUT))
+        chance = np.random.default_rng(1)
+        made.set_weights([chance.normal(0, 0.5, weight.shape) for weight in made.weights])
+        return made(tf.random.stateless_normal([4, 6, INPUT], [1, 2]), training=True).numpy()
+
+    ours = run(recurrent.LSTM)
+    assert len(passes) == 4  # two groups in each
+    assert_equal_to_rounding([ours], [run(keras.layers.LSTM)])
+
+
+def test_integers_are_read_as_keras_reads_them(passes):
+    x = np.random.default_rng(0).integers(0, 2, [4, 6, INPUT])
+    ours, theirs = (layer(kind)(x, training=True) for kind in (recurrent.LSTM, keras.layers.LSTM))
+    assert passes
+    assert_equal_to_rounding([value.numpy() for value in ours], [value.numpy() for value in theirs])
+
+
+def test_a_gradient_of_a_gradient_is_an_error_rather_than_wrong():
+    made, x = layer(recurrent.LSTM, return_state=False), tf.random.normal([4, 6, INPUT])
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            outputs = made(x, training=True)
+        penalty = tf.reduce_sum(inner.gradient(outputs, x) ** 2)
+    with pytest.raises(NotImplementedError, match="no second-order gradients; use keras"):
+        outer.gradient(penalty, made.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"use_cudnn": True}, "use_cudnn=True: TensorFlow sees no GPU here"),
+        ({"use_cudnn": "yes"}, "use_cudnn"),
+        ({"units": 0}, "units"),
+        ({"activation": "tan"}, "tan"),
+        ({"peepholes": True}, "peepholes"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_an_error_when_the_layer_is_made(options, says):
+    with pytest.raises((ValueError, TypeError), match=says):
+        recurrent.LSTM(**{"units": 4} | options)
+
+
+def test_a_saved_model_of_ones_own_has_the_layer_again(tmp_path, passes):
+    made = keras.Sequential([keras.Input((6, INPUT)), char_lstm_tf.layers.LSTM(UNITS, "tanh", dropout=0.2, name="a")])
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded.layers[0]) is char_lstm_tf.layers.LSTM is recurrent.LSTM
+    assert loaded.layers[0].get_config() == made.layers[0].get_config()
+    x = tf.random.normal([4, 6, INPUT])
+    np.testing.assert_array_equal(loaded(x), made(x))
+    loaded(x, training=True)
+    assert passes
 
 
 def network(*, trains, target="sequence", units=(8, 6), **options):
@@ -223,6 +308,8 @@ TWO_REPLICAS = """
 import keras, numpy as np, tensorflow as tf
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
+from char_lstm_tf.models.recurrent import layer as layers
+from char_lstm_tf.models.recurrent import loops
 from char_lstm_tf.training import compiling
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 
@@ -254,6 +341,8 @@ ONE_RUN = """
 import keras, numpy as np
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
+from char_lstm_tf.models.recurrent import layer as layers
+from char_lstm_tf.models.recurrent import loops
 from char_lstm_tf.training import compiling
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 
@@ -325,8 +414,8 @@ def test_a_step_of_a_loop_is_eight_kernels_at_most_which_xla_runs_one_after_the_
     x, outputs = tf.zeros([rows, steps, inputs]), tf.zeros([rows, steps, units])
     h, cells = tf.zeros([rows, units]), tf.zeros([steps, rows, units])
     gates, kernel = tf.zeros([steps, rows, 4 * units]), tf.zeros([units, 4 * units])
-    forward = recurrent.forward, x, h, h, tf.zeros([inputs, 4 * units]), kernel, tf.zeros([4 * units]), continues
-    backward = recurrent.backward, x, h, h, kernel, outputs, gates, cells, outputs, h, h, continues
+    forward = loops.forward, x, h, h, tf.zeros([inputs, 4 * units]), kernel, tf.zeros([4 * units]), continues
+    backward = loops.backward, x, h, h, kernel, outputs, gates, cells, outputs, h, h, continues
     for kernels in (*kernels_of_loops(*forward), *kernels_of_loops(*backward)):
         assert len(kernels) <= 8, kernels
 

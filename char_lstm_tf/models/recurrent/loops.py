@@ -1,7 +1,7 @@
-"""An LSTM layer for training on a CPU, with the same results as Keras' own.
+"""An LSTM over a window of characters, for training on a CPU, with the same results as Keras' own layer.
 
 On a CPU, Keras runs an LSTM as a loop that multiplies the input and the recurrent kernel at every step, keeps every
-intermediate result in a list, and adds up the gradients of the kernels step by step. This layer computes a whole window
+intermediate result in a list, and adds up the gradients of the kernels step by step. These loops compute a whole window
 at a time: the input projection before the loop, the gradients of the kernels after it, one product each, and the
 derivatives of all gates between the two loops. XLA compiles the loops and runs each on one core, so the rows of a
 batch, which are independent, are split into a group for each core.
@@ -14,80 +14,16 @@ Shapes: B rows, T characters in a window, I size of the input, H units. Gates st
 candidate, output.
 """
 
-import itertools
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
-import keras
 import numpy as np
 import tensorflow as tf
-
-from char_lstm_tf.models import cores
-
-# Compiling takes two seconds. Two layers of 128 units then save 0.7 ms for each character of a window, so it pays after
-# 3,000 of them. Smaller layers need more.
-MIN_LOOP_STEPS = 4_000
 
 # What is taken off the input of a forget gate to make it exactly 0: tanh(x / 2) is -1 in float32 far before that.
 SHUT = 1e4
 
 compiled = partial(tf.function, jit_compile=True, autograph=False)
-
-
-class LSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` with faster training steps on a CPU, and the same configuration, weights and results.
-
-    It falls back to Keras' own code outside training, on other devices, with masks, with dropout inside the cell, with
-    other activations, and with types other than float32. The class has the same name because Keras finds weights in a
-    file by it.
-    """
-
-    def inner_loop(
-        self,
-        sequences: tf.Tensor,
-        initial_state: list[tf.Tensor],
-        mask: tf.Tensor | None,
-        training: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """Returns the last output `[B, H]`, all outputs `[B, T, H]` and the states h and c after the window."""
-        if training and mask is None and self.is_fast():
-            return self.read_window(sequences, initial_state)
-        return super().inner_loop(sequences, initial_state, mask=mask, training=training)
-
-    def read_window(
-        self, sequences: tf.Tensor, initial_state: list[tf.Tensor], *, continues: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """Returns what `inner_loop` does, by the fast code.
-
-        Args:
-            sequences: `[B, T, I]`.
-            initial_state: h and c, `[B, H]` each.
-            continues: where the state is kept, bool `[B, T]`; elsewhere it is reset first. None: everywhere.
-        """
-        values = sequences, *initial_state, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
-        x, h, c, *weights = map(tf.convert_to_tensor, values)
-        split = partial(cores.split_rows, parts=cores.group_count(x.shape[0]))
-        rows = zip(split(x), split(h), split(c), strict=True)
-        kept = itertools.repeat(None) if continues is None else split(tf.cast(continues, x.dtype))
-        results = [lstm(*group, *weights, continues=part) for group, part in zip(rows, kept, strict=False)]
-        outputs, h, c = (tf.concat(parts, axis=0) for parts in zip(*results, strict=True))
-        return h, outputs, [h, c]
-
-    def is_fast(self) -> bool:
-        """Returns whether the fast code can take a training step of this layer."""
-        return (
-            cores.has_only_cpus()
-            and self.activation is keras.activations.tanh
-            and self.recurrent_activation is keras.activations.sigmoid
-            and self.use_bias
-            and not (self.dropout or self.recurrent_dropout or self.go_backwards or self.unroll)
-            and self.compute_dtype == self.variable_dtype == "float32"
-        )
-
-
-def worth_compiling(steps: int, window: int) -> bool:
-    """Returns whether a run of `steps` batches is long enough for the time that compiling the layer takes."""
-    return steps * window >= MIN_LOOP_STEPS
 
 
 def lstm(
@@ -122,13 +58,35 @@ def lstm(
 
         def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
             kernel, recurrent_kernel, _ = weights
-            grad_gates, *found = backward(x, h, c, recurrent_kernel, outputs, *kept, *upstream, continues)
+            values = x, h, c, recurrent_kernel, outputs, *kept, *upstream
+            grad_gates, *found = gradients(continues, *values)
             # A function of its own, so that it isn't computed for a one-hot input, whose gradient nothing needs.
             return [input_gradient(grad_gates, kernel), *found]
 
         return (outputs, last_h, last_c), gradient
 
     return read(x, h, c, kernel, recurrent_kernel, bias)
+
+
+def gradients(continues: tf.Tensor | None, *values: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Returns what `backward` does, as something whose own gradient is an error.
+
+    The outputs of `forward` are constants to TensorFlow, so a gradient of the gradient would lack all that goes through
+    them.
+
+    Args:
+        continues: as for `lstm`.
+        *values: the other arguments of `backward`.
+    """
+
+    @tf.custom_gradient
+    def once(*values: tf.Tensor) -> tuple[Any, ...]:
+        def again(*upstream: tf.Tensor) -> NoReturn:
+            raise NotImplementedError("this LSTM layer has no second-order gradients; use keras.layers.LSTM for them")
+
+        return backward(*map(tf.stop_gradient, values), continues), again
+
+    return once(*values)
 
 
 @compiled
