@@ -5,7 +5,7 @@
     model = char_lstm_tf.load("saved_models/book")
     model.generate(["Once upon"], chars=200)
 
-For Keras models of one's own, there is `layers`; docs/keras.md says more.
+For Keras models of one's own, there are `layers` and `data`; docs/keras.md says more.
 
 `train`, `load` and the parts for Keras import TensorFlow; importing the package doesn't. The commands are modules
 beside these functions. They are run with `python -m`, and nothing imports them.
@@ -19,13 +19,13 @@ from char_lstm_tf.config import Config
 from pipelines import UserError
 
 if TYPE_CHECKING:
-    from char_lstm_tf import layers
+    from char_lstm_tf import data, layers
     from char_lstm_tf.inference.language_model import LanguageModel
 
-__all__ = ["Config", "UserError", "__version__", "layers", "load", "train"]
+__all__ = ["Config", "UserError", "__version__", "data", "layers", "load", "train"]
 __version__ = "1.0.0"
 
-PARTS = ("layers",)  # modules that import TensorFlow, and so are imported when they are first used
+PARTS = ("data", "layers")  # modules that import TensorFlow, and so are imported when they are first used
 
 
 def __getattr__(name: str) -> Any:

@@ -142,20 +142,33 @@ class Windows(ABC):
         ImmutableConst, needs no Python, but constant folding copies the whole file twice.)
         """
         first_epoch, first_batch = divmod(first, self.steps_per_epoch)
-        group = self.batch_size * BATCHES_READ_AT_ONCE
-        count, rows = self.count, self.batch_size if self.rows is None else len(self.rows)
 
         def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
-            start = tf.where(epoch == first_epoch, first_batch * self.batch_size, 0)
-            groups = tf.data.Dataset.range(tf.cast(start, tf.int64), count, group)
-            read = groups.map(
-                lambda place: self._read(epoch, self._places(place, tf.minimum(place + group, count))),
-                num_parallel_calls=tf.data.AUTOTUNE,
-            )
-            return read.rebatch(rows, drop_remainder=self.carries_state)
+            return self._id_windows_of(epoch, tf.where(epoch == first_epoch, first_batch * self.batch_size, 0))
 
         epochs = tf.data.Dataset.range(first_epoch, -(-last // self.steps_per_epoch))
         return epochs.flat_map(batches_of).take(last - first)
+
+    def one_epoch(self, *, seed: int = 0) -> tf.data.Dataset:
+        """Returns the batches of an epoch, which is another one each time that the dataset is read, as `fit` does.
+
+        The seed is that of their order.
+        """
+        epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
+        batches = epochs.flat_map(lambda epoch: self._id_windows_of(epoch, tf.constant(0, tf.int64)))
+        counted = batches.apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch))
+        return counted.map(self.form.pair, num_parallel_calls=2).prefetch(2)
+
+    def _id_windows_of(self, epoch: tf.Tensor, first: tf.Tensor) -> tf.data.Dataset:
+        """Returns the batches of an epoch, from the window at place `first` on, as `id_windows` does."""
+        count, group = self.count, self.batch_size * BATCHES_READ_AT_ONCE
+        groups = tf.data.Dataset.range(tf.cast(first, tf.int64), count, group)
+        read = groups.map(
+            lambda place: self._read(epoch, self._places(place, tf.minimum(place + group, count))),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        rows = self.batch_size if self.rows is None else len(self.rows)
+        return read.rebatch(rows, drop_remainder=self.carries_state)
 
     def _read(self, epoch: tf.Tensor, places: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, ...]:
         """Returns the windows at these places of an epoch, in a graph, and their labels, if there are any."""

@@ -17,4 +17,5 @@ EXAMPLES = {
 @pytest.mark.parametrize("heading", EXAMPLES)
 def test_every_example_of_the_page_works(heading, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where encoded texts are kept
     exec(compile(EXAMPLES[heading], "docs/keras.md", "exec"), {"__name__": "example"})

@@ -140,3 +140,25 @@ def test_a_batch_by_itself_is_the_one_that_training_gets(ids, order, target, row
     for step, batch in enumerate(batches.dataset(0, 2 * batches.steps_per_epoch)):
         for part, same in zip(batch, batches.batch(step), strict=True):
             np.testing.assert_array_equal(part, same)
+
+
+@ORDERS
+def test_one_epoch_has_each_window_once_and_says_how_many_batches_it_has(ids, order):
+    batches = order(ids, IDS, batch_size=4, window=16)
+    dataset = batches.one_epoch()
+    assert int(dataset.cardinality()) == batches.steps_per_epoch
+    found = [row.tobytes() for inputs, _ in dataset for row in inputs.numpy()]
+    expected = [row[:-1].tobytes() for batch in batches.id_windows(0, batches.steps_per_epoch) for row in batch.numpy()]
+    expected = [np.frombuffer(row, "uint8").astype("int32").tobytes() for row in expected]
+    assert sorted(found) == sorted(expected)
+
+
+def test_one_epoch_has_another_order_each_time_which_the_seed_repeats(ids):
+    def orders(seed):
+        dataset = Shuffled(ids, IDS, batch_size=7, window=16, seed=seed).one_epoch(seed=seed)
+        return [np.concatenate([inputs for inputs, _ in dataset]).tobytes() for _ in range(2)]
+
+    first, second = orders(1)
+    assert first != second
+    assert orders(1) == [first, second]
+    assert orders(2)[0] != first
