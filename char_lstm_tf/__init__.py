@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from char_lstm_tf import data, layers
     from char_lstm_tf.inference.language_model import LanguageModel
 
-__all__ = ["Config", "UserError", "__version__", "data", "layers", "load", "train"]
+__all__ = ["Config", "LanguageModel", "UserError", "__version__", "data", "export", "layers", "load", "train"]
 __version__ = "1.0.0"
 
-PARTS = ("data", "layers")  # modules that import TensorFlow, and so are imported when they are first used
+# What imports TensorFlow, and so is imported when it is first used.
+PARTS = ("data", "layers")
 
 
 def __getattr__(name: str) -> Any:
     if name in PARTS:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "LanguageModel":
+        return importlib.import_module(f"{__name__}.inference.language_model").LanguageModel
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -60,6 +63,31 @@ def train(config: Config) -> dict[str, Any]:
     with visiting():
         metrics = train(plan_run(**config.given()))
     return metrics.facts() if metrics else {}
+
+
+def export(model: "LanguageModel", path: str | Path) -> None:
+    """Writes a model as a SavedModel with all signatures, which any program with TensorFlow can load.
+
+    A run has one already. This is for a model of `LanguageModel.from_keras`, or for another place.
+
+    Args:
+        model: the model, with the weights that it has now.
+        path: the folder to write.
+
+    Raises:
+        UserError: the folder exists, or can't be written.
+    """
+    from char_lstm_tf.serving.export import export
+    from pipelines.files import atomic_write, path_of
+
+    folder = path_of(str(path))
+    if folder.exists():
+        raise UserError(f"{folder}: exists; name another folder, or remove it")
+    try:
+        with atomic_write(folder) as aside:
+            export(model.network, model.vocabulary, aside, model.calibration)
+    except OSError as error:
+        raise UserError(f"{folder}: can't be written ({error.strerror or error})") from error
 
 
 def load(path: str | Path) -> "LanguageModel":

@@ -1,16 +1,15 @@
 """A trained model to use from Python: it writes text, scores text, and names likely next characters."""
 
-import itertools
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from char_lstm_tf import pickling
 from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
-from char_lstm_tf.inference.calibration import PRIORS, Calibration
+from char_lstm_tf.inference.calibration import Calibration
 from char_lstm_tf.inference.scoring import Score, TokenScorer, label_scorer
 from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.inference.writing.beam import likeliest_texts
@@ -18,12 +17,16 @@ from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
 from char_lstm_tf.inference.writing.writer import cut_at_stops
 from char_lstm_tf.models.build import load
 from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.keras_models import network_of, vocabulary_of
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.process_state import needs_tensorflow
 from pipelines.sources import Reader
 from pipelines.vocabulary import Framing, Vocabulary
+
+if TYPE_CHECKING:
+    import keras
 
 ROWS = 64  # texts written side by side
 
@@ -57,7 +60,7 @@ class LanguageModel:
         kinds = {"characters": self.vocabulary.characters[1:], "words": self.vocabulary.words}
         kinds["labels"] = self.vocabulary.labels
         sizes = [f"{len(found):,} {kind}" for kind, found in kinds.items() if len(found)]
-        parameters = f"{self.network.keras_model.count_params():,} parameters"
+        parameters = f"{self.keras_model.count_params():,} parameters"
         return f"LanguageModel({', '.join([type(self.network).__name__, parameters, *sizes])})"
 
     @classmethod
@@ -76,16 +79,31 @@ class LanguageModel:
     @needs_tensorflow
     def of(cls, run: TrainedRun) -> "LanguageModel":
         """Returns the best model of a run that is open. Raises UserError if its files don't fit each other."""
-        network, vocabulary, calibration = load(run), run.vocabulary, None
-        if run.metrics and (facts := run.metrics.calibration):
-            try:
-                calibration = Calibration.from_facts(facts)
-                calibration.prior("training") + np.zeros(len(vocabulary.labels))
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{run.folder.metrics}: damaged (calibration: {error})") from error
-        model = cls(network, vocabulary, run.config.prompt_reader, calibration)
+        model = cls(load(run), run.vocabulary, run.config.prompt_reader, Calibration.of(run))
         model._place = run.folder.path.resolve(), run.fingerprint()
         return model
+
+    @classmethod
+    def from_keras(
+        cls, model: "keras.Model", vocabulary: Vocabulary | Sequence[str], *, window: int | None = None
+    ) -> "LanguageModel":
+        """Returns a Keras model of one's own as a language model, with the weights that it has at the time of a call.
+
+        Args:
+            model: predicts characters from one-hot vectors or ids, see `network_of`, like `window`.
+            vocabulary: that of a `char_lstm_tf.data.Text`, or all characters in the order of their ids: `["[UNK]", …]`.
+            window: characters that it reads at a time; None: its input says so, or it is read one by one.
+
+        Raises:
+            UserError: the model is something else, or doesn't fit the vocabulary.
+        """
+        known = vocabulary_of(vocabulary)
+        return cls(network_of(model, known, window=window), known)
+
+    @property
+    def keras_model(self) -> "keras.Model":
+        """The Keras model with the weights, to predict with, to train further or to save."""
+        return self.network.keras_model
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles or copies the place of the run.
@@ -200,13 +218,11 @@ class LanguageModel:
     @needs_tensorflow
     def likeliest(self, prompt: str, *, chars: int, width: int, label: str = "") -> list[tuple[str, float]]:
         """Returns the likeliest texts that a beam search of a width finds, and their nats, likeliest first."""
-        chars, width = (
-            whole_number(name, value, at_least=1, below=2**31) for name, value in (("chars", chars), ("width", width))
-        )
+        chars = whole_number("chars", chars, at_least=1, below=2**31)
+        width = whole_number("width", width, at_least=1, below=2**31)
         (prompt,) = map(self.reader.prompt, list_of_texts("prompt", [prompt]))
-        label_id = sum(self.label_ids(label))
-        network = cast(Network, self.network)
-        return likeliest_texts(network, self.vocabulary, prompt, chars=chars, width=width, label=label_id)
+        network, own = cast(Network, self.network), sum(self.label_ids(label))
+        return likeliest_texts(network, self.vocabulary, prompt, chars=chars, width=width, label=own)
 
     @needs_tensorflow
     def next_char(self, prompts: Sequence[str], *, k: int = 5, label: str = "") -> list[list[tuple[str, float]]]:
@@ -218,20 +234,16 @@ class LanguageModel:
         k, prompts = whole_number("k", k, below=2**31), list_of_texts("prompts", prompts)
         if not prompts:
             return []
-        tokens = self.vocabulary.tokens
         labels = self.label_ids(label) * len(prompts)
-        probabilities = self._writer.next_probabilities(list(map(self.reader.prompt, prompts)), labels)
-        likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(k, len(self.vocabulary) - 1)]
-        return [[(tokens[id], float(row[id])) for id in ids] for row, ids in zip(probabilities, likeliest, strict=True)]
+        return self._writer.likeliest_next(list(map(self.reader.prompt, prompts)), labels, k=k)
 
     def score(self, texts: Sequence[str], *, label: str = "") -> list[Score]:
         """Returns how well the model predicts each text, and the end of each document.
 
         The first character of a running text has nothing before it and isn't scored.
         """
-        return [
-            score for score, _ in self.losses(list(map(self.reader.prompt, list_of_texts("texts", texts))), label=label)
-        ]
+        texts = list(map(self.reader.prompt, list_of_texts("texts", texts)))
+        return [score for score, _ in self.losses(texts, label=label)]
 
     @needs_tensorflow
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
@@ -256,8 +268,7 @@ class LanguageModel:
 
     def predicted(self, text: str) -> list[str]:
         """Returns the tokens of a text that have a loss: characters, or words and characters; "" is an end."""
-        ends = np.cumsum(self.vocabulary.lengths[self.vocabulary.encode(text)]).tolist()
-        return self.framing.predicted([text[start:end] for start, end in itertools.pairwise([0, *ends])])
+        return self.framing.predicted(self.vocabulary.cut(text))
 
     def classify(self, texts: Sequence[str], *, priors: str = "training") -> list[dict[str, float]]:
         """Returns the probability of each label of each text, the likeliest label first.
@@ -270,14 +281,9 @@ class LanguageModel:
         Raises:
             UserError: the model has no labels, or the priors are none of these.
         """
-        if priors not in PRIORS:
-            raise UserError(f"priors={priors!r}: must be one of {', '.join(PRIORS)}")
+        self.calibration.prior(priors)  # before the texts are read
         nats, characters = self.losses_per_label(list(map(self.reader.prompt, texts)))
-        rows = self.calibration.probabilities(nats, characters, priors=priors)
-        return [
-            dict(sorted(zip(self.vocabulary.labels, map(float, row), strict=True), key=lambda pair: -pair[1]))
-            for row in rows
-        ]
+        return self.calibration.ranked(self.vocabulary.labels, nats, characters, priors=priors)
 
     @needs_tensorflow
     def losses_per_label(self, texts: Sequence[str], *, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -290,11 +296,5 @@ class LanguageModel:
         Raises:
             UserError: the model has no labels.
         """
-        if not self.vocabulary.labels:
-            raise UserError("the model has no labels; train it with --labels=folder, file or field")
-        ids = list(map(self.vocabulary.encode_whole if whole else self.vocabulary.encode_prompt, texts))
-        losses = self.label_scorer.losses_per_label(ids)
-        return (
-            np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(ids), -1),
-            np.array([int(self.vocabulary.lengths[text[1:]].sum()) for text in ids]),
-        )
+        encode = self.vocabulary.encode_whole if whole else self.vocabulary.encode_prompt
+        return self.label_scorer.sums_per_label(list(map(encode, texts)))

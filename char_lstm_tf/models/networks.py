@@ -11,12 +11,13 @@ from functools import partial
 import keras
 
 from char_lstm_tf.config import ModelConfig
-from char_lstm_tf.models import documents, encodings, outputs, recurrent
+from char_lstm_tf.models import encodings, outputs, recurrent
 from char_lstm_tf.models.cells import CELLS
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams.neural import build_ngram
 from char_lstm_tf.models.ngrams.windows import Windows
+from char_lstm_tf.models.recurrent import documents
 from char_lstm_tf.models.stack import Recurrent, Stack, run_both_directions, run_layer
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}

@@ -70,6 +70,8 @@ class Recurrent(Network):
         self.cells = [layer.cell for layer in stack.recurrent]
         sizes = [tf.nest.flatten(cell.state_size) for cell in self.cells]
         self.state_sizes = [size for own in sizes for size in own]
+        widths = [cell.output_size for cell in self.cells]
+        self._width = sum(widths) if skips else widths[-1]
         self._steps = [
             (_step_of(cell, self.vocabulary_size), len(own)) for cell, own in zip(self.cells, sizes, strict=True)
         ]
@@ -103,9 +105,8 @@ class Recurrent(Network):
             return place + 1, written.write(place, found), *new_state
 
         rows, places = ids.shape
-        width = self.stack.logits.kernel.shape[0]
         count = places if count is None else count
-        start = (0, tf.TensorArray(tf.float32, places, element_shape=[rows, width]), *state)
+        start = (0, tf.TensorArray(tf.float32, places, element_shape=[rows, self._width]), *state)
         _, written, *state = tf.while_loop(lambda place, *_: place < count, go_on, start)
         return tf.transpose(written.stack(), [1, 0, 2]), state
 
@@ -151,13 +152,19 @@ def run_both_directions(layer: keras.layers.Bidirectional, inputs: tf.Tensor) ->
 
 def _step_of(cell: keras.Layer, vocabulary_size: int) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
     """Returns a step of a cell: inputs `[B, I]`, or ids of one-hot inputs, `[B]`, and states → output and states."""
-    if isinstance(cell, keras.layers.LSTMCell):
+    if isinstance(cell, keras.layers.LSTMCell) and _is_usual(cell):
         return lambda inputs, h, c: _lstm(cell, inputs, h, c)
 
     def step(inputs: tf.Tensor, *states: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         return cell(tf.one_hot(inputs, vocabulary_size) if inputs.shape.rank == 1 else inputs, list(states))
 
     return step
+
+
+def _is_usual(cell: keras.layers.LSTMCell) -> bool:
+    """Returns whether `_lstm` computes what a cell does."""
+    activations = cell.activation is keras.activations.tanh, cell.recurrent_activation is keras.activations.sigmoid
+    return all(activations) and cell.use_bias
 
 
 def _lstm(

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from char_lstm_tf.inference import measures
-from char_lstm_tf.inference.calibration import Calibration, TypicalLosses, calibrate
+from char_lstm_tf.inference.calibrating import calibrate
+from char_lstm_tf.inference.calibration import Calibration, TypicalLosses
 from char_lstm_tf.inference.scoring import LabelScorer, Scorer, label_scorer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network

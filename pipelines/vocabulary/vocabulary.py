@@ -159,6 +159,11 @@ class Vocabulary:
             return self._ids[code_points(text)]
         return self.encode_pieces(self.piece.findall(text if self.end is None else text.replace(END, UNKNOWN)))
 
+    def cut(self, text: str) -> list[str]:
+        """Returns the part of a text that each of its ids stands for. Before: `"hex"`; after: `["h", "e", "x"]`."""
+        ends = np.cumsum(self.lengths[self.encode(text)]).tolist()
+        return [text[start:end] for start, end in itertools.pairwise([0, *ends])]
+
     def encode_pieces(self, pieces: Sequence[str]) -> np.ndarray:
         """Returns the ids of pieces, `dtype [tokens]`; `END` is the end symbol, if there is one."""
         id_of = self._id_of.get

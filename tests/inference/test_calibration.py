@@ -4,8 +4,9 @@ import itertools
 import numpy as np
 import pytest
 
-from char_lstm_tf.inference import calibration, measures
-from char_lstm_tf.inference.calibration import Calibration
+from char_lstm_tf.inference import measures
+from char_lstm_tf.inference.calibrating import calibrate
+from char_lstm_tf.inference.calibration import UNUSUAL, Calibration, TypicalLosses
 
 
 def test_measures_are_those_counted_by_hand():
@@ -33,7 +34,7 @@ def test_calibration_finds_the_temperature_that_the_evidence_was_made_with():
     logits = chance.normal(size=(6000, 3)) * 1.5
     labels = np.array([chance.choice(3, p=row) for row in measures.softmax(logits)])
     nats = -logits * (2.0 * characters[:, None] ** 0.5)
-    found = calibration.calibrate(nats, characters, labels, shares=[1 / 3] * 3)
+    found = calibrate(nats, characters, labels, shares=[1 / 3] * 3)
     assert found.power == pytest.approx(0.5, abs=0.05)
     temperatures = found.scale * characters**found.power
     np.testing.assert_allclose(temperatures, 2 * characters**0.5, rtol=0.15)
@@ -42,7 +43,7 @@ def test_calibration_finds_the_temperature_that_the_evidence_was_made_with():
 
 
 def test_a_calibration_without_documents_is_said_to_be_none():
-    found = calibration.calibrate(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), shares=[0.25, 0.75])
+    found = calibrate(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), shares=[0.25, 0.75])
     assert found == Calibration((0.25, 0.75))
     assert found.passages == 0
     assert Calibration.from_facts(found.facts()) == found
@@ -64,7 +65,7 @@ def test_a_label_that_is_too_frequent_in_every_text_gets_an_offset():
     shares = [0.8, 0.2]
     without = measures.softmax(-nats + np.log(shares))
     assert measures.report(without, labels, "ab")["balanced_accuracy"] < 0.6
-    found = calibration.calibrate(nats, characters, labels, shares=shares)
+    found = calibrate(nats, characters, labels, shares=shares)
     report = measures.report(found.probabilities(nats, characters), labels, "ab")
     assert report["balanced_accuracy"] > 0.95
     assert found.offsets[0] - found.offsets[1] == pytest.approx(0.2, abs=0.03)
@@ -74,7 +75,7 @@ def test_a_label_that_is_too_frequent_in_every_text_gets_an_offset():
 def test_evidence_that_points_the_wrong_way_is_left_out():
     labels = np.arange(100) % 2
     nats = np.where(np.arange(2) == labels[:, None], 50.0, 10.0)  # the true label is always less likely
-    found = calibration.calibrate(nats, np.full(100, 100), labels, shares=[0.5, 0.5])
+    found = calibrate(nats, np.full(100, 100), labels, shares=[0.5, 0.5])
     np.testing.assert_allclose(found.probabilities(nats, np.full(100, 100)), 0.5, atol=0.01)
 
 
@@ -96,10 +97,10 @@ def test_half_of_the_held_out_texts_have_a_larger_loss_than_the_quantile_of_a_ha
     labels = chance.integers(0, 2, 3000)
     characters = np.full(3000, 500) if same_length else chance.integers(50, 5000, 3000)
     nats = 3 + np.array([1.2, 1.6])[labels] * characters + chance.normal(0, 0.4, 3000) * characters**0.8
-    found = calibration.TypicalLosses.found_in(nats, characters, labels, 2)
+    found = TypicalLosses.found_in(nats, characters, labels, 2)
     quantiles = np.array([found.quantile(*row) for row in zip(nats, characters, labels, strict=True)])
     for label in (0, 1):
         assert np.mean(quantiles[labels == label] < 0.5) == pytest.approx(0.5, abs=0.05)
-        assert np.mean(quantiles[labels == label] > calibration.UNUSUAL) == pytest.approx(0.01, abs=0.01)
+        assert np.mean(quantiles[labels == label] > UNUSUAL) == pytest.approx(0.01, abs=0.01)
     assert found.quantile(3.0 * 1000, 1000, 0) == 1.0
-    assert calibration.TypicalLosses.from_facts(dataclasses.asdict(found)) == found
+    assert TypicalLosses.from_facts(dataclasses.asdict(found)) == found

@@ -85,6 +85,24 @@ class TokenScorer(ABC):
         nats = iter(self._nats(pieces, each, quiet=quiet))
         return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]
 
+    def sums_per_label(self, texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the loss of each text under each label, in nats, float64 `[D, L]`, and its characters, `[D]`.
+
+        Raises:
+            UserError: the model has no labels.
+        """
+        if not self._labels:
+            raise UserError("the model has no labels; train it with --labels=folder, file or field")
+        losses = self.losses_per_label(texts)
+        return (
+            np.array([nats.sum(axis=0, dtype=np.float64) for nats in losses]).reshape(len(texts), -1),
+            np.array([int(self._vocabulary.lengths[ids[1:]].sum()) for ids in texts]),
+        )
+
+    def losses_per_label(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
+        """Returns what `nats_of_each` does under each label, float32 `[N - 1, L]`, or of answers `[1, L]`."""
+        raise NotImplementedError(type(self).__name__)
+
     @abstractmethod
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         """Returns what `nats_of_each` does without a window. Texts may be pieces, without end symbols around them."""

@@ -71,6 +71,17 @@ class Writer:
         """Returns the probability of each id after each prompt, float32 `[B, V]`; 0 for the unknown character."""
         return self._probabilities(*self._read(prompts, labels)).numpy()[: len(prompts)]
 
+    def likeliest_next(
+        self, prompts: Sequence[str], labels: Sequence[int] = (), *, k: int
+    ) -> list[list[tuple[str, float]]]:
+        """Returns the k likeliest next tokens after each prompt with their probabilities, likeliest first.
+
+        The unknown character is never among them, so there are at most V - 1. The end of a document is "".
+        """
+        tokens, probabilities = self._vocabulary.tokens, self.next_probabilities(prompts, labels)
+        likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(k, len(tokens) - 1)]
+        return [[(tokens[id], float(row[id])) for id in ids] for row, ids in zip(probabilities, likeliest, strict=True)]
+
     def _read(self, prompts: Sequence[str], labels: Sequence[int]) -> tuple[tf.Tensor, State, tf.Tensor]:
         """Returns the last id of each prompt, int32 `[B]`, the states before it is read, and the labels.
 

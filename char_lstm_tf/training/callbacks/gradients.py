@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from char_lstm_tf.models.documents import Continues
+from char_lstm_tf.models.recurrent.documents import Continues
 from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.training.pictures import GRADIENT_COLUMNS, draw_reach
 from pipelines.files import atomic_write

@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from char_lstm_tf.models import recurrent
+from char_lstm_tf.models.recurrent.layer import LSTM
+from char_lstm_tf.models.recurrent.loops import time_first
 
 
 @keras.saving.register_keras_serializable(package="char_lstm_tf")
@@ -54,7 +55,7 @@ class _ResetsState:
             training: whether this is a training step.
         """
         # Not time first: TensorFlow would transpose the mask as bool, and oneDNN complains about that on stderr.
-        inputs, kept = recurrent.time_first(sequences), tf.cast(mask, tf.float32)
+        inputs, kept = time_first(sequences), tf.cast(mask, tf.float32)
         steps = tf.shape(inputs)[0]
 
         def step(t: tf.Tensor, outputs: tf.TensorArray, *states: tf.Tensor) -> tuple[Any, ...]:
@@ -65,15 +66,15 @@ class _ResetsState:
         _, outputs, *states = tf.while_loop(
             lambda t, *_: t < steps, step, (0, outputs, *initial_state), maximum_iterations=steps
         )
-        outputs = recurrent.time_first(outputs.stack())
+        outputs = time_first(outputs.stack())
         return outputs[:, -1], outputs, states
 
     def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor) -> None:
         """Returns no mask for the outputs, since Keras would leave out the loss of the first character after an end."""
 
 
-class DocumentsLSTM(_ResetsState, recurrent.LSTM):
-    """`recurrent.LSTM` for documents, with its fast training steps."""
+class DocumentsLSTM(_ResetsState, LSTM):
+    """`LSTM` for documents, with its fast training steps."""
 
     def inner_loop(
         self, sequences: tf.Tensor, initial_state: list[tf.Tensor], mask: tf.Tensor, training: bool = False
@@ -89,4 +90,4 @@ def resetting_state(layer: type[keras.layers.RNN]) -> type[keras.layers.RNN]:
 
     Such a layer is called as `layer(inputs, mask=continues)`, see `Continues`.
     """
-    return DocumentsLSTM if layer is recurrent.LSTM else type(f"Documents{layer.__name__}", (_ResetsState, layer), {})
+    return DocumentsLSTM if layer is LSTM else type(f"Documents{layer.__name__}", (_ResetsState, layer), {})
