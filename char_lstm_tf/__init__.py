@@ -5,13 +5,14 @@
     model = char_lstm_tf.load("saved_models/book")
     model.generate(["Once upon"], chars=200)
 
-For Keras models of one's own, there are `layers` and `data`; docs/keras.md says more.
+For Keras models of one's own, there are `layers`, `data` and `callbacks`; docs/keras.md says more.
 
 `train`, `load` and the parts for Keras import TensorFlow; importing the package doesn't. The commands are modules
 beside these functions. They are run with `python -m`, and nothing imports them.
 """
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,27 @@ from char_lstm_tf.config import Config
 from pipelines import UserError
 
 if TYPE_CHECKING:
-    from char_lstm_tf import data, layers
+    import keras
+
+    from char_lstm_tf import callbacks, data, layers
     from char_lstm_tf.inference.language_model import LanguageModel
 
-__all__ = ["Config", "LanguageModel", "UserError", "__version__", "data", "export", "layers", "load", "train"]
+__all__ = [
+    "Config",
+    "LanguageModel",
+    "UserError",
+    "__version__",
+    "callbacks",
+    "data",
+    "export",
+    "layers",
+    "load",
+    "train",
+]
 __version__ = "1.0.0"
 
 # What imports TensorFlow, and so is imported when it is first used.
-PARTS = ("data", "layers")
+PARTS = ("callbacks", "data", "layers")
 
 
 def __getattr__(name: str) -> Any:
@@ -37,7 +51,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def train(config: Config) -> dict[str, Any]:
+def train(config: Config, callbacks: "Sequence[keras.callbacks.Callback]" = ()) -> dict[str, Any]:
     """Trains, measures and exports a model, as `python -m char_lstm_tf.train` does.
 
     Samples and progress are printed unless `config.quiet`. It may be called from any thread, and leaves random states,
@@ -48,6 +62,9 @@ def train(config: Config) -> dict[str, Any]:
     Args:
         config: the flags. One that equals its default counts as not given: a resumed run, or one with `init_from`, has
             it from there.
+        callbacks: of Keras, called as `fit` calls them: with the model in training, and with the logs that
+            training.csv has. `model.stop_training = True` ends training. If one raises an exception, a checkpoint is
+            saved first, so that the run can be resumed.
 
     Returns:
         What metrics.json in the run's folder holds: `validation` and `test` losses, `parameters`, `seconds` and more.
@@ -61,7 +78,7 @@ def train(config: Config) -> dict[str, Any]:
     from pipelines.process_state import visiting
 
     with visiting():
-        metrics = train(plan_run(**config.given()))
+        metrics = train(plan_run(**config.given()), callbacks=callbacks)
     return metrics.facts() if metrics else {}
 
 

@@ -43,6 +43,7 @@ def learning_rate(config: TrainingConfig, *, steps: int) -> float | keras.optimi
             return config.learning_rate
 
 
+@keras.saving.register_keras_serializable(package="char_lstm_tf")
 class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule, or a constant, times a factor that can be lowered during a run."""
 
@@ -56,7 +57,14 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of this class."""
-        return {"schedule": self.schedule}
+        schedule = self.schedule
+        return {"schedule": keras.saving.serialize_keras_object(schedule) if callable(schedule) else schedule}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
+        """Returns the schedule of a configuration."""
+        schedule = config["schedule"]
+        return cls(keras.saving.deserialize_keras_object(schedule) if isinstance(schedule, dict) else schedule)
 
 
 @dataclass(frozen=True)

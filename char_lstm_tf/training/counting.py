@@ -13,7 +13,7 @@ from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.models.ngrams.leave_one_out import LeaveOneOut
 from char_lstm_tf.runs.metrics import TrainingStats
 from char_lstm_tf.runs.plan import Plan
-from char_lstm_tf.training.callbacks.samples import sample_report, show_samples
+from char_lstm_tf.training.callbacks.samples import Samples, show_samples
 from char_lstm_tf.training.labels import ScoredPassages, score_left_out
 from pipelines.corpus import Corpus, IdRange
 from pipelines.files import atomic_write
@@ -67,7 +67,7 @@ class CountingRun:
         if self._config.sample_chars:
             losses = {"val_loss": scores["validation"]["nats_per_char"]} if "validation" in scores else {}
             writer = Writer(self.best, self._text.vocabulary)
-            report = sample_report(writer, self._config, 0, losses)
+            report = Samples.of(self._config).report(writer, 0, losses)
             show_samples(report, self._folder.samples, quiet=self._config.quiet)
         return scores
 

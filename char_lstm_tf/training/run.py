@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ from char_lstm_tf.training.callbacks.clock import Clock
 from char_lstm_tf.training.callbacks.gradients import LogGradients
 from char_lstm_tf.training.callbacks.samples import show_samples
 from char_lstm_tf.training.callbacks.steps import Steps
+from char_lstm_tf.training.callbacks.user import UserCallbacks, require_callbacks
 from char_lstm_tf.training.checkpoints import Changing, Checkpoints
 from char_lstm_tf.training.compiling import compile_model
 from char_lstm_tf.training.fitting.divergence import DivergedError
@@ -43,7 +45,14 @@ class Run:
 
     left_out = None  # only counts can leave a document out
 
-    def __init__(self, plan: Plan, text: Corpus, workers: Workers = ALONE, signals: Signals | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        text: Corpus,
+        workers: Workers = ALONE,
+        signals: Signals | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
         config, self._folder, self._workers = plan.config, plan.folder, workers
         self._config, self._signals = config, signals or Signals()
         self._log = sys.stderr if workers.chief and not config.quiet else None
@@ -91,6 +100,7 @@ class Run:
             workers=workers,
             signals=self._signals,
         )
+        self._callbacks = require_callbacks(callbacks) if workers.chief else []
         self._started, self._spent_before = time.monotonic(), 0.0
 
     def _build(self, plan: Plan, text: Corpus, *, steps: int) -> keras.Model:
@@ -133,12 +143,16 @@ class Run:
         fitting.save()  # so that a run that diverges early has a checkpoint to go back to
         self._say(f"{fitting.progress.steps:,} steps of {self._config.batch_size} {self.objective.rows}")
         self.best.keras_model.summary(line_length=80, print_fn=self._say)
+        save = fitting.save if self._workers.alone else lambda: None  # all workers save together
+        theirs = UserCallbacks(self._callbacks, self.model, progress=fitting.progress, save=save)
         with self._signals.deferred():
+            theirs.call("on_train_begin")
             while not fitting.progress.finished:
                 try:
-                    fitting.train(self._records() if self._workers.chief else [], self.evaluation)
+                    fitting.train(self._records() if self._workers.chief else [], self.evaluation, theirs)
                 except DivergedError as error:
                     self._go_back(error)
+            theirs.call("on_train_end")
         if self._workers.chief:
             self.evaluation.save_best()  # after a rollback, the file may hold weights that were given up
 

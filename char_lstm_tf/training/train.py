@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +19,15 @@ from pipelines.process_state import environment
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
+    import keras
+
     from char_lstm_tf.training.counting import CountingRun
     from char_lstm_tf.training.run import Run
 
 
-def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
+def train(
+    plan: Plan, signals: Signals | None = None, callbacks: "Sequence[keras.callbacks.Callback]" = ()
+) -> Metrics | None:
     """Trains, measures and exports a model, and writes everything to the run's folder.
 
     Samples go to stdout, everything else to stderr. A resumed run continues from its newest checkpoint, and the result
@@ -32,6 +37,8 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
         plan: the run.
         signals: those that stop it with a checkpoint. None: the process belongs to another program, which may call this
             from any thread; its signals and its settings of TensorFlow aren't changed.
+        callbacks: of the program that calls this, see `training.callbacks.user`. With several workers, those of the
+            chief are called.
 
     Returns:
         The results; None in a worker that isn't the chief.
@@ -41,9 +48,11 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
         DivergedError: the loss became NaN or infinite. The newest checkpoint is older.
         StoppedError: a signal asked the process to stop, and a checkpoint was saved.
     """
-    if plan.cluster:
-        return _train_together(plan, plan.cluster, signals)
     config = plan.config
+    if callbacks:
+        config.settings.network("has no training steps that callbacks could watch; leave callbacks out")
+    if plan.cluster:
+        return _train_together(plan, plan.cluster, signals, callbacks)
     if _is_finished(plan):
         return plan.folder.load_metrics()
     text = prepare_text(plan)
@@ -61,10 +70,12 @@ def train(plan: Plan, signals: Signals | None = None) -> Metrics | None:
         cores.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
     if config.settings.model.training is None:
         return _finish(plan, text, CountingRun(plan, text))
-    return _finish(plan, text, Run(plan, text, workers.of_this_machine(), signals))
+    return _finish(plan, text, Run(plan, text, workers.of_this_machine(), signals, callbacks))
 
 
-def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Metrics | None:
+def _train_together(
+    plan: Plan, cluster: Cluster, signals: Signals | None, callbacks: "Sequence[keras.callbacks.Callback]"
+) -> Metrics | None:
     """Trains as one of several workers. Returns and raises as `train`.
 
     Raises:
@@ -93,7 +104,7 @@ def _train_together(plan: Plan, cluster: Cluster, signals: Signals | None) -> Me
             plan.folder.shuffled = Path(temporary)
         everyone.require_same("text", text.folder.name)
         everyone.require_same("flags", outcome_of(config))
-        run = Run(plan, text, everyone, signals)
+        run = Run(plan, text, everyone, signals, callbacks)
         if not everyone.chief:
             run.fit()
             everyone.wait()

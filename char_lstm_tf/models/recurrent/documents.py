@@ -8,6 +8,7 @@ read one by one, or packed by `inference.scoring`.
 Shapes: B batch, T characters in a window, V vocabulary size, H units.
 """
 
+import functools
 from typing import Any
 
 import keras
@@ -73,6 +74,7 @@ class _ResetsState:
         """Returns no mask for the outputs, since Keras would leave out the loss of the first character after an end."""
 
 
+@keras.saving.register_keras_serializable(package="char_lstm_tf")
 class DocumentsLSTM(_ResetsState, LSTM):
     """`LSTM` for documents, with its fast training steps."""
 
@@ -85,9 +87,19 @@ class DocumentsLSTM(_ResetsState, LSTM):
         return super().inner_loop(sequences, initial_state, mask, training)
 
 
+@functools.cache
 def resetting_state(layer: type[keras.layers.RNN]) -> type[keras.layers.RNN]:
     """Returns a class of layers with the weights and results of another one, but for documents.
 
     Such a layer is called as `layer(inputs, mask=continues)`, see `Continues`.
     """
-    return DocumentsLSTM if layer is LSTM else type(f"Documents{layer.__name__}", (_ResetsState, layer), {})
+    if layer is LSTM:
+        return DocumentsLSTM
+    made = type(f"Documents{layer.__name__}", (_ResetsState, layer), {})
+    name = "DocumentsKerasLSTM" if layer is keras.layers.LSTM else made.__name__
+    return keras.saving.register_keras_serializable(package="char_lstm_tf", name=name)(made)
+
+
+# All of them now, so that Keras finds them in the file of a model that a callback saved while it was trained.
+for _layer in (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN):
+    resetting_state(_layer)

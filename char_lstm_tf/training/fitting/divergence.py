@@ -4,7 +4,6 @@ import math
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from pipelines import UserError
 
@@ -20,9 +19,9 @@ class LossCheck:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        self._before: dict[str, tf.Tensor] = {}
+        self._before: dict[str, float] = {}
 
-    def loss(self, logs: dict[str, tf.Tensor], *, step: int) -> None:
+    def loss(self, logs: dict[str, float], *, step: int) -> None:
         """Checks the mean loss of the epoch so far. A single bad batch makes it NaN."""
         if not math.isfinite(logs["loss"]):
             raise DivergedError(self._message(f"the loss at step {step:,}"))

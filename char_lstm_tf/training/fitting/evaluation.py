@@ -9,7 +9,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.training.callbacks.samples import sample_report
+from char_lstm_tf.training.callbacks.samples import Samples
 from char_lstm_tf.training.compiling import averaged_weights
 from char_lstm_tf.training.fitting.objective import Objective
 from pipelines.corpus import DocumentRange, IdRange
@@ -56,7 +56,7 @@ class Evaluation:
             if f"{prefix}loss" in logs:
                 logs |= self._objective.measures(logs[f"{prefix}loss"], prefix)
         if self._writer:
-            self.samples = sample_report(self._writer, self._config, epoch, logs)
+            self.samples = Samples.of(self._config).report(self._writer, epoch, logs)
         return logs
 
     def keep_weights(self) -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config.settings import Training
 from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training.callbacks.user import UserCallbacks
 from char_lstm_tf.training.checkpoints import Checkpoints
 from char_lstm_tf.training.compiling import TrainingState
 from char_lstm_tf.training.fitting.divergence import DivergedError, LossCheck
@@ -115,12 +116,15 @@ class Fitting:
         self._lower_scale = scale
         return scale
 
-    def train(self, callbacks: Sequence[keras.callbacks.Callback], evaluation: Evaluation) -> None:
+    def train(
+        self, callbacks: Sequence[keras.callbacks.Callback], evaluation: Evaluation, theirs: UserCallbacks
+    ) -> None:
         """Trains to the last step, and calls the callbacks as Keras' `fit` does.
 
         Args:
             callbacks: called as Keras does.
             evaluation: measures the model at the end of each epoch; that of the chief counts.
+            theirs: of the user. The begin and the end of training aren't reported here, as this may be called again.
 
         Raises:
             DivergedError: the loss or a weight became NaN or infinite. The newest checkpoint is older.
@@ -146,15 +150,20 @@ class Fitting:
         try:
             while not self.progress.finished:
                 chosen.on_epoch_begin(self.progress.ended)
-                self._take_steps(lambda: step(batches), chosen, rule)
-                self._end_epoch(chosen, evaluation)
+                theirs.call("on_epoch_begin", self.progress.ended)
+                self._take_steps(lambda: step(batches), chosen, theirs, rule)
+                self._end_epoch(chosen, theirs, evaluation)
             if received := self._workers.of_chief(self._signals.received):  # since the last step
                 self._stop(signal.Signals(received))
         finally:
             chosen.on_train_end()  # closes files
 
     def _take_steps(
-        self, step: Callable[[], dict[str, tf.Tensor]], chosen: keras.callbacks.CallbackList, rule: SaveRule
+        self,
+        step: Callable[[], dict[str, tf.Tensor]],
+        chosen: keras.callbacks.CallbackList,
+        theirs: UserCallbacks,
+        rule: SaveRule,
     ) -> None:
         """Takes the remaining steps of an epoch."""
         if not self.progress.step_of_epoch:
@@ -169,23 +178,28 @@ class Fitting:
             batch = self.progress.step_of_epoch
             rule.before_step()
             chosen.on_train_batch_begin(batch)
-            logs = step()
+            theirs.call("on_train_batch_begin", batch)
+            logs = {name: float(value) for name, value in step().items()}
             self.progress = self.progress.after_step(time.monotonic() - self._started)
             check.loss(logs, step=self.progress.step)
             if self.progress.batches_done:
                 check.weights(step=self.progress.step)
             chosen.on_train_batch_end(batch, logs)
+            theirs.call("on_train_batch_end", batch, logs)
+            if theirs.ask_to_stop and self._workers.count == 1:  # several workers take the epoch's steps together
+                self.progress = dataclasses.replace(self.progress, steps=self.progress.step)
             due, received = rule.after_step(self.progress.step, last=self.progress.step >= self.progress.steps)
             if received:
                 self._stop(received)
             if due:
                 self.save()
 
-    def _end_epoch(self, chosen: keras.callbacks.CallbackList, evaluation: Evaluation) -> None:
+    def _end_epoch(self, chosen: keras.callbacks.CallbackList, theirs: UserCallbacks, evaluation: Evaluation) -> None:
         """Measures the model, then updates the progress, the best weights and the learning rate."""
         epoch, logs, received = self.progress.ended, {}, None
         if self._workers.chief:
             means = in_characters(self._state.logs(), self._objective.chars_per_loss)
+            theirs.call("on_test_begin")
             try:
                 with self._signals.at_once():
                     logs = evaluation.measure(epoch, {name: float(value) for name, value in means.items()})
@@ -194,6 +208,7 @@ class Fitting:
         if received := self._workers.of_chief(received):
             self._stop(signal.Signals(received))
         if self._workers.chief:
+            theirs.call("on_test_end", {name[4:]: value for name, value in logs.items() if name.startswith("val_")})
             self.progress = self.progress.after_epoch(
                 logs.get("val_loss"), patience=self._training.patience, plateau_patience=self._training.plateau_patience
             )
@@ -202,6 +217,9 @@ class Fitting:
             chosen.on_epoch_end(epoch, logs)
             if self.progress.on_plateau:
                 self._state.scale.assign(self._state.scale * self._training.plateau_factor)
+            theirs.call("on_epoch_end", epoch, logs)
+            if theirs.ask_to_stop:
+                self.progress = dataclasses.replace(self.progress, stopped=True)
         self.progress = Progress(**self._workers.of_chief(dataclasses.asdict(self.progress)))
         self._state.scale.assign(self._workers.of_chief(float(self._state.scale)))
 

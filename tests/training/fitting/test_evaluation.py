@@ -10,7 +10,7 @@ from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.folder import RunFolder
-from char_lstm_tf.training.callbacks.samples import sample_report, show_samples
+from char_lstm_tf.training.callbacks.samples import Samples, show_samples
 from char_lstm_tf.training.fitting.evaluation import Evaluation
 from char_lstm_tf.training.fitting.objective import PredictText
 from pipelines.vocabulary import Vocabulary
@@ -92,7 +92,7 @@ def test_samples_are_printed_and_appended_epoch_by_epoch(tmp_path, capsys, quiet
     writer = Writer(network(), VOCABULARY)
     config = Config(name="x", sample_prompt="ab", sample_chars=60, sample_temperatures=temperatures, seed=1)
     for epoch, losses in enumerate([{"loss": 2.5, "val_loss": 2.25}, {"loss": 2.0}]):
-        show_samples(sample_report(writer, config, epoch, losses), path, quiet=quiet)
+        show_samples(Samples.of(config).report(writer, epoch, losses), path, quiet=quiet)
     text = path.read_text()
     printed = "" if quiet else text.replace("\n\n━━ epoch 2", "\n\n\n━━ epoch 2") + "\n"
     assert capsys.readouterr().out == printed

@@ -9,6 +9,7 @@ from char_lstm_tf.config import Config, ModelConfig, TrainingConfig
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.progress import Progress
+from char_lstm_tf.training.callbacks.user import UserCallbacks
 from char_lstm_tf.training.compiling import compile_model
 from char_lstm_tf.training.fitting.divergence import DivergedError
 from char_lstm_tf.training.fitting.loop import Fitting
@@ -46,7 +47,7 @@ class Evaluation:
         self.kept.append(self.epoch)
 
 
-def trained(*, steps, first=0, ended=None, losses=(), **flags):
+def trained(*, steps, first=0, ended=None, losses=(), theirs=(), saved=None, **flags):
     """Trains a model whose loss in batch n is n nats; returns what happened, and what was saved."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, use_bias=False)])
     state = compile_model(model, TrainingConfig(optimizer="sgd", learning_rate=1e-30), steps=steps)
@@ -63,7 +64,7 @@ def trained(*, steps, first=0, ended=None, losses=(), **flags):
         chars_per_loss=1.0,
         batches=types.SimpleNamespace(dataset=lambda first, last: batches.take(last).skip(first)),
     )
-    saved, count, evaluation = [], Count(), Evaluation(losses)
+    saved, count, evaluation = [] if saved is None else saved, Count(), Evaluation(losses)
     fitting = Fitting(
         model,
         objective,
@@ -72,7 +73,7 @@ def trained(*, steps, first=0, ended=None, losses=(), **flags):
         progress=progress,
         training=Config(name="x", checkpoint_seconds=0, **flags).settings.model.training,
     )
-    fitting.train([count], evaluation)
+    fitting.train([count], evaluation, UserCallbacks(theirs, model, progress=progress, save=fitting.save))
     assert fitting.progress.finished
     assert (fitting.progress.seconds > 1000) == (fitting.progress.step > first)
     return types.SimpleNamespace(calls=count.calls, saved=saved, kept=evaluation.kept, fitting=fitting, state=state)
@@ -80,6 +81,82 @@ def trained(*, steps, first=0, ended=None, losses=(), **flags):
 
 def test_epochs_batches_and_losses_are_those_of_keras_fit():
     assert trained(steps=6).calls == ["epoch 0", 0, 1, 2, 1.0, "epoch 1", 0, 1, 2, 4.0]
+
+
+def test_callbacks_of_a_user_are_called_as_keras_calls_them_with_numbers():
+    calls = []
+
+    class Theirs(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            calls.append((epoch, self.params["epochs"], self.params["steps"], self.model.name[:10]))
+
+        def on_train_batch_end(self, batch, logs=None):
+            calls.append((batch, {name: type(value) for name, value in logs.items()}))
+
+        def on_test_begin(self, logs=None):
+            calls.append("test")
+
+        def on_test_end(self, logs=None):
+            calls.append(logs)
+
+        def on_epoch_end(self, epoch, logs=None):
+            calls.append((epoch, logs["loss"], logs["val_loss"]))
+
+    numbers = dict.fromkeys(("loss", "gradient_norm", "accuracy"), float)
+    trained(steps=3, losses=[2.0], theirs=[Theirs()])
+    assert calls[0] == (0, 1, 3, "sequential")
+    assert calls[1:4] == [(batch, numbers) for batch in range(3)]
+    assert calls[4:] == ["test", {"loss": 2.0}, (0, pytest.approx(1.0), 2.0)]
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops after a batch or an epoch."""
+
+    def __init__(self, *, batch=-1, epoch=-1):
+        super().__init__()
+        self._batch, self._epoch = batch, epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training |= batch == self._batch
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training |= epoch == self._epoch
+
+
+def test_a_user_may_stop_training_at_the_end_of_an_epoch():
+    run = trained(steps=9, theirs=[Stop(epoch=0)])
+    assert run.calls == ["epoch 0", 0, 1, 2, 1.0]
+    assert run.fitting.progress.stopped
+
+
+def test_a_user_may_stop_training_after_a_batch_which_ends_its_epoch_with_a_checkpoint():
+    run = trained(steps=9, theirs=[Stop(batch=1)])
+    assert run.calls == ["epoch 0", 0, 1, 0.5]
+    assert [(progress.step, progress.finished) for progress in run.saved] == [(2, False)]
+    assert run.fitting.progress.ended == 1
+
+
+@pytest.mark.parametrize(
+    ("hook", "step", "ended"),
+    [
+        ("on_epoch_begin", 0, 0),
+        ("on_train_batch_begin", 0, 0),
+        ("on_train_batch_end", 1, 0),
+        ("on_test_begin", 3, 0),
+        ("on_test_end", 3, 0),
+        ("on_epoch_end", 3, 1),
+    ],
+)
+def test_an_exception_of_a_users_callback_is_raised_after_a_checkpoint(hook, step, ended):
+    callback, saved = keras.callbacks.Callback(), []
+
+    def fail(*_, **__):
+        raise ZeroDivisionError("theirs")
+
+    setattr(callback, hook, fail)
+    with pytest.raises(ZeroDivisionError, match="theirs"):
+        trained(steps=6, theirs=[callback], saved=saved)
+    assert [(progress.step, progress.ended) for progress in saved] == [(step, ended)]
 
 
 def test_the_last_epoch_may_be_short():
