@@ -80,5 +80,5 @@ def test_a_wrong_argument_of_the_callback_is_an_error_at_once(options, says):
 
 
 def test_a_model_that_cannot_write_is_refused_when_training_begins():
-    with pytest.raises(UserError, match=r"gives \(None, None, 3\); must be a value for each of the 2 tokens"):
+    with pytest.raises(UserError, match=r"reads \(None, None, 3\); must be ids"):
         fitted(SampleText(["[UNK]", "a"]))
