@@ -11,8 +11,8 @@ writes the same text, here and with `generate` of the SavedModel, apart from rar
 Temperature 0, or --greedy, takes the likeliest character every time. --top_k and --top_p leave out the least likely
 characters. --beam searches for the likeliest text as a whole, without chance.
 
-A model of words (--tokens=words) has words as candidates besides characters; --chars counts characters all the same,
-but tokens for --beam. A blank belongs to the word after it, so end a prompt with a letter rather than with a blank.
+With --tokens=words, candidates are words and characters. --chars still counts characters, but tokens for --beam. A
+blank belongs to the word after it, so end a prompt with a letter rather than with a blank.
 """
 
 import dataclasses

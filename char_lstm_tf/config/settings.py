@@ -1,6 +1,6 @@
 """What the flags of `train` mean: the text, the model and its training, each as one of a few kinds.
 
-`Config.settings` has them. The fields of a kind are the flags that it reads, some of them only beside another flag. A
+`Config.settings` has them. The fields of a kind are the flags that it reads, some of them only with another flag. A
 flag that is given and that no chosen kind reads is refused.
 """
 

@@ -108,7 +108,7 @@ class Running(Text):
     from_lines: ClassVar[bool] = False  # whether each line is a text
     one_line_each: ClassVar[bool] = False  # whether a text is shown in one line
     texts_in_sample: ClassVar[int] = 1
-    length_flag: ClassVar[str] = "--chars=500"  # how `sample` is told how much to write
+    length_flag: ClassVar[str] = "--chars=500"  # of `sample`: how much to write
 
 
 class Documents(Text, chosen_by="--documents=files|lines|rows"):

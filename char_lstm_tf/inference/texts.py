@@ -70,7 +70,7 @@ class TextOptions(Options):
         Args:
             run: the flags of the run.
             labels: as for `train`.
-            label_field: likewise.
+            label_field: as for `train`.
 
         Raises:
             UserError: there is no such file.

@@ -35,7 +35,7 @@ class Network(ABC):
         vocabulary_size: V.
         labels: L; 0: documents have no labels for this model.
         state_sizes: the width of each part of the state.
-        most_rows: the most texts that are read side by side.
+        most_rows: the most texts that are read in parallel.
     """
 
     keras_model: keras.Model
@@ -45,7 +45,7 @@ class Network(ABC):
     most_rows = 64
 
     def start(self, rows: int | tf.Tensor) -> State:
-        """Returns the state at the start of a text, for so many rows."""
+        """Returns the state at the start of a text, for a number of rows."""
         return [tf.zeros([rows, size]) for size in self.state_sizes]
 
     def places(self, count: int, *, most: int) -> int:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="char_lstm_tf")
 class LabelledLogits(keras.layers.Layer):
-    """A dense layer for each label beside one that all share: logits = (W + W_l) h + b + b_l.
+    """A dense layer for each label, added to one that all share: logits = (W + W_l) h + b + b_l.
 
     As in Bagnall, "Author Identification Using Multi-headed Recurrent Neural Networks" (2015), who has no shared one.
     The layers below read a text once, whatever its label, so the losses under all labels cost one pass over it. The

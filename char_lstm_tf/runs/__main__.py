@@ -50,7 +50,7 @@ def main(config: RunsConfig) -> None:
             if RunFolder(path).started:
                 try:
                     print(tables.row(RunFolder(path)))
-                except (UserError, OSError, LookupError, TypeError) as error:  # the other runs are shown all the same
+                except (UserError, OSError, LookupError, TypeError) as error:  # the other runs are still shown
                     print(f"{path.name:<24}{error}")
 
 

@@ -167,7 +167,7 @@ class Meeting:
             self._cannot_call(other, why, began, seconds)
 
     def _cannot_call(self, other: int, why: str, began: float, seconds: float) -> None:
-        """Records why a call failed. If it has failed for the same reason for so many seconds, the meeting fails."""
+        """Records why a call failed. If it has failed for this reason for `seconds`, the meeting fails."""
         with self._changed:
             if why != self._why[other]:
                 self._why[other], self._since[other] = why, began

@@ -1,4 +1,4 @@
-"""Downloads from a mirror of Project Gutenberg: slowly, each book once, and nothing but books.
+"""Downloads books from a mirror of Project Gutenberg, slowly, and each book once.
 
 A book is kept in the cache folder as `pg84.txt`, exactly as it was served, beside `pg84.txt.sha256`, which
 `sha256sum --check` reads.

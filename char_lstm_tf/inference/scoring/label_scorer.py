@@ -54,7 +54,7 @@ class LabelScorer(TokenScorer):
     Args:
         network: the network.
         vocabulary: its vocabulary.
-        shares: of each label in training; all the same by default.
+        shares: of each label in training; by default, all are equal.
     """
 
     per_text = True

@@ -49,7 +49,7 @@ class Sampling:
             object.__setattr__(self, name, value)
 
     def for_rows(self, count: int, *, first: int = 0) -> "list[Sampling]":
-        """Returns one for each of so many texts, with the seeds `seed + first`, `seed + first + 1` and so on.
+        """Returns one for each of `count` texts, with the seeds `seed + first`, `seed + first + 1` and so on.
 
         Raises:
             UserError: a seed would have more than 64 bits.

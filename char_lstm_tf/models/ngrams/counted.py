@@ -26,7 +26,7 @@ HALF_SHARES = (0, 1_000, 5_000, 20_000, 50_000)
 
 
 def own_shares(characters: Sequence[float], half: int) -> list[float]:
-    """Returns the weight of the own counts of labels with so many characters.
+    """Returns the weights of the own counts of labels.
 
     Args:
         characters: of each label.

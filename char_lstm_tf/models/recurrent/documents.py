@@ -1,7 +1,7 @@
 """Documents in a packed batch: recurrent layers that reset their state wherever a document begins.
 
-Windows of a batch hold documents side by side, `… end, document, end, document …`. A model of documents reads each end
-symbol from a state of zeros, as it reads the beginning of a document alone, so neither its predictions nor its
+A window of a batch holds documents one after the other, `… end, document, end, document …`. A model of documents reads
+each end symbol from a state of zeros, as it reads the beginning of a document alone, so neither its predictions nor its
 gradients reach into the document before. Only the model in training needs this: texts that are scored or written are
 read one by one, or packed by `inference.scoring`.
 
