@@ -1,4 +1,4 @@
-// Map: the vectors of the tokens in two dimensions, and the nearest of a chosen one.
+// Map: the vectors of the tokens in two dimensions, and the nearest ones to a chosen one.
 
 {
   const { ids, points, nearest } = facts.map;

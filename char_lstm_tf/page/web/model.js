@@ -15,7 +15,7 @@ function half(bits) {
  * Returns matrices by name: { rows, columns, values }, values row after row.
  *
  * @param {Uint8Array} bytes all matrices, one after the other, each row after row. float32 and float16 are little
- *   endian. int8 has a float32 for each row first, which the numbers of the row are multiplied by.
+ *   endian. int8 has a float32 scale for each row first.
  * @param {{name: string, rows: number, columns: number, form: string}[]} list what they are, in this order.
  */
 function unpack(bytes, list) {
@@ -42,8 +42,8 @@ function unpack(bytes, list) {
 }
 
 /**
- * Returns a matrix as `addProduct` reads it: eight rows side by side, column after column, with rows of zeros at the
- * end. Eight sums at once take four fifths of the time of one row after the other with four sums each.
+ * Returns a matrix as `addProduct` reads it: eight rows interleaved, column after column, with rows of zeros at the
+ * end. Eight sums at once take four fifths of the time of four sums for one row after the other.
  */
 function interleaved({ rows, columns, values }) {
   const turned = new Float32Array(padded(rows).length * columns);
@@ -99,7 +99,7 @@ function addRow({ columns, values }, row, sums) {
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const tanh = (x) => 2 / (1 + Math.exp(-2 * x)) - 1;
 
-// What a cell does with the sums of its gates, in the order of Keras and of cells.py. Each sets h and c in place.
+// A step of each cell, from the sums of its gates in the order of Keras and of cells.py. It sets h and c in place.
 const CELLS = {
   lstm({ units, sums }, { h, c }) {
     for (let u = 0; u < units; u++) {
@@ -226,7 +226,7 @@ class Model {
     return this.logits;
   }
 
-  /** Writes the value of each cell, -1 to 1, to `values` from `at` on: tanh of c, or h where there is no c. */
+  /** Writes the value of each cell, -1 to 1, to `values` from `at` on: tanh of c, or h if there is no c. */
   cells(state, values, at) {
     this.layers.forEach(({ kind, units }, number) => {
       const { h, c } = state[number];

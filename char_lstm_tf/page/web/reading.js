@@ -1,4 +1,4 @@
-// What the model makes of a text: the cost of each token, the likeliest next ones, and what each cell follows.
+// Reading a text: the loss of each token, the likeliest next ones, and what each cell follows.
 
 const LIKELIEST = 5;
 const MOST_CELLS = 64e6; // values that are kept, a byte each
@@ -91,7 +91,7 @@ function largest(logits, count) {
  *
  * @param {Model} model
  * @param {{id: number, piece: string}[][]} texts documents, or one running text.
- * @param {number} label id of the label of all texts, of a model that knows labels.
+ * @param {number} label id of the label of all texts, if the model has labels.
  * @returns {{pieces: string[], nats: Float32Array, likeliest: Uint32Array, chances: Float32Array, cells: Int8Array,
  *   unknown: number, traits: object[]}} for each of N tokens, the end of a document ("") included: what it cost (NaN: it isn't scored);
  *   the ids and probabilities of the `LIKELIEST` next tokens after it, [N × 5]; the cells after it, times 127,
@@ -144,7 +144,7 @@ function* reading(model, texts, label = 0) {
   return { ...found, traits: correlations.best(1) };
 }
 
-/** Returns what a text cost as a whole: { characters, sum }, in nats. The end of a document counts as a character. */
+/** Returns the loss of a whole text: { characters, sum }, in nats. The end of a document counts as a character. */
 function summary({ pieces, nats }) {
   let characters = 0;
   let sum = 0;

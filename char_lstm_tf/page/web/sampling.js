@@ -1,4 +1,4 @@
-// Logits to the next token, as char_lstm_tf/inference/noise.py and sampling.py do it: the same seed, the same text.
+// Logits → the next token, as in char_lstm_tf/inference/writing/drawing.py: the same seed writes the same text.
 
 const MASK = (1n << 64n) - 1n;
 
@@ -34,7 +34,7 @@ function draw(weights, noise) {
  * @param {Float64Array} logits of all tokens.
  * @param {number} noise uniform in [0, 1).
  * @param {{temperature: number, topK: number, topP: number}} how temperature 0 takes the likeliest; `topK` 0 and `topP`
- *   1 leave nothing out.
+ *   1 mean off.
  */
 function choose(logits, noise, { temperature, topK, topP }) {
   let best = 1;

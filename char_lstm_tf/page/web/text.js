@@ -1,4 +1,4 @@
-// Read and Cells: a text in colours, by what each character cost or by the value of one cell after it.
+// Read and Cells: a text coloured by the loss of each character, or by the value of one cell after it.
 
 {
   const BLOCK = 400; // tokens that are added at once when somebody scrolls to them

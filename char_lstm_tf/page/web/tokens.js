@@ -22,7 +22,7 @@ class Tokens {
     this.start = !this.ids.has("\n") && this.ids.has(" ") ? " " : "\n"; // what a running text continues
   }
 
-  /** Returns the parts of a text that are a token each: [{ id, piece }]. Id 0 is the unknown character. */
+  /** Returns the tokens of a text: [{ id, piece }]. Id 0 is the unknown character. */
   encode(text) {
     const spelled = (piece) => Array.from(piece, (character) => ({ id: this.ids.get(character) ?? 0, piece: character }));
     if (!this.piece) return spelled(text);

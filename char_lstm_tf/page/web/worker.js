@@ -1,5 +1,5 @@
-// Runs the model beside the page, so that the page never waits for it. Messages that come: `open`, `write`, `read` and
-// `stop`. Of each kind one job runs at a time; a new one takes its place. Jobs take turns of `SLICE` milliseconds.
+// Runs the model beside the page, so that the page never waits for it. It receives the messages `open`, `write`, `read`
+// and `stop`. One job of each kind runs at a time; a new one replaces it. Jobs take turns of `SLICE` milliseconds.
 
 const SLICE = 25;
 const jobs = new Map();
@@ -14,7 +14,7 @@ function schedule() {
   turn.port2.postMessage(null);
 }
 
-/** Yields while it writes, and tells the page the new characters. Several texts have the seeds that follow, a line each. */
+/** Yields while it writes, and sends the page the new characters. Several texts have consecutive seeds, one per line. */
 function* writing({ texts, seed, ...options }) {
   for (let number = 0; number < texts; number++) {
     if (number) yield { text: `\n${options.prompt}` };
