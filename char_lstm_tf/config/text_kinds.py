@@ -88,7 +88,7 @@ class Text(Variant):
         return self.normalize == "plain"
 
     def can_continue(self, other: "Text") -> bool:
-        """Returns whether a model of another text can be trained on: one that writes ends needs documents."""
+        """Returns whether a model of another text can continue with this one: one that writes ends needs documents."""
         return self.ends or not other.ends
 
     def cut(self, source: Source) -> list[Source]:
