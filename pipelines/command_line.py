@@ -52,7 +52,7 @@ def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     """
     flag_values, kinds = flags.FlagValues(), typing.get_type_hints(options)
     for field in dataclasses.fields(options):
-        if not field.metadata["positional"]:
+        if field.name != options.positional:
             _define(field, kinds[field.name], flag_values)
     for former, name in options.former_names.items():
         flags.DEFINE_alias(former, name, flag_values=flag_values)
@@ -63,7 +63,7 @@ def given_flags(options: type[Options], words: Sequence[str]) -> dict[str, Any]:
     _replace_repeated_flags(words, flag_values)
     given = {}
     for field in dataclasses.fields(options):
-        if field.metadata["positional"]:
+        if field.name == options.positional:
             given[field.name], rest = tuple(rest), []
         elif flag_values[field.name].present:
             value = flag_values[field.name].value
@@ -159,7 +159,7 @@ def help_text(options: type[Options]) -> str:
     for heading, fields in options.groups().items():
         lines.append(heading)
         for field in fields:
-            if not field.metadata["positional"]:
+            if field.name != options.positional:
                 lines += _help_lines(field, typing.get_type_hints(options)[field.name], width)
         lines.append("")
     lines.append("--flagfile=FILE reads flags from a file, one per line. Later flags override it.")

@@ -23,7 +23,6 @@ def option(
     at_most: float | None = None,
     below: float | None = None,
     outcome: bool = True,
-    positional: bool = False,
 ) -> Any:
     """Returns a dataclass field that is also a flag.
 
@@ -33,7 +32,6 @@ def option(
         choices: the values allowed; none: any.
         at_least: a limit of the value, or of each element of a tuple; likewise `above`, `at_most` and `below`.
         outcome: whether the result of a run depends on it. If not, a resumed run may be given another value.
-        positional: whether it takes the words of the command line that are no flags.
     """
     limits = dict(zip(_LIMITS, (at_least, above, at_most, below), strict=True))
     return dataclasses.field(
@@ -43,7 +41,6 @@ def option(
             "choices": tuple(choices),
             "limits": {phrase: limit for phrase, limit in limits.items() if limit is not None},
             "outcome": outcome,
-            "positional": positional,
         },
     )
 
@@ -70,6 +67,7 @@ class Options:
     Attributes:
         recipes: the folder of flagfiles that are reached by their name, if there is one.
         former_names: of flags in earlier versions, which the command line and flagfiles may still use.
+        positional: the field that takes the words of the command line that are no flags, if there is one.
 
     Raises:
         UserError: a value has the wrong type, is out of its limits, or contradicts another one.
@@ -77,6 +75,7 @@ class Options:
 
     recipes: ClassVar[Path | None] = None
     former_names: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
+    positional: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         kinds = typing.get_type_hints(type(self))

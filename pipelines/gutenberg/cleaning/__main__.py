@@ -36,7 +36,9 @@ _UNREADABLE = (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile
 class CleaningConfig(Options):
     """What to clean."""
 
-    files: tuple[str, ...] = option((), "Files to clean.", positional=True)
+    positional = "files"
+
+    files: tuple[str, ...] = option((), "Files to clean.")
     output: str = option("", "Folder to write the cleaned texts to, in UTF-8. Default: only report.")
     show_removed: bool = option(False, "Print what each rule removed below the line of its file.")
     text_encoding: str = option("", "Encoding of every file, such as latin-1. Detected by default.")
