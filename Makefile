@@ -19,6 +19,7 @@ test: .venv/installed-dev lint  ## Lint and test; no network beyond the package 
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-all: .venv/installed-all lint  ## Also the slow tests, other runtimes and PyTorch; needs gcc
+	@$(MAKE) --quiet .venv/installed-kenlm || echo "KenLM can't be built here, so its tests are skipped"
 	@$(MAKE) --quiet .venv-triton/installed || echo "NVIDIA Triton can't be installed here, so its test is skipped"
 	@$(MAKE) --quiet .venv-ray/installed || echo "Ray can't be installed here, so its test is skipped"
 	$(BIN)/python -m pytest $(PARALLEL) -m "" $(ARGS)
@@ -47,6 +48,11 @@ clean:  ## Remove the virtual environment and caches, not the runs in saved_mode
 
 .venv/installed-all: requirements/serving.txt requirements/benchmarks.txt .venv/installed-dev
 	$(PIP) -r requirements/serving.txt -r requirements/benchmarks.txt
+	@touch $@
+
+# pip would take a module that it has built before, for shorter n-grams.
+.venv/installed-kenlm: requirements/kenlm.txt .venv/installed
+	MAX_ORDER=16 $(PIP) --quiet --no-cache-dir -r $<
 	@touch $@
 
 # TensorFlow is that of .venv, so both must be Python 3.11.

@@ -1,4 +1,4 @@
-"""Writes the `step` of a trained model alone, in a form for another runtime.
+"""Writes a trained model in a form for another program: its `step` alone, or counted n-grams as a list.
 
     python -m char_lstm_tf.serving --model=saved_models/quickstart --form=onnx
     python -m char_lstm_tf.serving --model=saved_models/quickstart --form=onnx --int8
@@ -12,6 +12,8 @@ written to the run's folder `exports`, and its path is printed:
     onnx          exports/step.onnx      for onnxruntime and many others; with --int8, exports/step.int8.onnx
     litert        exports/step.tflite    for LiteRT (TensorFlow Lite), on phones
     openvino      exports/openvino       step.xml and step.bin
+    arpa          exports/ngrams.arpa    for KenLM and others: no `step`, but the n-grams of --architecture=counts with
+                                         their probabilities
 """
 
 import dataclasses
@@ -28,6 +30,7 @@ from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from char_lstm_tf.models.network import Network
+    from char_lstm_tf.models.ngrams.counted import Counted
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,20 +63,36 @@ def main(config: ExportConfig) -> None:
     """Loads the run and writes its step."""
     run, form = TrainedRun.open(config.model), INT8 if config.int8 else FORMS[config.form]
     run.require(settings.TextModel, "it has no step; its SavedModel is in its folder 1")
+    if config.form == "arpa":
+        require_counts(run)
     path = path_of(config.output) if config.output else run.folder.exports / form.entry
     if path.exists():
         raise UserError(f"--form={config.form}: {path} exists; remove it, or name another place with --output")
     import_tensorflow()  # not before the flags are checked, since it takes seconds
     from char_lstm_tf.models.build import load
-    from char_lstm_tf.serving import int8, step
+    from char_lstm_tf.serving import arpa, int8, step
 
     network = cast("Network", load(run))
     if not config.output:
         path.parent.mkdir(exist_ok=True)
-    step.write(network, path, form)
+    if config.form == "arpa":
+        arpa.write(cast("Counted", network), run.vocabulary, path)
+    else:
+        step.write(network, path, form)
     print(path)
     if config.int8:
         print(int8.describe_cost(run, network, path), file=sys.stderr)
+
+
+def require_counts(run: TrainedRun) -> None:
+    """Raises UserError unless an ARPA file can hold the model of a run."""
+    if not isinstance(run.config.settings.model, settings.Counts):
+        raise UserError(f"--form=arpa: {run.folder.path} isn't a run of --architecture=counts; name one with --model")
+    if run.vocabulary.labels:
+        raise UserError(
+            f"--form=arpa: {run.folder.path} has labels, and an ARPA file can't hold its mixture of all counts and "
+            "those of a label; train without --labels"
+        )
 
 
 if __name__ == "__main__":

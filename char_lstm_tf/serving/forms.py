@@ -1,4 +1,4 @@
-"""The forms in which `step` is written for other runtimes: their files, and the packages that they need."""
+"""The forms in which models are written for other programs: their files, and the packages that they need."""
 
 from dataclasses import dataclass
 from importlib import util
@@ -12,8 +12,8 @@ class Form:
     """A form of export.
 
     Attributes:
-        keras_format: its name in `keras.Model.export`.
-        file: what Keras writes, relative to a run's `exports`.
+        keras_format: its name in `keras.Model.export`; "": Keras doesn't write it.
+        file: what is written, relative to a run's `exports`.
         packages: that writing it needs besides those of this package.
     """
 
@@ -37,5 +37,6 @@ FORMS = {
     "onnx": Form("onnx", "step.onnx", ("tf2onnx", "onnx")),
     "litert": Form("litert", "step.tflite"),
     "openvino": Form("openvino", "openvino/step.xml", ("openvino",)),
+    "arpa": Form("", "ngrams.arpa"),
 }
 INT8 = Form("onnx", "step.int8.onnx", ("tf2onnx", "onnx", "onnxruntime"))
