@@ -29,19 +29,19 @@ class TextConfig(Options):
         "gutenberg/anna_karenina, gutenberg/frankenstein, gutenberg/classics, tiny_shakespeare, pg19 …",
     )
     tfds_text_key: str = option("text", "The feature of --tfds that holds the text.")
-    mirror: str = option(DEFAULT_MIRROR, "Mirror of Project Gutenberg to download from, at one file in two seconds.")
+    mirror: str = option(DEFAULT_MIRROR, "Mirror of Project Gutenberg to download from, one file every two seconds.")
     max_books: int = option(25, "A --books search that finds more books than this is an error.", at_least=1)
     documents: str = option(
         "text",
         "What a document is: a text with a beginning and an end, which the model learns too. text: "
-        "there are none, all is one running text. files: each file, book or record. lines: each line. rows: each row "
+        "no documents, but one running text. files: each file, book or record. lines: each line. rows: each row "
         "of .tsv, .csv and .jsonl files. Documents are read in a new order each epoch, and each by itself.",
         choices=("text", "files", "lines", "rows"),
     )
     text_field: str = option(
         "text",
-        "Where the text of --documents=rows is: the name of a column, or its number from 1 in a table without a line "
-        "of names; in .jsonl, the key.",
+        "Where the text of --documents=rows is: the name of a column, or its number from 1 in a table without a "
+        "header; in .jsonl, the key.",
     )
     labels: str = option(
         "",
@@ -84,7 +84,7 @@ class TextConfig(Options):
     split: tuple[float, ...] = option(
         (0.9, 0.05, 0.05),
         "Shares of the text for training, validation and test. Running text is split in this order. A hash of its text "
-        "decides where a document goes, so that the same text never stands in two parts.",
+        "decides where a document goes, so that the same text is never in two parts.",
         at_least=0,
         at_most=1,
     )

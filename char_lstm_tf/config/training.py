@@ -87,13 +87,13 @@ class TrainingConfig(Options):
     )
     max_rollbacks: int = option(5, "How often --on_divergence=rollback may go back.", at_least=0, outcome=False)
     seed: int = option(
-        1, "Seed of the weights, dropout, the order of windows and the samples.", at_least=0, below=2**32
+        1, "Random seed of the weights, dropout, the order of windows and the samples.", at_least=0, below=2**32
     )
     gradient_steps: int = option(
         0,
-        "Record the gradients once in this many batches: gradients.csv and TensorBoard show their norms and how "
-        "often they are clipped, gradients.png how far back in time the loss reaches. Each time takes as long as two "
-        "batches. 0: never.",
+        "Record the gradients at intervals of this many batches: gradients.csv and TensorBoard show their norms and "
+        "how often they are clipped, gradients.png how far back in time the loss reaches. Each time takes as long as "
+        "two batches. 0: never.",
         at_least=0,
     )
 
