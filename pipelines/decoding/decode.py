@@ -1,4 +1,4 @@
-"""Bytes → text, in the encoding of the user, of a byte order mark or UTF-8, or else a detected one."""
+"""Bytes → text, in the encoding that the user or a byte order mark gives, in UTF-8, or in a detected one."""
 
 import codecs
 import re
@@ -16,7 +16,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Encodings that write with ASCII bytes alone, and what shows them.
+# Encodings that use only ASCII bytes, and their escape sequences.
 _ESCAPES = (
     (re.compile(rb"\x1b\$[@B]|\x1b\$\("), "iso2022_jp_2"),
     (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
@@ -24,8 +24,8 @@ _ESCAPES = (
 )
 _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{3,}(?![A-Za-z0-9+/])")
 _HEAD_BYTES = 16_384  # enough to recognize UTF-16
-_SPACES = 0.03  # spaces and newlines are at least this share of a text, but for East Asian ones
-_REPLACED_AT_MOST = 0.1  # more means that the encoding named by the user is another
+_SPACES = 0.03  # spaces and newlines are at least this share of a text, except in East Asian languages
+_REPLACED_AT_MOST = 0.1  # more means that the user named the wrong encoding
 _FIRST_TAG = re.compile(
     r"\ufeff?(?:\s|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
@@ -49,7 +49,7 @@ def decode(data: bytes, *, encoding: str | None = None, expected: str = "", name
     r"""Returns the text of `data` and the encoding that fits.
 
     If `encoding` is given, that is used, and bytes that it lacks become U+FFFD. Otherwise, in this order: a byte order
-    mark, UTF-8, `expected` and the encoding that a Project Gutenberg header declares if the bytes agree, and the only
+    mark, UTF-8, `expected` or the encoding that a Project Gutenberg header declares if the bytes agree, and the only
     encoding in which the text has the words of a language.
 
     b"caf\xc3\xa9" → ("café", "utf-8");  b"caf\xe9" with encoding="cp1252" → ("café", "cp1252")
@@ -107,7 +107,7 @@ def _marked(data: bytes, *, encoding: str, name: str) -> Decoded:
     try:
         return Decoded(data.decode(encoding), encoding)
     except UnicodeDecodeError as error:
-        mark = 3 if encoding == "utf-8-sig" else 0  # which Python doesn't count
+        mark = 3 if encoding == "utf-8-sig" else 0  # bytes that Python doesn't count
         place, given = _place(data, error.start + mark, name=name), encoding.removesuffix("-sig")
     raise UserError(
         f"{place} is not {given}, although the file begins with its byte order mark: repair the file, or replace such "
@@ -116,7 +116,7 @@ def _marked(data: bytes, *, encoding: str, name: str) -> Decoded:
 
 
 def _nul_message(data: bytes, nul: int, *, name: str) -> str:
-    """Returns what to do about a NUL: it is part of UTF-16 or UTF-32, or stray, or this is no text at all."""
+    """Returns the message about a NUL: it is part of UTF-16 or UTF-32, or stray, or this isn't text."""
     if wide := _wide(data):
         return f"{_called(name)}this looks like {wide} without a byte order mark: give --text_encoding={wide}"
     return (
@@ -126,9 +126,9 @@ def _nul_message(data: bytes, nul: int, *, name: str) -> str:
 
 
 def _wide(data: bytes) -> str:
-    """Returns "utf-16-le" if a text without a byte order mark looks like that, or its likes; else "".
+    """Returns the kind of UTF-16 or UTF-32 that a text without a byte order mark looks like, or "".
 
-    The NULs of UTF-16 stand on one side of ASCII characters, among which are all spaces and newlines.
+    In UTF-16, a NUL is on one side of each ASCII character, and so of all spaces and newlines.
     """
     head = data[:_HEAD_BYTES]
     zeros = [head[place::4].count(b"\0") for place in range(4)]
@@ -142,7 +142,7 @@ def _wide(data: bytes) -> str:
 
 
 def _ascii(data: bytes, *, name: str) -> Decoded:
-    """Returns a text of ASCII bytes alone, which may stand for others."""
+    """Returns a text of ASCII bytes, some of which may be escape sequences."""
     for shown, encoding in _ESCAPES:
         if shown.search(data):
             try:
@@ -166,7 +166,7 @@ def _ascii(data: bytes, *, name: str) -> Decoded:
 
 
 def _is_utf7(data: bytes) -> bool:
-    """Returns whether every "+" of ASCII bytes begins letters or signs of UTF-7."""
+    """Returns whether every "+" begins a letter or sign of UTF-7."""
     try:
         beyond = [character for character in data.decode("utf-7") if not character.isascii()]
     except UnicodeDecodeError:
@@ -185,5 +185,5 @@ def _called(name: str) -> str:
 
 
 def is_html(text: str) -> bool:
-    """Returns whether the first tag is that of a page, after comments: "<!-- x --><html>"; a fragment isn't known."""
+    """Returns whether the first tag after comments is that of a page: "<!-- x --><html>", which a fragment lacks."""
     return bool(_FIRST_TAG.match(text))

@@ -1,4 +1,4 @@
-"""8-bit and East Asian bytes → text: the one encoding that the header declares, or that reads as writing."""
+"""8-bit and East Asian bytes → text, in the encoding that the header declares, or the only one that makes sense."""
 
 import codecs
 import re
@@ -94,7 +94,7 @@ def _declared(data: bytes) -> list[str]:
 
 
 def decoded_as_declared(data: bytes, *, encoding: str) -> str | None:
-    """Returns the text in an encoding that somebody declares, or None if the bytes contradict it."""
+    """Returns the text in an encoding that was declared, or None if the bytes contradict it."""
     try:
         text = data.decode(encoding)
     except (UnicodeDecodeError, LookupError):
@@ -104,7 +104,7 @@ def decoded_as_declared(data: bytes, *, encoding: str) -> str | None:
 
 
 def _detected(data: bytes, place: str) -> tuple[str, str]:
-    """Returns the text in the one encoding in which it reads as writing. Raises UserError if none or several do."""
+    """Returns the text in the only encoding in which it makes sense. Raises UserError if there are none or several."""
     readings = list(_readings(data))
     if not readings:
         raise UserError(
@@ -128,10 +128,10 @@ def _detected(data: bytes, place: str) -> tuple[str, str]:
 
 
 def _is_usual(rival: tuple[Reading, str]) -> bool:
-    """Returns whether a reading may be preferred to another as good.
+    """Returns whether a reading may be preferred to one with the same score.
 
-    An English page has few foreign words to tell by, and borrows them from the languages of cp1252. Where marks read as
-    punctuation, letters in their place are a coincidence.
+    An English page has only a few foreign words as evidence, from the languages of cp1252. If marks make sense as
+    punctuation, that letters in their place do so too is a coincidence.
     """
     reading, encoding = rival
     return reading.is_punctuated or (encoding == "cp1252" and reading.language == "English")
@@ -148,7 +148,7 @@ def _choices(rivals: list[tuple[Reading, str]]) -> str:
 
 
 def _readings(data: bytes) -> Iterator[tuple[Reading, str]]:
-    """Yields each way to read the file, and the first encoding that reads it so."""
+    """Yields each way to read the file, and the first encoding that gives it."""
     sample, seen = _sample(data, newline=b"\n"), set()
     for encoding in SINGLE_BYTE + MULTIBYTE:
         try:
@@ -164,7 +164,7 @@ def _readings(data: bytes) -> Iterator[tuple[Reading, str]]:
 
 
 def _sample(data: AnyStr, *, newline: AnyStr) -> AnyStr:
-    """Returns lines beyond ASCII, and as many others, which tell the language."""
+    """Returns lines beyond ASCII, and as many others, which show the language."""
     beyond: list[AnyStr] = []
     plain: list[AnyStr] = []
     sizes = [0, 0]

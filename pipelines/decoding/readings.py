@@ -1,4 +1,4 @@
-"""Does a text read as writing? Its foreign letters must stand in words, and the words must be of a language."""
+"""Whether a text makes sense: its foreign letters must be parts of words, and the words must be of a language."""
 
 import math
 import operator
@@ -42,12 +42,12 @@ _STRANGE_WORDS = 0.05  # at most, of the words beyond ASCII: names and quotation
 
 @dataclass(frozen=True)
 class Reading:
-    """A text that reads as writing.
+    """A text that makes sense.
 
     Attributes:
         language: its name; empty if the text has too few words to tell.
-        score: frequent words of the language, less the words that it can't have.
-        words: the different words beyond ASCII, in order.
+        score: the number of frequent words of the language, less that of words that it can't have.
+        words: the distinct words beyond ASCII, in order.
         beyond: the characters beyond ASCII.
         homes: the languages that nearly all of `words` may be of.
         is_punctuated: whether quotation marks, dashes and an ellipsis are all that it has beyond ASCII.
@@ -76,7 +76,7 @@ class Reading:
 
 
 def read(text: str) -> Reading | None:
-    """Returns how well `text` reads in the language that fits best, or None if it doesn't read as writing."""
+    """Returns the reading of `text` in the language that fits best, or None if it makes no sense."""
     beyond = Counter(character for character in text if not character.isascii())
     if _IMPOSSIBLE.search(text) or any(unicodedata.category(character) in ("Cn", "Co") for character in beyond):
         return None
@@ -109,7 +109,7 @@ def read(text: str) -> Reading | None:
 
 
 def structural_flaws(text: str) -> float | None:
-    """Returns the share of foreign words and signs that are misplaced; None if a character can't be in a text."""
+    """Returns the share of misplaced words and signs beyond ASCII; None if a character can't be in a text."""
     if _IMPOSSIBLE.search(text):
         return None
     words = Counter(word for word in _WORD.findall(text) if not word.isascii())

@@ -129,7 +129,7 @@ class Gutenberg(tfds.core.GeneratorBasedBuilder):
 def prepare(
     books: str | Sequence[int | str], *, data_dir: str | Path, mirror: Mirror, beam_options: Any = None
 ) -> Gutenberg:
-    """Returns a builder of a configuration or of numbers of books, whose data are prepared now unless they were there.
+    """Returns a builder for a configuration or for numbers of books. Its data are prepared unless they exist.
 
     TFDS keeps its data in `data_dir`, and downloads go to `downloads/gutenberg` in it. With `beam_options`, Apache Beam
     does the work.

@@ -160,7 +160,7 @@ def _plain(text: str) -> str:
 
 
 def numbers(books: str, *, mirror: Mirror, folder: Path, max_books: int) -> list[int]:
-    """Returns the numbers of the books that `--books` means. What a search found is printed to stderr.
+    """Returns the numbers of the books of `--books`. What a search found is printed to stderr.
 
     "2600, 1399" → [2600, 1399];  "author:Tolstoy language:en" → [985, 1399, …]
 

@@ -31,7 +31,7 @@ _MAIN_SITES = ("gutenberg.org", "www.gutenberg.org")  # for people; robots are a
 SLOWEST = 1_000  # bytes per second; a book of a megabyte then takes a quarter of an hour
 _BUSY = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 300  # seconds, even if the mirror asks for more in Retry-After
-# What servers say with status 200, in a few words
+# Error messages that servers send with status 200
 _LONGEST_ERROR = 300
 _ERROR = re.compile(rb"\b(?:404|403|50[0-4]|not found|forbidden|denied|error|unavailable)\b", re.IGNORECASE)
 _OLD_END = re.compile(rb"end of (?:the |this )?(?:project gutenberg|e-?text)", re.IGNORECASE)
@@ -51,9 +51,9 @@ class Mirror:
     Attributes:
         url: where its folders `cache`, `0`, `1`, … are; http or https.
         pause_seconds: from one request to the next.
-        retries: after a first attempt that met a busy server, a reset, a timeout or a truncated file.
+        retries: after a busy server, a reset, a timeout or a truncated file.
         backoff_seconds: half the pause before the second retry; each further pause is twice as long.
-        timeout_seconds: without a byte from the server, and before a slow one is given up.
+        timeout_seconds: for a byte from the server, and until a slow download may fail.
     """
 
     url: str = DEFAULT_MIRROR
@@ -258,7 +258,7 @@ def _has_no_end(data: bytes) -> bool:
 
 
 def _check(file: Path) -> None:
-    """Checks a file against its recorded sum. The sum of a file that was put there by hand is recorded now.
+    """Checks a file against its checksum. If it has none, since it was put there by hand, it gets one.
 
     Raises:
         UserError: the file isn't what was stored.
@@ -272,7 +272,7 @@ def _check(file: Path) -> None:
 
 
 def store(data: bytes, file: Path) -> None:
-    """Writes `data` and its sum. The file comes last, so where it stands, both are whole."""
+    """Writes `data` and its checksum. The file is written last, so if it exists, both are complete."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)  # an older one would contradict the new sum
     _write_record(file, hashlib.sha256(data).hexdigest())

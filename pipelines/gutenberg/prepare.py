@@ -5,13 +5,13 @@
     python -m pipelines.gutenberg.prepare --books="author:Austen language:en" --output=books/austen
     python -m pipelines.gutenberg.prepare --books=everything --beam_options=runner=DirectRunner
 
-Prints where the records are. Books that are there already aren't downloaded or cleaned again. A book that can't be
+It prints where the records are. Books that are there already aren't downloaded or cleaned again. A book that can't be
 downloaded is an error; with Apache Beam it is left out and logged instead. With Beam (requirements/beam.txt), each
-worker pauses by itself, so give --pause_seconds two seconds for each worker. Or copy the books from a mirror first, by
-rsync, to downloads/gutenberg in --data_dir, named pg84.txt and so on. --output also writes each book as a text file,
-such as books/austen/1342.txt.
+worker pauses by itself, so set --pause_seconds to two seconds times the number of workers. Or copy the books from a
+mirror first, by rsync, to downloads/gutenberg in --data_dir, named pg84.txt and so on. --output also writes each book
+as a text file, such as books/austen/1342.txt.
 
-Exit status: 0 it worked, 1 it didn't (a line on stderr says why).
+Exit status: 0 success, 1 failure (a line on stderr says why).
 """
 
 import csv
@@ -81,7 +81,7 @@ def write_files(builder: Any, folder: Path) -> None:
 
 
 def beam_options(words: tuple[str, ...]) -> Any:
-    """Returns Beam's own object for --beam_options, None without any.
+    """Returns Beam's own object for --beam_options; None if there are none.
 
     Before: `runner=A,"experiments=x,y"`; after: `--runner=A`, `--experiments=x,y`.
 
