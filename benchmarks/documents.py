@@ -123,7 +123,7 @@ def measure_scoring(config: DocumentsConfig, folder: str) -> None:
     import char_lstm_tf
 
     loaded = char_lstm_tf.load(f"{folder}/scorer")
-    encode, nats = loaded.vocabulary.encode_whole, loaded._scorer.nats_of_each
+    encode, nats = loaded.vocabulary.encode_whole, loaded.scorer.nats_of_each
     score: dict[str, Callable[[list[str]], Any]] = {OURS: lambda texts: nats([encode(text) for text in texts])}
     if importlib.util.find_spec("torch"):
         score[TORCH] = TorchScorer(loaded).losses

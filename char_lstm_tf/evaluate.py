@@ -81,14 +81,15 @@ class EvaluateConfig(TextOptions):
     )
     mix: tuple[str, ...] = option(
         (),
-        "Other runs that predict together with --model: the mean of their probabilities, with weights that are learnt "
-        "from what has been scored. A network and --architecture=counts are often better together. Same tokens only.",
+        "Other runs that predict together with --model: the product of their probabilities, each to a power that is "
+        "learnt from what has been scored. A network and --architecture=counts are better together. Same tokens only.",
     )
     dynamic: bool = option(
         False,
         "Learn from what has been scored: dynamic evaluation. A recurrent network takes a step after each 32 tokens; "
-        "counted n-grams count each token. The loss is lower where a text differs from the training text, and doesn't "
-        "compare with that of a model that stays as it is.",
+        "counted n-grams count each token, in many kinds of contexts, after they have read their training text again. "
+        "The loss is lower where a text differs from the training text, and doesn't compare with that of a model that "
+        "stays as it is.",
     )
     dynamic_rate: float = option(
         0.001, "How far a step of --dynamic goes, in units of a gradient's root mean square.", above=0, at_most=1
@@ -161,6 +162,9 @@ def load_models(config: EvaluateConfig, runs: Sequence[TrainedRun]) -> "list[Lan
         for model in models[1:]:
             with contextlib.suppress(UserError):  # it stays as it is
                 model.learn_while_scoring(adaptation)
+        for model in models:
+            if model.scorer.known and model.scorer.known.note:
+                print(model.scorer.known.note, file=sys.stderr)
     return models
 
 
@@ -182,7 +186,7 @@ class Evaluation:
         self._config, self._rows = config, rows
         self._running, self._of_files = documents == "text", documents == "files"
         self._losses = array.array("f")  # per character, of each document
-        self._mixture = Mixture(models) if len(models) > 1 else None
+        self._mixture = Mixture(models) if len(models) > 1 or models[0].scorer.known else None
         self._model: TextScorer = self._mixture or models[0]
         self._scored: list[ScoredText] = []
         self._total: Score | None = None  # of nothing so far
@@ -273,7 +277,7 @@ class Evaluation:
             report |= {"line_ends": self._line_ends, "nats_per_char_with_crlf": nats_per_char}
         if self._mixture:
             runs = (self._config.model, *self._config.mix)
-            report |= {f"weight of {run}": weight for run, weight in zip(runs, self._mixture.weights, strict=True)}
+            report |= {f"power of {run}": power for run, power in zip(runs, self._mixture.powers, strict=True)}
         report |= self._model.learning
         if self._config.json:
             print(json.dumps(report))

@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tqdm import tqdm
 
 from char_lstm_tf.inference import measures
-from char_lstm_tf.inference.adaptive import LEARNING, LearntWeights
 from char_lstm_tf.inference.language_model import LanguageModel
-from char_lstm_tf.inference.scoring import Score
+from char_lstm_tf.inference.mixing import Mixing
+from char_lstm_tf.inference.scoring import LEARNING, Score, progress_bar
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.process_state import needs_tensorflow
@@ -151,9 +152,9 @@ class RunPerLabel(Ensemble):
 
 
 class Mixture:
-    """Several models that predict together: the probability of a token is the mean of theirs, with a weight for each.
+    """Models that predict together, and contexts with them if counted n-grams among them learn while they score.
 
-    `LearntWeights` learns them from what has been predicted.
+    `inference.mixing` says how. It learns from each token after it has been predicted.
 
     Args:
         models: with the same tokens, and running text or documents alike.
@@ -172,18 +173,22 @@ class Mixture:
                 )
             if model.reader != first.reader:
                 raise UserError("--mix: the models read texts in different ways (--normalize, --clean)")
-        self._models, self._weights = list(models), LearntWeights(len(models))
+        self._models, self._vocabulary = list(models), first.vocabulary
         self.framing, self.predicted = first.framing, first.predicted
+        known = next((model.scorer.known for model in models if model.scorer.known), None)
+        self._mixing = Mixing(first.vocabulary, models=len(models), known=known)
 
     @needs_tensorflow
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns what `LanguageModel.losses` does. A label is for the models with labels."""
         with LEARNING:
             found = [
-                model.losses(texts, window=window, label=label if model.vocabulary.labels else "")
+                model.bits(texts, window=window, label=label if model.vocabulary.labels else "")
                 for model in self._models
             ]
-            return [self._mixed(rows) for rows in zip(*found, strict=True)]
+            bits = [np.stack(rows, axis=1) for rows in zip(*found, strict=True)]
+            with progress_bar(sum(map(len, bits))) as progress:
+                return [self._mixed(text, rows, progress) for text, rows in zip(texts, bits, strict=True)]
 
     @property
     def learning(self) -> Mapping[str, float]:
@@ -191,11 +196,13 @@ class Mixture:
         return {name: value for model in self._models for name, value in model.learning.items()}
 
     @property
-    def weights(self) -> list[float]:
-        """The weights as they are now."""
-        return self._weights[0]
+    def powers(self) -> list[float]:
+        """See `Mixing.powers`."""
+        return self._mixing.powers
 
-    def _mixed(self, rows: Sequence[tuple[Score, np.ndarray]]) -> tuple[Score, np.ndarray]:
-        """Returns the score of a text and its losses, from those of each model."""
-        nats = self._weights.mixed(np.stack([losses for _, losses in rows], axis=1))
-        return dataclasses.replace(rows[0][0], nats=float(nats.sum())), nats.astype(np.float32)
+    def _mixed(self, text: str, bits: np.ndarray, progress: tqdm) -> tuple[Score, np.ndarray]:
+        """Returns the score of a text and its losses, from what each model says of its bits, `[N - 1, K, B]`."""
+        ids = self._vocabulary.encode_whole(text)
+        nats = self._mixing.read(ids, bits, progress)
+        framing, lengths = self.framing, self._vocabulary.lengths
+        return Score.of(text, ids, nats, lengths=lengths, documents=framing.marks), nats

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from char_lstm_tf import pickling
-from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation
+from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation, known_text
 from char_lstm_tf.inference.calibration import Calibration
-from char_lstm_tf.inference.scoring import Score, TokenScorer, label_scorer
+from char_lstm_tf.inference.scoring import KnownText, Score, TokenScorer, label_scorer
 from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.inference.writing.beam import likeliest_texts
 from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
@@ -52,7 +52,7 @@ class LanguageModel:
         labels = len(vocabulary.labels)
         self.calibration = calibration or Calibration((1 / max(labels, 1),) * labels)
         self.label_scorer = label_scorer(network, vocabulary, self.calibration.shares)
-        self._scorer: TokenScorer = self.label_scorer
+        self.scorer: TokenScorer = self.label_scorer
         self._writer = Writer(cast(Network, network), vocabulary)  # `label_ids` refuses others
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class LanguageModel:
         """
         if self._place is None:
             raise UserError("a model without a run's folder can't be pickled or copied; load a trained run instead")
-        if self._scorer is not self.label_scorer:
+        if self.scorer is not self.label_scorer:
             raise UserError("a model that learns while it scores can't be pickled or copied; do it before it learns")
         return pickling.load_again, self._place
 
@@ -122,7 +122,8 @@ class LanguageModel:
         """Makes `score` and `losses` learn from each text after they have scored it. Writing and classifying don't.
 
         Args:
-            adaptation: how a recurrent network learns. Counted n-grams learn by counting.
+            adaptation: how a recurrent network learns. Counted n-grams learn by counting, after they have counted the
+                text again that they were trained on.
 
         Raises:
             UserError: the model is neither.
@@ -130,12 +131,13 @@ class LanguageModel:
         self.label_ids(next(iter(self.vocabulary.labels), ""))
         if type(self.network) not in LEARNERS:
             raise UserError("--dynamic: only a recurrent network or counted n-grams learn while they score")
-        self._scorer = LEARNERS[type(self.network)](self.network, self.vocabulary, adaptation)
+        known = known_text(TrainedRun.open(self._place[0])) if self._place else KnownText()
+        self.scorer = LEARNERS[type(self.network)](self.network, self.vocabulary, adaptation, known)
 
     @property
     def learning(self) -> Mapping[str, float]:
         """How a network that learns while it scores does so, by name; empty for others."""
-        return self._scorer.learning
+        return self.scorer.learning
 
     @property
     def framing(self) -> Framing:
@@ -260,11 +262,16 @@ class LanguageModel:
         ids = [self.vocabulary.encode_whole(text) for text in texts]
         lengths, documents = self.vocabulary.lengths, self.framing.marks
         labels = self.label_ids(label) * len(ids)
-        losses = self._scorer.nats_of_each(ids, labels, window=window)
+        losses = self.scorer.nats_of_each(ids, labels, window=window)
         return [
             (Score.of(text, own, nats, lengths=lengths, documents=documents), nats)
             for text, own, nats in zip(texts, ids, losses, strict=True)
         ]
+
+    def bits(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[np.ndarray]:
+        """Returns what `TokenScorer.bits_of_each` does, of each text. Arguments as for `losses`."""
+        ids = [self.vocabulary.encode_whole(text) for text in texts]
+        return self.scorer.bits_of_each(ids, self.label_ids(label) * len(ids), window=window)
 
     def predicted(self, text: str) -> list[str]:
         """Returns the tokens of a text that have a loss: characters, or words and characters; "" is an end."""

@@ -81,6 +81,18 @@ class Vocabulary:
         """How many characters each token has, int64 `[V]`; the end symbol counts as one."""
         return np.array([max(len(token), 1) for token in self.tokens], np.int64)
 
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """The place of each token among all of them, sorted, int64 `[V]`: the same for the same tokens in any order."""
+        ranks = np.empty(len(self), np.int64)
+        ranks[sorted(range(len(self)), key=lambda id: self.tokens[id])] = np.arange(len(self))
+        return ranks
+
+    @property
+    def bits(self) -> int:
+        """How many bits a rank has: B."""
+        return (len(self) - 1).bit_length()
+
     def count_characters(self, ids: np.ndarray) -> int:
         """Returns how many characters ids stand for; an end symbol counts as one."""
         return int(self.lengths[ids].sum()) if self.words else ids.size

@@ -1,5 +1,4 @@
 import json
-from itertools import pairwise
 
 import keras
 import numpy as np
@@ -8,8 +7,7 @@ from conftest import command, verse
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.evaluate import EvaluateConfig
-from char_lstm_tf.inference.adaptive import Adaptation, LearntWeights, counts
-from char_lstm_tf.inference.adaptive.counts import LONGEST, Counting
+from char_lstm_tf.inference.adaptive import Adaptation
 from char_lstm_tf.inference.adaptive.network import SEGMENT
 from char_lstm_tf.inference.ensemble import Mixture
 from char_lstm_tf.inference.language_model import LanguageModel
@@ -95,7 +93,7 @@ def test_what_was_learnt_stays_for_the_next_text_and_decay_forgets_it():
 
 def test_what_fills_up_the_last_segment_isnt_learnt():
     model = model_of(CHARACTERS, Adaptation(rate=0.01, decay=0.0))
-    bias = model._scorer._model.get_layer("logits").bias
+    bias = model.scorer._model.get_layer("logits").bias
     before = bias.numpy()
     losses(model, ["th"])
     places = [0, CHARACTERS.tokens.index("h")]
@@ -132,32 +130,6 @@ def counts_of(vocabulary, adaptation=None):
     return found
 
 
-def test_the_chances_of_all_tokens_add_up_to_1_whatever_was_counted():
-    known = CHARACTERS.encode(verse(9, seed=3)[:300])
-    for length in (1, 2, 40, 299):
-        chances = []
-        for token in range(len(CHARACTERS)):
-            nats, _ = Counting(len(CHARACTERS)).read(np.append(known[:length], token))
-            chances.append(np.exp(-nats[-1]))
-        assert sum(chances) == pytest.approx(1)
-
-
-def test_counting_a_text_a_second_time_finds_longer_contexts():
-    counting, ids = Counting(len(CHARACTERS)), CHARACTERS.encode("the quiet boat, and the sea")
-    lengths = [counting.read(ids)[1] for _ in range(LONGEST + 1)]
-    assert max(lengths[0]) < LONGEST
-    assert all(a <= b for one, other in pairwise(lengths) for a, b in zip(one, other, strict=True))
-    assert max(lengths[-1]) == LONGEST
-
-
-def test_no_more_contexts_are_remembered_than_may_be(monkeypatch):
-    monkeypatch.setattr(counts, "MOST", 10)
-    counting, ids = Counting(len(CHARACTERS)), CHARACTERS.encode(verse(9))
-    first, second = (counting.read(ids)[0].mean() for _ in range(2))
-    assert len(counting._counts) == 10
-    assert second < first
-
-
 @pytest.mark.parametrize("vocabulary", [CHARACTERS, pytest.param(LABELLED, marks=pytest.mark.slow)])
 def test_counts_that_learn_predict_before_they_count(vocabulary):
     label = "q" if vocabulary.labels else ""
@@ -178,17 +150,6 @@ def test_counts_that_learn_know_what_came_in_an_earlier_text(vocabulary):
     assert [len(nats) for nats in learnt] == [len(nats) for nats in still]
     assert learnt[0][0] == pytest.approx(still[0][0], abs=0.7)  # ln 2: at first, half of the weight is on each
     assert learnt[1].mean() < 0.5 * still[1].mean()
-
-
-def test_weights_are_learnt_apart_for_each_situation():
-    weights = LearntWeights(2)
-    nats = np.array([[0.1, 3.0], [3.0, 0.1]] * 200)
-    found = weights.mixed(nats, [0, 1] * 200)
-    assert weights[0][0] > 0.9
-    assert weights[1][1] > 0.9
-    assert weights[2] == [0.5, 0.5]
-    assert found[-100:].mean() < 0.2
-    assert LearntWeights(2).mixed(nats)[-100:].mean() > 0.7  # one situation: neither is right
 
 
 @pytest.mark.slow
@@ -214,21 +175,14 @@ def test_flags_that_dont_go_together_are_refused(options, message):
         EvaluateConfig(model="x", text=("x",), **options)
 
 
-def test_a_mixture_learns_the_weights_of_its_models_and_predicts_before_it_does():
-    texts = [verse(3, seed=1), verse(3, seed=2)]
-    models = [model_of(CHARACTERS), model_of(CHARACTERS, architecture="functional", encoding="embedding")]
-    each = [np.concatenate(losses(model, texts)) for model in models]
-    mixture = Mixture(models)
-    scores = mixture.losses(texts)
-    found = np.concatenate([nats for _, nats in scores])
-    weights, expected = np.array([0.5, 0.5]), []
-    for seen, nats in enumerate(np.stack(each, axis=1).astype(np.float64), start=1):
-        shares = weights * np.exp(-nats)
-        expected.append(-np.log(shares.sum()))
-        weights = weights + (shares / shares.sum() - weights) / (2 * seen**0.5)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(mixture.weights, weights, atol=1e-6)
-    assert sum(score.nats for score, _ in scores) == pytest.approx(sum(expected), rel=1e-6)
+def test_a_mixture_is_nearly_as_good_as_its_better_model_from_the_start_and_better_than_both_in_the_end():
+    texts = ["the quiet boat, " * 20, verse(3, seed=2)]
+    models = [model_of(CHARACTERS), counts_of(CHARACTERS)]
+    each = [losses(model, texts) for model in models]
+    scores = Mixture(models).losses(texts)
+    for number, (score, nats) in enumerate(scores):
+        assert score.nats == pytest.approx(nats.sum(dtype=np.float64), rel=1e-6)
+        assert nats.mean() < min(found[number].mean() for found in each) + 0.05
     assert scores[0][0].characters == len(texts[0]) - 1
 
 
@@ -249,7 +203,7 @@ def test_a_model_that_reads_windows_stays_as_it_is_in_a_mixture_that_learns(trai
     (tmp_path / "x.txt").write_text(verse(20, seed=4))
     common = ("char_lstm_tf.evaluate", f"--text={tmp_path}/x.txt", "--dynamic", "--json")
     mixed = json.loads(command(*common, f"--model={trained}", f"--mix={tmp_path}/windows").stdout)
-    assert mixed[f"weight of {trained}"] + mixed[f"weight of {tmp_path}/windows"] == pytest.approx(1)
+    assert mixed[f"power of {trained}"] > mixed[f"power of {tmp_path}/windows"]
     refused = command(*common, f"--model={tmp_path}/windows", f"--mix={trained}")
     assert "--dynamic: only a recurrent network or counted n-grams learn while they score" in refused.stderr
 
@@ -264,7 +218,7 @@ def test_models_that_cant_be_compared_arent_mixed():
 
 
 @pytest.mark.slow
-def test_the_command_mixes_runs_and_shows_their_weights(trained, tmp_path):
+def test_the_command_mixes_runs_and_shows_their_powers(trained, tmp_path):
     counts = tmp_path / "counts"
     flags = (trained / "flags.txt").read_text().splitlines()
     text = next(line for line in flags if line.startswith("--text="))
@@ -278,4 +232,5 @@ def test_the_command_mixes_runs_and_shows_their_weights(trained, tmp_path):
     for more in ((), ("--dynamic",)):
         mixed = json.loads(command(*common, f"--model={trained}", f"--mix={counts}", *more).stdout)
         assert mixed["nats_per_char"] < min(alone) + 0.02
-        assert mixed[f"weight of {trained}"] + mixed[f"weight of {counts}"] == pytest.approx(1)
+        assert mixed[f"power of {trained}"] > 0
+        assert mixed[f"power of {counts}"] > 0

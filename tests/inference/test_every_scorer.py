@@ -47,7 +47,7 @@ SCORERS = {
     "recurrent that learns": lambda vocabulary: learning(network(vocabulary)),
     "counts that learn": lambda vocabulary: learning(counts(vocabulary)),
     "mixture": lambda vocabulary: Mixture([network(vocabulary), counts(vocabulary)]),
-    "mixture that learns": lambda vocabulary: Mixture([learning(network(vocabulary)), counts(vocabulary)]),
+    "mixture that learns": lambda vocabulary: Mixture([learning(network(vocabulary)), learning(counts(vocabulary))]),
 }
 
 

@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from char_lstm_tf.inference.adaptive.counts import AdaptiveCounts
+from char_lstm_tf.inference.adaptive.counts import AdaptiveCounts, known_text
 from char_lstm_tf.inference.adaptive.network import Adaptation, AdaptiveScorer
-from char_lstm_tf.inference.adaptive.weights import LEARNING, LearntWeights
-from char_lstm_tf.inference.scoring import TokenScorer
+from char_lstm_tf.inference.scoring import KnownText, TokenScorer
 from char_lstm_tf.models.ngrams.counted import Counted
 from char_lstm_tf.models.stack import Recurrent
 from pipelines.vocabulary import Vocabulary
 
-__all__ = ["LEARNERS", "LEARNING", "Adaptation", "AdaptiveCounts", "AdaptiveScorer", "LearntWeights"]
+__all__ = ["LEARNERS", "Adaptation", "AdaptiveCounts", "AdaptiveScorer", "known_text"]
 
 # What makes a scorer that learns, by the kind of network. The others don't learn.
-LEARNERS: dict[type, Callable[[Any, Vocabulary, Adaptation], TokenScorer]] = {
-    Recurrent: AdaptiveScorer,
-    Counted: lambda network, vocabulary, _: AdaptiveCounts(network, vocabulary),
+LEARNERS: dict[type, Callable[[Any, Vocabulary, Adaptation, KnownText], TokenScorer]] = {
+    Recurrent: lambda network, vocabulary, adaptation, _: AdaptiveScorer(network, vocabulary, adaptation),
+    Counted: lambda network, vocabulary, _, known: AdaptiveCounts(network, vocabulary, known),
 }

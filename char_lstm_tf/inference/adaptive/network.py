@@ -7,15 +7,15 @@ Shapes: T tokens of a segment, V vocabulary size.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from char_lstm_tf.inference.adaptive.weights import LEARNING
-from char_lstm_tf.inference.scoring import TokenScorer, progress_bar
+from char_lstm_tf.inference.scoring import LEARNING, TokenScorer, bit_logits, progress_bar
 from char_lstm_tf.models.stack import Recurrent, carried_states
 from pipelines.vocabulary import Vocabulary
 
@@ -72,25 +72,48 @@ class AdaptiveScorer(TokenScorer):
         self._trained = [tf.identity(weight) for weight in weights]
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in weights]
         self._steps = tf.Variable(0.0)
-        self._step = tf.function(self._segment, autograph=False)
+        # A step that gives losses, and one that gives the logits of bits.
+        self._loss_step, self._bits_step = (
+            tf.function(partial(self._segment, bits=bits), autograph=False) for bits in (False, True)
+        )
         self._learn = tf.function(self._update, jit_compile=True, autograph=False)
 
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        return self._read(self._loss_step, (), texts, labels, quiet=quiet)
+
+    def _bits(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        return self._read(self._bits_step, (self._vocabulary.bits,), texts, labels, quiet=quiet)
+
+    def _read(
+        self,
+        step: Callable[..., tf.Tensor],
+        shape: tuple[int, ...],
+        texts: Sequence[np.ndarray],
+        labels: Sequence[int],
+        *,
+        quiet: bool,
+    ) -> list[np.ndarray]:
+        """Returns what a step gives of each text, `[N - 1, *shape]`."""
         lengths = [max(len(ids) - 1, 0) for ids in texts]
         each = list(labels) or [0] * len(texts)
         with LEARNING, progress_bar(sum(lengths), disable=True if quiet else None) as progress:
+            read = partial(self._read_text, step, shape, progress)
             if not texts or any(len(ids) == 0 or {ids[0], ids[-1]} != {self._end} for ids in texts):
-                return [
-                    self._read(ids, np.full(len(ids), label, np.int32), progress)
-                    for ids, label in zip(texts, each, strict=True)
-                ]
+                return [read(ids, np.full(len(ids), label, np.int32)) for ids, label in zip(texts, each, strict=True)]
             # Documents follow each other as in training: the end of one is where the next begins.
             stream = np.concatenate([*(ids[:-1] for ids in texts), np.array([self._end])]).astype(np.int32)
-            found = self._read(stream, np.append(np.repeat(np.array(each, np.int32), lengths), 0), progress)
+            found = read(stream, np.append(np.repeat(np.array(each, np.int32), lengths), 0))
         return np.split(found, np.cumsum(lengths)[:-1])
 
-    def _read(self, ids: np.ndarray, labels: np.ndarray, progress: tqdm) -> np.ndarray:
-        """Returns the losses of a text that is read from a fresh state."""
+    def _read_text(
+        self,
+        step: Callable[..., tf.Tensor],
+        shape: tuple[int, ...],
+        progress: tqdm,
+        ids: np.ndarray,
+        labels: np.ndarray,
+    ) -> np.ndarray:
+        """Returns what a step gives of a text that is read from a fresh state."""
         for state in self._carried:
             state.assign(tf.zeros_like(state))
         found = []
@@ -102,11 +125,13 @@ class AdaptiveScorer(TokenScorer):
                 for part in (segment[:-1], segment[1:], labels[start : start + count])
             ]
             inside = (np.arange(SEGMENT) < count).astype(np.float32)[None]
-            found.append(self._step(*map(tf.constant, padded), tf.constant(inside)).numpy()[0, :count])
+            found.append(step(*map(tf.constant, padded), tf.constant(inside)).numpy()[0, :count])
             progress.update(count)
-        return np.concatenate([np.zeros(0, np.float32), *found])
+        return np.concatenate([np.zeros((0, *shape), np.float32), *found])
 
-    def _segment(self, ids: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
+    def _segment(
+        self, ids: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, inside: tf.Tensor, *, bits: bool
+    ) -> tf.Tensor:
         """Returns the losses of a segment, `[1, T]`, and learns from it.
 
         Args:
@@ -114,6 +139,7 @@ class AdaptiveScorer(TokenScorer):
             targets: what follows each.
             labels: of each target.
             inside: 1, and 0 behind the end of the text.
+            bits: return the logits of the bits of each target instead, `[1, T, B]`.
         """
         inputs = self._inputs(ids)
         with tf.GradientTape() as tape:
@@ -123,7 +149,7 @@ class AdaptiveScorer(TokenScorer):
             loss = tf.reduce_sum(nats * inside)
         gradients = tape.gradient(loss, self._model.trainable_variables)
         self._learn([tf.convert_to_tensor(gradient) for gradient in gradients])
-        return nats
+        return bit_logits(logits, targets, self._vocabulary.ranks) if bits else nats
 
     def _update(self, gradients: list[tf.Tensor]) -> None:
         self._steps.assign_add(1.0)

@@ -76,6 +76,8 @@ class LabelScorer(TokenScorer):
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         raise NotImplementedError  # see `label_ids`
 
+    _bits = _nats
+
     def losses_per_label(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
         """Returns `classifier.losses_per_label` of each text, float32 `[1, L]`: there is one answer per text.
 

@@ -1,7 +1,9 @@
 """The interfaces of scorers: of texts, and of ids of tokens."""
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
@@ -11,6 +13,24 @@ from tqdm import tqdm
 from char_lstm_tf.inference.scoring.score import Score
 from pipelines import UserError
 from pipelines.vocabulary import Framing, Vocabulary
+
+# Held while a scorer reads texts and learns from them: calls from several threads are one after the other.
+LEARNING = threading.RLock()
+
+
+@dataclass(frozen=True)
+class KnownText:
+    """A text that contexts have read before they predict.
+
+    Attributes:
+        tokens: how many it has.
+        pieces: returns the ids of its tokens, some at a time.
+        note: what the user should know of it.
+    """
+
+    tokens: int = 0
+    pieces: Callable[[], Iterator[np.ndarray]] = lambda: iter(())
+    note: str = ""
 
 
 class TextScorer(Protocol):
@@ -40,10 +60,12 @@ class TokenScorer(ABC):
     Attributes:
         per_text: whether it gives one answer for a whole text instead, see `Calibration.per_text`.
         learning: see `TextScorer`.
+        known: what contexts that are to learn with it have read; None: none are.
     """
 
     per_text = False
     learning: Mapping[str, float] = MappingProxyType({})
+    known: KnownText | None = None
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary, self._end, self._labels = vocabulary, vocabulary.framing.end, len(vocabulary.labels)
@@ -73,17 +95,37 @@ class TokenScorer(ABC):
         Raises:
             ValueError: the model has labels, and there isn't one for each text.
         """
+        return self._in_windows(self._nats, texts, labels, window, quiet)
+
+    def bits_of_each(
+        self, texts: Sequence[np.ndarray], labels: Sequence[int] = (), *, window: int = 0, quiet: bool = False
+    ) -> list[np.ndarray]:
+        """Returns the logits of the bits of each token but the first, float32 `[N - 1, B]`, of several texts.
+
+        A token is the B bits of its rank among all tokens, the highest first, and each is predicted when those before
+        it are known. See `scoring.bits`. Arguments and errors as for `nats_of_each`.
+        """
+        return self._in_windows(self._bits, texts, labels, window, quiet)
+
+    def _in_windows(
+        self,
+        read: Callable[..., list[np.ndarray]],
+        texts: Sequence[np.ndarray],
+        labels: Sequence[int],
+        window: int,
+        quiet: bool,
+    ) -> list[np.ndarray]:
         if len(labels) != (len(texts) if self._labels else 0):
             raise ValueError("a model with labels needs one for each text, and a model without labels none")
         if not window:
-            return self._nats(texts, labels, quiet=quiet)
-        starts = [range(0, max(len(ids) - 1, 0), window) for ids in texts]
+            return read(texts, labels, quiet=quiet)
+        starts = [range(0, max(len(ids) - 1, 1), window) for ids in texts]
         pieces = [
             ids[start : start + window + 1] for ids, begins in zip(texts, starts, strict=True) for start in begins
         ]
         each = [label for label, begins in zip(labels, starts, strict=False) for _ in begins]
-        nats = iter(self._nats(pieces, each, quiet=quiet))
-        return [np.concatenate([np.empty(0, np.float32), *(next(nats) for _ in begins)]) for begins in starts]
+        found = iter(read(pieces, each, quiet=quiet))
+        return [np.concatenate([next(found) for _ in begins]) for begins in starts]
 
     def sums_per_label(self, texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Returns the loss of each text under each label, in nats, float64 `[D, L]`, and its characters, `[D]`.
@@ -106,6 +148,10 @@ class TokenScorer(ABC):
     @abstractmethod
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         """Returns what `nats_of_each` does without a window. Texts may be pieces, without end symbols around them."""
+
+    @abstractmethod
+    def _bits(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        """Returns what `bits_of_each` does without a window. A scorer that learns does so here too."""
 
 
 def progress_bar(tokens: int, *, disable: bool | None = None, leave: bool = True) -> tqdm:

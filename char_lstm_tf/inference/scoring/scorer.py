@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from char_lstm_tf.inference.scoring.bits import bit_logits
 from char_lstm_tf.inference.scoring.packing import balanced_rows, rectangle, row_of_texts
 from char_lstm_tf.inference.scoring.protocol import TokenScorer, progress_bar
 from char_lstm_tf.inference.scoring.score import Score, Words
@@ -18,6 +19,8 @@ from pipelines.vocabulary import Vocabulary
 ROWS = 16  # texts read in parallel: 75,000 characters per second with 2×128 units on two cores; 46,000 for one text
 MANY_ROWS, MANY = 64, 200  # rows for at least this many texts
 MAX_LOGITS = 1 << 24  # in memory at a time; 64 MB
+# Outputs of the network, targets and labels → what is said of each target, float32 `[B, N, …]`.
+Predict = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Scorer(TokenScorer):
@@ -35,15 +38,18 @@ class Scorer(TokenScorer):
         super().__init__(vocabulary)
         self._network, self._chunk = network, chunk
         self._size, self._lengths, self._words = len(vocabulary), vocabulary.lengths, Words(vocabulary)
-        self._nats_of_each, self._losses_per_label = (self._on_all_cores(under_each) for under_each in (False, True))
+        self._nats_of_each, self._losses_per_label, self._bits_of_each = map(
+            self._on_all_cores,
+            (network.nats, lambda outputs, targets, _: network.nats(outputs, targets), self._bit_logits),
+        )
 
-    def _on_all_cores(self, under_each: bool) -> Callable[..., tuple[tf.Tensor, State]]:
-        """Returns `_nats_of_chunk`, compiled, with the rows split into a group for each core.
+    def _on_all_cores(self, predict: Predict) -> Callable[..., tuple[tf.Tensor, State]]:
+        """Returns `_read_chunk`, compiled, with the rows split into a group for each core.
 
         XLA makes the loop ten times faster at one row, where nearly all of it is overhead, but runs it on one core,
         except for large products.
         """
-        compiled = tf.function(partial(self._nats_of_chunk, under_each=under_each), jit_compile=True, autograph=False)
+        compiled = tf.function(partial(self._read_chunk, predict), jit_compile=True, autograph=False)
 
         @partial(tf.function, autograph=False)
         def read(*rows: tf.Tensor, states: State, length: tf.Tensor) -> tuple[tf.Tensor, State]:
@@ -55,23 +61,28 @@ class Scorer(TokenScorer):
 
         return read
 
-    def _nats_of_chunk(
+    def _read_chunk(
         self,
+        predict: Predict,
         ids: tf.Tensor,
         targets: tf.Tensor,
         fresh: tf.Tensor,
         labels: tf.Tensor,
         states: State,
         length: tf.Tensor,
-        *,
-        under_each: bool = False,
     ) -> tuple[tf.Tensor, State]:
         # The last layer reads all places at once: one large matrix product is several times as fast as many small ones.
         outputs, states = self._network.read_all(ids, states, count=length, fresh=fresh)
-        return self._network.nats(outputs, targets, None if under_each else labels), states
+        return predict(outputs, targets, labels), states
+
+    def _bit_logits(self, outputs: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return bit_logits(self._network.logits(outputs, labels), targets, self._vocabulary.ranks)
 
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         return self._read(self._nats_of_each, texts, labels, (), quiet=quiet)
+
+    def _bits(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
+        return self._read(self._bits_of_each, texts, labels, (self._vocabulary.bits,), quiet=quiet)
 
     def losses_per_label(self, texts: Sequence[np.ndarray], *, quiet: bool = False) -> list[np.ndarray]:
         """Returns what `nats_of_each` does, but under each label, float32 `[N - 1, L]`, in one pass over the texts."""
