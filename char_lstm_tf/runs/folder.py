@@ -39,6 +39,7 @@ class RunFolder:
         self.logs = path / "logs"
         self.checkpoints = path / "checkpoints"
         self.exports = path / "exports"
+        self.card = path / "README.md"
         self.shuffled = path / ".aside-epochs"  # documents in the order of an epoch, while a run trains
         self.appended = (self.training_log, self.steps_log, self.speed_log, self.samples)  # files that grow
 

@@ -21,6 +21,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from char_lstm_tf.config import settings
+from char_lstm_tf.runs.card import write_card
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.serving.forms import FORMS, INT8
 from pipelines import UserError, command_line
@@ -79,6 +80,8 @@ def main(config: ExportConfig) -> None:
         arpa.write(cast("Counted", network), run.vocabulary, path)
     else:
         step.write(network, path, form)
+    if not config.output:
+        write_card(run)  # which lists the exports
     print(path)
     if config.int8:
         print(int8.describe_cost(run, network, path), file=sys.stderr)

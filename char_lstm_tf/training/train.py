@@ -7,11 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from char_lstm_tf.runs.card import write_card
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.metrics import Metrics
 from char_lstm_tf.runs.plan import Plan, outcome_of
 from char_lstm_tf.runs.provenance import peak_memory_bytes, provenance
 from char_lstm_tf.runs.text import prepare_text, show_text
+from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.fitting.signals import Signals
 from pipelines.corpus import Corpus
 from pipelines.files import remove
@@ -145,6 +147,7 @@ def _finish(plan: Plan, text: Corpus, run: "Run | CountingRun") -> Metrics:
             provenance=provenance(),
         )
         folder.publish(lambda path: export(run.best, text.vocabulary, path, calibration))
+        write_card(TrainedRun(folder, plan.config, text.vocabulary, metrics))
         metrics.save(folder.metrics)
         remove(folder.checkpoints)
     return metrics

@@ -23,6 +23,7 @@ def log(run):
 def test_a_run_leaves_what_the_design_promises(trained):
     assert sorted(entry.name for entry in trained.iterdir()) == [
         "1",
+        "README.md",
         "curves.png",
         "flags.txt",
         "logs",
