@@ -90,7 +90,7 @@ def lmplz_row(config: ArpaConfig, lines: dict[str, str], characters: int, folder
 
     def count() -> None:
         with file.open("wb") as output:
-            subprocess.run(command, input=lines["train"].encode(), stdout=output, stderr=sys.stderr, check=True)
+            subprocess.run(command, input=f"{lines['train']}\n".encode(), stdout=output, stderr=sys.stderr, check=True)
 
     _, counting = timed(count)
     size = f"in it ({file.stat().st_size / 1e6:,.0f} MB)"
