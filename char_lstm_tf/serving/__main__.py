@@ -61,7 +61,7 @@ class ExportConfig(Options):
 
 
 def main(config: ExportConfig) -> None:
-    """Loads the run and writes its step."""
+    """Loads the run and writes it in the form that is asked for."""
     run, form = TrainedRun.open(config.model), INT8 if config.int8 else FORMS[config.form]
     run.require(settings.TextModel, "it has no step; its SavedModel is in its folder 1")
     if config.form == "arpa":
