@@ -96,12 +96,13 @@ def export(model: "LanguageModel", path: str | Path) -> None:
     """
     from char_lstm_tf.serving.export import export
     from pipelines.files import atomic_write, path_of
+    from pipelines.process_state import without_reports
 
     folder = path_of(str(path))
     if folder.exists():
         raise UserError(f"{folder}: exists; name another folder, or remove it")
     try:
-        with atomic_write(folder) as aside:
+        with without_reports(), atomic_write(folder) as aside:
             export(model.network, model.vocabulary, aside, model.calibration)
     except OSError as error:
         raise UserError(f"{folder}: can't be written ({error.strerror or error})") from error

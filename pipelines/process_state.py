@@ -133,6 +133,18 @@ def visiting() -> Iterator[None]:
                     absl.setLevel(of_absl)
 
 
+@contextmanager
+def without_reports() -> Iterator[None]:
+    """Keeps TensorFlow from reporting, in a notebook, that it has written to a folder that is about to be renamed."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def _is_default(handler: logging.Handler) -> bool:
     """Returns whether a handler is the one that `logging.basicConfig()` makes without arguments."""
     return type(handler) is logging.StreamHandler and getattr(handler.formatter, "_fmt", "") == logging.BASIC_FORMAT

@@ -17,7 +17,7 @@ from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.training.fitting.signals import Signals
 from pipelines.corpus import Corpus
 from pipelines.files import remove
-from pipelines.process_state import environment
+from pipelines.process_state import environment, without_reports
 from pipelines.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ def _finish(plan: Plan, text: Corpus, run: "Run | CountingRun") -> Metrics:
             corpus=text.folder.name,
             provenance=provenance(),
         )
-        folder.publish(lambda path: export(run.best, text.vocabulary, path, calibration))
+        with without_reports():
+            folder.publish(lambda path: export(run.best, text.vocabulary, path, calibration))
         write_card(TrainedRun(folder, plan.config, text.vocabulary, metrics))
         metrics.save(folder.metrics)
         remove(folder.checkpoints)

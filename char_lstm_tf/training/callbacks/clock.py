@@ -14,10 +14,10 @@ from char_lstm_tf.runs.progress import Progress
 class Clock(keras.callbacks.Callback):
     """Shows how far a run is and how fast it goes.
 
-    On a terminal the line is rewritten in place; elsewhere there is a new line every half minute. Each epoch leaves a
-    line. Adds `seconds` and `chars_per_second` to the logs and to a file of their own, since only they differ when a
-    run is repeated. They measure the training steps of the epoch alone, without the process's first step, which
-    compiles, and without validation, samples and checkpoints.
+    On a terminal and in a notebook, the line is rewritten in place; elsewhere there is a new line every half minute.
+    Each epoch leaves a line. Adds `seconds` and `chars_per_second` to the logs and to a file of their own, since only
+    they differ when a run is repeated. They measure the training steps of the epoch alone, without the process's first
+    step, which compiles, and without validation, samples and checkpoints.
 
     Args:
         progress: returns where the run stands.
@@ -41,6 +41,9 @@ class Clock(keras.callbacks.Callback):
         self._progress, self._log, self._out = progress, log, out
         self._chars_per_step = chars_per_step
         self._terminal = out is not None and out.isatty()
+        # A notebook knows how to go back to the start of a line, but isn't a terminal.
+        self._rewrites = self._terminal or type(out).__module__.startswith("ipykernel.")
+        self._line_length = 0  # of the line that stands there
         self._first_step = progress().step + 1  # of this process
         self._compiled = 0.0
         self._shown = self._step_started = time.monotonic()
@@ -63,7 +66,7 @@ class Clock(keras.callbacks.Callback):
         else:
             self._steps += 1
             self._seconds += now - self._step_started
-        if self._out is not None and now - self._shown > (0.2 if self._terminal else 30):
+        if self._out is not None and now - self._shown > (0.2 if self._terminal else 1 if self._rewrites else 30):
             self._shown = now
             seconds_per_step = (now - self._compiled) / max(progress.step - self._first_step, 1)
             left = _duration(seconds_per_step * (progress.steps - progress.step))
@@ -73,7 +76,7 @@ class Clock(keras.callbacks.Callback):
                 line += f"{self._chars_per_second:,.0f} chars/s  {left} left"
                 if len(line) < self._width:
                     break
-            self._write(line[: self._width - 1], end="" if self._terminal else "\n")
+            self._write(line[: self._width - 1], end="" if self._rewrites else "\n")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Writes the epoch's line and its row."""
@@ -109,8 +112,9 @@ class Clock(keras.callbacks.Callback):
         return f"epoch {self._epoch + 1}/{self._progress().epochs}"
 
     def _write(self, line: str, *, end: str) -> None:
-        start = "\r\x1b[K" if self._terminal else ""  # back to the start of the line, and clear it
-        print(f"{start}{line}", end=end, file=self._out, flush=True)
+        start = "\r\x1b[K" if self._terminal else "\r" if self._line_length else ""  # back to its start, and clear it
+        print(f"{start}{line.ljust(self._line_length)}", end=end, file=self._out, flush=True)
+        self._line_length = 0 if end or self._terminal else len(line)
 
 
 def _duration(seconds: float) -> str:

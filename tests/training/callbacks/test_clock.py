@@ -96,3 +96,19 @@ def test_a_terminal_has_one_line_that_is_written_over(tmp_path, now):
     epoch(timer, now, number=0, steps=5, seconds=1)
     assert out.getvalue().count("\n") == 1
     assert out.getvalue().count("\r\x1b[Kepoch 1/2") == 6
+
+
+def test_in_a_notebook_one_line_is_rewritten(tmp_path, now):
+    notebook = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    timer = clock(tmp_path, notebook)
+    timer.on_epoch_begin(0)
+    for step in range(4):
+        take(timer, now, step=step, seconds=2)
+    timer.on_epoch_end(0, {"loss": 2.0})
+    lines = notebook.getvalue()
+    assert lines.count("\n") == 1
+    shown = lines.rstrip("\n").split("\r")
+    assert len(shown) == 5
+    assert shown[2].startswith("epoch 1/2  step 3/10  loss 2.0000")
+    assert len(shown[-1]) >= len(shown[-2])  # nothing of the line before is left
+    assert shown[-1].strip().endswith("0:08")
