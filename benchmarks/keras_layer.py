@@ -4,7 +4,7 @@
     python -m benchmarks.keras_layer --rounds=9
 
 The program is a plain one: keras.Sequential, `compile` with its defaults, `fit` with arrays. Both models are in one
-process and train in turns. For each size it prints a row: milliseconds a step with each layer (median and minimum of
+process and train in turns. For each size it prints a row: milliseconds per step with each layer (median and minimum of
 the rounds), milliseconds of CPU, and how many times as fast our layer is, by the medians and by the minima.
 """
 
@@ -91,7 +91,7 @@ def measure(units: tuple[int, ...], batch_size: int, window: int, *, rounds: int
 def main(config: LayerConfig) -> None:
     """Prints the table."""
     import_tensorflow()
-    print("| layers, batch | Keras: ms a step | ours | Keras: CPU ms | ours | × by medians | by minima |")
+    print("| layers, batch | Keras: ms per step | ours | Keras: CPU ms | ours | × by medians | by minima |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for size in SIZES:
         print(measure(*size, rounds=config.rounds), flush=True)
