@@ -21,7 +21,7 @@ def require_callbacks(callbacks: Sequence[Any]) -> list[keras.callbacks.Callback
 class UserCallbacks:
     """A user's callbacks, which are called as Keras' `fit` calls them, with numbers as logs.
 
-    There are no batches of tests or predictions. When a callback raises an exception, a checkpoint is saved first.
+    There are no batches of tests or predictions. If a callback raises an exception, a checkpoint is saved first.
 
     Args:
         callbacks: of the user.
@@ -45,6 +45,8 @@ class UserCallbacks:
 
     def call(self, hook: str, *values: Any) -> None:
         """Calls a method of all of them, such as `on_epoch_begin`."""
+        if not self._all.callbacks:  # else Keras would start threads for nothing
+            return
         try:
             getattr(self._all, hook)(*values)
         except Exception:
