@@ -197,6 +197,43 @@ def test_a_gradient_of_a_gradient_is_an_error_rather_than_wrong():
         outer.gradient(penalty, made.trainable_variables)
 
 
+FITTED = {
+    "plain": {},
+    "stateful": {"stateful": True},
+    "penalties": {"kernel_regularizer": "l2", "recurrent_constraint": "unit_norm", "activity_regularizer": "l1"},
+    "dropout": {"dropout": 0.2, "recurrent_dropout": 0.2, "seed": 1},
+    "both directions": {"both": True},
+    "embedding with a mask": {"mask_zero": True},
+    "several steps at once": {"compile": {"steps_per_execution": 3}},
+    "without graphs": {"compile": {"run_eagerly": True}},
+    "XLA": {"compile": {"jit_compile": True}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FITTED)
+def test_a_plain_program_has_the_losses_of_keras_with_one_line_changed(kind, passes):
+    options = dict(FITTED[kind])
+    how, both, masked = options.pop("compile", {}), options.pop("both", False), options.pop("mask_zero", False)
+    ids = np.random.default_rng(0).integers(0, 11, (24, 7))
+
+    def losses(lstm):
+        keras.utils.set_random_seed(1)
+        made = keras.Sequential([keras.Input((6,), batch_size=4), keras.layers.Embedding(11, 5, mask_zero=masked)])
+        layer = lstm(6, return_sequences=True, name="lstm", **options)
+        made.add(keras.layers.Bidirectional(layer) if both else layer)
+        made.add(lstm(6, return_sequences=True, name="second"))
+        made.add(keras.layers.Dense(11))
+        made.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), **how)
+        found = made.fit(ids[:, :-1], ids[:, 1:], batch_size=4, epochs=3, shuffle=False, verbose=0)
+        return found.history["loss"] + [made.evaluate(ids[:, :-1], ids[:, 1:], batch_size=4, verbose=0)]
+
+    ours = losses(recurrent.LSTM)
+    assert bool(passes) != masked
+    assert ours[2] < ours[0]
+    np.testing.assert_allclose(ours, losses(keras.layers.LSTM), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
