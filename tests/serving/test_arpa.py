@@ -39,7 +39,7 @@ QUICK = "documents of words"  # which has everything but unknown characters
 
 def counted_model(*, words=False, documents=False, known=None):
     """Returns a language model of verse, counted."""
-    text = verse(120)
+    text = "Xyz: " + verse(120)  # whose beginning occurs nowhere else, so that its prefixes aren't counted
     vocabulary = Vocabulary.fit(known or text)
     if documents:
         vocabulary = vocabulary.with_end()
