@@ -6,6 +6,7 @@
     python -m char_lstm_tf.evaluate --model=saved_models/names --text=names.txt --sort
     python -m char_lstm_tf.evaluate --model=saved_models/names --text=names.csv --output=losses.csv
     tail -f app.log | python -m char_lstm_tf.evaluate --model=saved_models/log --text=- --threshold=99%
+    tail -f app.log | python -m char_lstm_tf.evaluate --model=saved_models/log --text=- --dynamic --save=log_today
 
 Each text is read once, from a fresh state that is carried from its first character to its last. The loss in nats a
 character is the mean of -ln p(character | all before it). Bits = nats / ln 2. Perplexity = exp(nats). Perplexity a
@@ -40,6 +41,7 @@ from char_lstm_tf.page.surprise import ScoredText, write_html, write_tsv
 from char_lstm_tf.runs.tables import print_facts
 from char_lstm_tf.runs.text import unknown_warning
 from char_lstm_tf.runs.trained import TrainedRun
+from char_lstm_tf.serving.adapted import AdaptedRun
 from pipelines import UserError, command_line
 from pipelines.files import file_of, require_writable
 from pipelines.options import format_flag, option
@@ -97,6 +99,11 @@ class EvaluateConfig(TextOptions):
     dynamic_decay: float = option(
         0.002, "Share of the way back to the trained weights that each step of --dynamic goes.", at_least=0, at_most=1
     )
+    save: str = option(
+        "",
+        "With --dynamic: name of a run to write beside --model, with the weights that the network has learnt in the "
+        "end: with --text=-, when the input ends, or at Ctrl-C.",
+    )
     crlf: bool = option(
         False,
         "Also report the loss with each line end counted as two characters, CR LF, as in some published figures.",
@@ -115,6 +122,7 @@ class EvaluateConfig(TextOptions):
         )
         for name in ("dynamic_rate", "dynamic_decay"):
             self.require(self.dynamic or not self.is_given(name), name, "only has an effect with --dynamic")
+        self.require(self.dynamic or not self.save, "save", "only has an effect with --dynamic")
         self.require(not (self.part and self.text), "part", "is of the run's own text; leave --text out")
         self.require(bool(self.part or self.text), "text", "names no file; name one, or give --part=test")
         for name in ("documents", "text_field", "text_encoding", "clean") if self.part else ():
@@ -137,14 +145,17 @@ def main(config: EvaluateConfig) -> None:
     running: list[Document] | None = None  # read before TensorFlow loads, so that a mistake in it shows first
     if config.documents_for(run) == "text":
         running = list(documents_of_part(held_out, config.part)) if held_out else read_texts(found)
+    adapted = AdaptedRun(runs[0], config.save) if config.save else None
     import_tensorflow()  # not before the flags and the texts are checked, since it takes seconds
     with Rows(config.output, as_json=config.json) as rows:
-        evaluation = Evaluation(config, load_models(config, runs), rows, documents=config.documents_for(run))
-        if running is not None:
-            evaluation.score_files(running)
-        else:
-            own = in_groups(documents_of_part(held_out, config.part, config.label)) if held_out else None
-            evaluation.score_documents(own or config.read(run, found), least=least)
+        models = load_models(config, runs)
+        evaluation = Evaluation(config, models, rows, documents=config.documents_for(run))
+        with adapted.saved(models[0], lambda: evaluation.characters) if adapted else contextlib.nullcontext():
+            if running is not None:
+                evaluation.score_files(running)
+            else:
+                own = in_groups(documents_of_part(held_out, config.part, config.label)) if held_out else None
+                evaluation.score_documents(own or config.read(run, found), least=least)
     evaluation.write_files()
     evaluation.print_total()
 
@@ -191,6 +202,11 @@ class Evaluation:
         self._scored: list[ScoredText] = []
         self._total: Score | None = None  # of nothing so far
         self._line_ends, self._seconds = 0, 0.0
+
+    @property
+    def characters(self) -> int:
+        """How many were scored so far."""
+        return self._total.characters if self._total else 0
 
     def score_files(self, texts: Sequence[Document]) -> None:
         """Scores files of running text, and prints a row for each of several."""

@@ -10,7 +10,7 @@ import numpy as np
 from char_lstm_tf import pickling
 from char_lstm_tf.inference.adaptive import LEARNERS, Adaptation, known_text
 from char_lstm_tf.inference.calibration import Calibration
-from char_lstm_tf.inference.scoring import KnownText, Score, TokenScorer, label_scorer
+from char_lstm_tf.inference.scoring import LEARNING, KnownText, Score, TokenScorer, label_scorer
 from char_lstm_tf.inference.writing import Sampling, Writer
 from char_lstm_tf.inference.writing.beam import likeliest_texts
 from char_lstm_tf.inference.writing.sampling import list_of_texts, whole_number
@@ -133,6 +133,17 @@ class LanguageModel:
             raise UserError("--dynamic: only a recurrent network or counted n-grams learn while they score")
         known = known_text(TrainedRun.open(self._place[0])) if self._place else KnownText()
         self.scorer = LEARNERS[type(self.network)](self.network, self.vocabulary, adaptation, known)
+
+    @needs_tensorflow
+    def adopt(self) -> None:
+        """Gives the model itself the weights that it has learnt while scoring, to write, classify or be saved with.
+
+        Raises:
+            UserError: it isn't a recurrent network that learns while it scores.
+        """
+        with LEARNING:
+            self.scorer.adopt()
+        self._place = None  # the model isn't that of the run any more
 
     @property
     def learning(self) -> Mapping[str, float]:

@@ -18,6 +18,9 @@ from pipelines.files import ASIDE, atomic_write, path_of, remove
 from pipelines.options import format_flag
 from pipelines.vocabulary import Vocabulary
 
+if typing.TYPE_CHECKING:
+    import keras
+
 
 class RunFolder:
     """The paths of a run. Writes are atomic: each file is written under another name, synced, and renamed."""
@@ -185,6 +188,11 @@ class RunFolder:
             UserError: the file is damaged.
         """
         return Metrics.load(self.metrics) if self.metrics.is_file() else None
+
+    def write_model(self, model: "keras.Model") -> None:
+        """Writes `model.keras`."""
+        with atomic_write(self.model) as path:
+            model.save(path)
 
     def publish(self, export: Callable[[Path], None]) -> Path:
         """Returns the folder of a new SavedModel version, one above the highest so far, written by `export`."""

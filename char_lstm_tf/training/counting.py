@@ -16,7 +16,6 @@ from char_lstm_tf.runs.plan import Plan
 from char_lstm_tf.training.callbacks.samples import Samples, show_samples
 from char_lstm_tf.training.labels import ScoredPassages, score_left_out
 from pipelines.corpus import Corpus, IdRange
-from pipelines.files import atomic_write
 
 
 class CountingRun:
@@ -53,8 +52,7 @@ class CountingRun:
     def fit(self) -> None:
         """Saves the model."""
         self._folder.samples.unlink(missing_ok=True)  # of a process that was killed
-        with atomic_write(self._folder.model) as path:
-            self.best.keras_model.save(path)
+        self._folder.write_model(self.best.keras_model)
         if not self._config.quiet:
             megabytes = sum(values.nbytes for values in vars(self._tables).values()) / 1e6
             sequences = f"{len(self._tables.seen):,} sequences of up to {self._config.order}"

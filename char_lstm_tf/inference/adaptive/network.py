@@ -46,13 +46,14 @@ class AdaptiveScorer(TokenScorer):
     training text, which isn't at hand here.) What was learnt stays for the texts of later calls.
 
     Args:
-        network: the model, which isn't changed.
+        network: the model, which isn't changed but by `adopt`.
         vocabulary: of the model.
         adaptation: how to learn.
     """
 
     def __init__(self, network: Recurrent, vocabulary: Vocabulary, adaptation: Adaptation) -> None:
         super().__init__(vocabulary)
+        self._network = network
         # A model as in training, but without dropout: one row, whose state is carried from segment to segment.
         interface = dataclasses.replace(
             network.stack.interface,
@@ -77,6 +78,10 @@ class AdaptiveScorer(TokenScorer):
             tf.function(partial(self._segment, bits=bits), autograph=False) for bits in (False, True)
         )
         self._learn = tf.function(self._update, jit_compile=True, autograph=False)
+
+    def adopt(self) -> None:
+        """Gives the network the weights that were learnt."""
+        self._network.keras_model.set_weights(self._model.get_weights())
 
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         return self._read(self._loss_step, (), texts, labels, quiet=quiet)

@@ -145,6 +145,14 @@ class TokenScorer(ABC):
         """Returns what `nats_of_each` does under each label, float32 `[N - 1, L]`, or of answers `[1, L]`."""
         raise NotImplementedError(type(self).__name__)
 
+    def adopt(self) -> None:
+        """Gives the model what was learnt.
+
+        Raises:
+            UserError: the scorer hasn't learnt anything that the model could have.
+        """
+        raise UserError("only a recurrent network that learns while it scores has new weights to keep")
+
     @abstractmethod
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         """Returns what `nats_of_each` does without a window. Texts may be pieces, without end symbols around them."""

@@ -13,7 +13,6 @@ from char_lstm_tf.training.callbacks.samples import Samples
 from char_lstm_tf.training.compiling import averaged_weights
 from char_lstm_tf.training.fitting.objective import Objective
 from pipelines.corpus import DocumentRange, IdRange
-from pipelines.files import atomic_write
 
 
 class Evaluation:
@@ -66,8 +65,7 @@ class Evaluation:
 
     def save_best(self) -> None:
         """Writes the best weights so far to the run's folder."""
-        with atomic_write(self._folder.model) as path:
-            self._best.save(path)
+        self._folder.write_model(self._best)
 
     def scores(self) -> dict[str, dict[str, Any]]:
         """Returns the scores of the best weights on the held-out parts of the text."""
