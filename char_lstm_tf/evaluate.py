@@ -293,7 +293,8 @@ class Evaluation:
             report |= {"line_ends": self._line_ends, "nats_per_char_with_crlf": nats_per_char}
         if self._mixture:
             runs = (self._config.model, *self._config.mix)
-            report |= {f"power of {run}": power for run, power in zip(runs, self._mixture.powers, strict=True)}
+            powers = zip(runs, self._mixture.powers, strict=True)
+            report |= {f"power of {run}": power for run, power in powers if power is not None}
         report |= self._model.learning
         if self._config.json:
             print(json.dumps(report))

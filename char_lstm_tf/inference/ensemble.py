@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from char_lstm_tf.inference import measures
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.mixing import Mixing
-from char_lstm_tf.inference.scoring import LEARNING, Score, progress_bar
+from char_lstm_tf.inference.scoring import LEARNING, Score
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
 from pipelines.process_state import needs_tensorflow
@@ -176,19 +175,24 @@ class Mixture:
         self._models, self._vocabulary = list(models), first.vocabulary
         self.framing, self.predicted = first.framing, first.predicted
         known = next((model.scorer.known for model in models if model.scorer.known), None)
-        self._mixing = Mixing(first.vocabulary, models=len(models), known=known)
+        # Contexts that have read the text of counted n-grams know all that these do.
+        self._asked = [model for model in models if not (model.scorer.known and model.scorer.known.tokens)]
+        self._mixing = Mixing(first.vocabulary, models=len(self._asked), known=known)
 
     @needs_tensorflow
     def losses(self, texts: Sequence[str], *, window: int = 0, label: str = "") -> list[tuple[Score, np.ndarray]]:
         """Returns what `LanguageModel.losses` does. A label is for the models with labels."""
+        ids, lengths = [self._vocabulary.encode_whole(text) for text in texts], self._vocabulary.lengths
         with LEARNING:
-            found = [
+            given = [
                 model.bits(texts, window=window, label=label if model.vocabulary.labels else "")
-                for model in self._models
+                for model in self._asked
             ]
-            bits = [np.stack(rows, axis=1) for rows in zip(*found, strict=True)]
-            with progress_bar(sum(map(len, bits))) as progress:
-                return [self._mixed(text, rows, progress) for text, rows in zip(texts, bits, strict=True)]
+            losses = self._mixing.read_all(ids, given)
+        return [
+            (Score.of(text, own, nats, lengths=lengths, documents=self.framing.marks), nats)
+            for text, own, nats in zip(texts, ids, losses, strict=True)
+        ]
 
     @property
     def learning(self) -> Mapping[str, float]:
@@ -196,13 +200,7 @@ class Mixture:
         return {name: value for model in self._models for name, value in model.learning.items()}
 
     @property
-    def powers(self) -> list[float]:
-        """See `Mixing.powers`."""
-        return self._mixing.powers
-
-    def _mixed(self, text: str, bits: np.ndarray, progress: tqdm) -> tuple[Score, np.ndarray]:
-        """Returns the score of a text and its losses, from what each model says of its bits, `[N - 1, K, B]`."""
-        ids = self._vocabulary.encode_whole(text)
-        nats = self._mixing.read(ids, bits, progress)
-        framing, lengths = self.framing, self._vocabulary.lengths
-        return Score.of(text, ids, nats, lengths=lengths, documents=framing.marks), nats
+    def powers(self) -> list[float | None]:
+        """See `Mixing.powers`, of each model; None: contexts that learn have taken its place."""
+        found = iter(self._mixing.powers)
+        return [next(found) if model in self._asked else None for model in self._models]

@@ -4,7 +4,7 @@ import tensorflow as tf
 from conftest import verse
 
 from char_lstm_tf.inference.mixing import Mixing, contexts, mixing
-from char_lstm_tf.inference.scoring import KnownText, bit_logits, progress_bar
+from char_lstm_tf.inference.scoring import KnownText, bit_logits
 from pipelines.vocabulary import Vocabulary
 
 CHARACTERS = Vocabulary.fit(verse(50))
@@ -23,8 +23,7 @@ def known(ids):
 
 def read(mixed, ids, logits=None):
     given = np.zeros((len(ids) - 1, 0, mixed.bits), np.float32) if logits is None else logits
-    with progress_bar(0, disable=True) as progress:
-        return mixed.read(ids, given, progress)
+    return mixed.read_all([ids], [[model] for model in given.swapaxes(0, 1)], quiet=True)[0]
 
 
 @pytest.mark.parametrize("vocabulary", [CHARACTERS, WORDS], ids=["characters", "words and documents"])

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from char_lstm_tf.inference.mixing import Mixing
-from char_lstm_tf.inference.scoring import LEARNING, KnownText, Scorer, TokenScorer, progress_bar
+from char_lstm_tf.inference.scoring import LEARNING, KnownText, Scorer, TokenScorer
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
@@ -35,8 +35,8 @@ def known_text(run: TrainedRun) -> KnownText:
 class AdaptiveCounts(TokenScorer):
     """Scores texts one after the other by counted n-grams, and by contexts that count what they have read.
 
-    `inference.mixing` has both predict together. What was learnt stays for the texts of later calls, and is for all
-    labels.
+    `inference.mixing` says how. Contexts that have read the counted text know all that the n-grams do, which then say
+    nothing. What was learnt stays for the texts of later calls, and is for all labels.
 
     Args:
         network: the counted n-grams, which aren't changed.
@@ -46,17 +46,17 @@ class AdaptiveCounts(TokenScorer):
 
     def __init__(self, network: Network, vocabulary: Vocabulary, known: KnownText) -> None:
         super().__init__(vocabulary)
-        self._scorer, self.known = Scorer(network, vocabulary), known
+        self._scorer, self.known, self._primed = Scorer(network, vocabulary), known, known.tokens > 0
         self.learning = {"dynamic_known_tokens": known.tokens}
 
     @cached_property
     def _mixing(self) -> Mixing:
-        return Mixing(self._vocabulary, models=1, known=self.known)
+        return Mixing(self._vocabulary, models=int(not self._primed), known=self.known)
 
     def _nats(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
-        given = self._bits(texts, labels, quiet=quiet)
-        with LEARNING, progress_bar(sum(map(len, given)), disable=True if quiet else None) as progress:
-            return [self._mixing.read(ids, bits[:, None], progress) for ids, bits in zip(texts, given, strict=True)]
+        given = [] if self._primed else [self._bits(texts, labels, quiet=quiet)]
+        with LEARNING:
+            return self._mixing.read_all(texts, given, quiet=quiet)
 
     def _bits(self, texts: Sequence[np.ndarray], labels: Sequence[int], *, quiet: bool) -> list[np.ndarray]:
         """Returns what the n-grams alone say, which learn nothing."""

@@ -17,7 +17,7 @@ from numba import njit
 from pipelines.vocabulary import Vocabulary
 
 ORDERS = 8  # contexts of the last 0 to 7 tokens
-COUNT = ORDERS + 8  # and of words, and of tokens with gaps between them
+COUNT = ORDERS + 10  # and of words, of tokens with gaps between them, and of what followed before
 SLOT = np.dtype(
     [
         ("check", np.uint16),  # of the context and the node; 0: the slot is free
@@ -30,6 +30,7 @@ SLOT = np.dtype(
 )
 PROBES = 4  # slots in which an answer may lie
 MOST = 40  # zeros or ones of a state
+FOLLOWERS = 1 << 16  # tokens, and pairs of them, whose followers are remembered
 KEPT = 4  # zeros that a 1 leaves as they are, and the other way round; half of the others are forgotten
 SLOWEST = 250  # the weight of a new bit in the mean is 1 / (n + 1.6), and n stays below this
 SLOWEST_WORTH = 400  # as much for what has followed a state
@@ -44,6 +45,8 @@ class Contexts(NamedTuple):
         worth: the probability of a 1 after a slot with this state, float32 `[C, states]`.
         trials: how often a state was seen, int64 `[C, states]`.
         words: hashes of the word so far, and of the two before it, and how many tokens the word has, int64 `[4]`.
+        followers: the two tokens that followed a token, or a pair of them, the last two times, by its hash, int64
+            `[2, FOLLOWERS]`.
         kinds: LETTER, WORD or OTHER of each token, int8 `[V]`.
         folded: a number of each token that is the same for upper and lower case, int64 `[V]`.
     """
@@ -52,6 +55,7 @@ class Contexts(NamedTuple):
     worth: np.ndarray
     trials: np.ndarray
     words: np.ndarray
+    followers: np.ndarray
     kinds: np.ndarray
     folded: np.ndarray
 
@@ -78,6 +82,7 @@ def new_contexts(vocabulary: Vocabulary, *, slots: int) -> Contexts:
         np.tile(worth, (count, 1)),
         np.zeros((count, len(worth)), np.int64),
         np.zeros(4, np.int64),
+        np.zeros((2, FOLLOWERS), np.int64),
         np.array(kinds, np.int8),
         np.array(folded, np.int64),
     )
@@ -118,6 +123,9 @@ def find_keys(contexts: Contexts, history: np.ndarray, place: int, begin: int, k
     keys[ORDERS + 5] = hashed(hashed(hashed(back(1), back(2)), length), 105)
     keys[ORDERS + 6] = hashed(hashed(back(2), back(3)), 106)  # whatever the last token was
     keys[ORDERS + 7] = hashed(hashed(hashed(back(1), back(3)), back(4)), 107)
+    one, pair = back(1), hashed(back(1), back(2))
+    keys[ORDERS + 8] = hashed(hashed(one, contexts.followers[0, one & FOLLOWERS - 1]), 108)
+    keys[ORDERS + 9] = hashed(hashed(pair, contexts.followers[1, pair & FOLLOWERS - 1]), 109)
 
 
 @njit(cache=True)
@@ -166,6 +174,16 @@ def learn_bit(contexts: Contexts, context: int, slot: Any, bit: int) -> None:
     other = (other + KEPT) // 2 if other > KEPT else other
     slot.zeros, slot.ones = (other, same) if bit else (same, other)
     slot.last = bit
+
+
+@njit(cache=True)
+def learn_follower(contexts: Contexts, history: np.ndarray, place: int, begin: int) -> None:
+    """Remembers that the token at a place followed those before it."""
+    one = history[place - 1] + 1 if place > begin else 0
+    two = history[place - 2] + 1 if place > begin + 1 else 0
+    for number, key in ((0, one), (1, hashed(one, two))):
+        row = contexts.followers[number]
+        row[key & FOLLOWERS - 1] = (row[key & FOLLOWERS - 1] << 32 | history[place] + 1) & (1 << 62) - 1
 
 
 @njit(cache=True)

@@ -1,9 +1,11 @@
 """What mixes the predictions of models and contexts for one text after the other."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from tqdm import tqdm
 
-from char_lstm_tf.inference.scoring.protocol import KnownText
+from char_lstm_tf.inference.scoring.protocol import KnownText, progress_bar
 from pipelines.vocabulary import Vocabulary
 
 AT_ONCE = 1 << 14  # tokens between two steps of a progress bar
@@ -56,17 +58,26 @@ class Mixing:
                     self._start(ids[:1])
                     ids = ids[1:]
                 self._go_on(ids, np.zeros((len(ids), self._models, self.bits), np.float32), progress)
+        self._predictors.mixture.tokens[1] = 0  # the models have predicted nothing yet
 
-    def read(self, ids: np.ndarray, logits: np.ndarray, progress: tqdm) -> np.ndarray:
-        """Returns the loss of each token of a text but the first, float32 `[N - 1]`, in nats, and learns from it.
+    def read_all(
+        self, texts: Sequence[np.ndarray], given: Sequence[Sequence[np.ndarray]], *, quiet: bool = False
+    ) -> list[np.ndarray]:
+        """Returns the loss of each token but the first, float32 `[N - 1]`, in nats, of several texts, and learns.
 
         Args:
-            ids: `[N]`.
-            logits: those of the bits of each token but the first, of each model, float32 `[N - 1, K, B]`.
-            progress: counts the tokens.
+            texts: ids, `[N]` each.
+            given: what each model says of each text: `TokenScorer.bits_of_each`, `[K][texts]`.
+            quiet: show no progress.
         """
-        self._start(ids[:1])
-        return self._go_on(ids[1:], logits, progress)
+        losses = []
+        with progress_bar(sum(map(len, texts)), disable=True if quiet else None) as progress:
+            for number, ids in enumerate(texts):
+                none = np.zeros((max(len(ids) - 1, 0), 0, self.bits), np.float32)
+                logits = np.stack([of_texts[number] for of_texts in given], axis=1) if given else none
+                self._start(ids[:1])
+                losses.append(self._go_on(ids[1:], logits, progress))
+        return losses
 
     def _start(self, ids: np.ndarray) -> None:
         """Begins a text with a token that isn't predicted, if it has one."""

@@ -44,7 +44,7 @@ class Mixture(NamedTuple):
         weights: float32 `[SETS, SITUATIONS, I]`.
         second: the weights of the second mixture, float32 `[NODES, SETS]`.
         corrections: probabilities, float32 `[2, CORRECTIONS, KNOTS]`.
-        tokens: how many it has learnt from, int64 `[1]`.
+        tokens: how many the contexts have learnt from, and how many the models have predicted, int64 `[2]`.
     """
 
     weights: np.ndarray
@@ -106,7 +106,7 @@ def new_mixture(*, models: int, contexts: int) -> Mixture:
         np.tile(weights, (SETS, SITUATIONS, 1)),
         np.full((NODES, SETS), 1 / SETS, np.float32),
         np.tile(knots.astype(np.float32), (2, CORRECTIONS, 1)),
-        np.zeros(1, np.int64),
+        np.zeros(2, np.int64),
     )
 
 
@@ -123,6 +123,11 @@ def _chance(logit: Any) -> Any:
 @njit(cache=True, inline="always")
 def _clipped(value: Any, most: float) -> Any:
     return min(max(value, np.float32(-most)), np.float32(most))
+
+
+@njit(cache=True)
+def _rate(tokens: int) -> Any:
+    return np.float32(max(LAST_RATE, FIRST_RATE / np.sqrt(1 + tokens / SLOWING)))
 
 
 @njit(cache=True)
@@ -208,16 +213,18 @@ def mix(mixture: Mixture, scratch: Scratch, node: int) -> Any:
 
 
 @njit(cache=True, fastmath=True)
-def learn_weights(mixture: Mixture, scratch: Scratch, node: int, logit: Any, bit: int) -> None:
-    """Moves the weights so that the logits come closer to a bit."""
-    rate = max(LAST_RATE, FIRST_RATE / np.sqrt(1 + mixture.tokens[0] / SLOWING))
-    error = np.float32(SECOND_RATE) * (np.float32(bit) - _chance(logit))
+def learn_weights(mixture: Mixture, scratch: Scratch, models_at: int, node: int, logit: Any, bit: int) -> None:
+    """Moves the weights so that the logits come closer to a bit. Those of models begin at input `models_at`."""
+    rates = (_rate(mixture.tokens[0]), _rate(mixture.tokens[1]))
+    second_step = np.float32(SECOND_RATE) * (np.float32(bit) - _chance(logit))
     for number in range(SETS):
-        step = np.float32(rate) * (np.float32(bit) - _chance(scratch.logits[number]))
-        mixture.second[node & NODES - 1, number] += error * scratch.logits[number]
+        error = np.float32(bit) - _chance(scratch.logits[number])
+        mixture.second[node & NODES - 1, number] += second_step * scratch.logits[number]
         weights = mixture.weights[number, scratch.situations[number]]
-        for place in range(len(scratch.inputs)):
-            weights[place] += step * scratch.inputs[place]
+        for place in range(models_at):
+            weights[place] += rates[0] * error * scratch.inputs[place]
+        for place in range(models_at, len(scratch.inputs)):
+            weights[place] += rates[1] * error * scratch.inputs[place]
 
 
 @njit(cache=True)
@@ -226,10 +233,10 @@ def correct(mixture: Mixture, scratch: Scratch, logit: Any, bit: int) -> Any:
     place = (_clipped(logit, 0.9999 * FARTHEST) + np.float32(FARTHEST)) * np.float32((KNOTS - 1) / (2 * FARTHEST))
     knot = np.int64(place)
     upper = place - np.float32(knot)
-    chance = _chance(logit) / 2
+    chance = _chance(logit) / 3
     for number in range(2):
         knots = mixture.corrections[number, scratch.corrected[number]]
-        chance += (knots[knot] * (1 - upper) + knots[knot + 1] * upper) / 4
+        chance += (knots[knot] * (1 - upper) + knots[knot + 1] * upper) / 3
         knots[knot] += (bit - knots[knot]) * np.float32(CORRECTION_RATE) * (1 - upper)
         knots[knot + 1] += (bit - knots[knot + 1]) * np.float32(CORRECTION_RATE) * upper
     return min(max(chance, np.float32(LEAST)), np.float32(1 - LEAST))
@@ -262,7 +269,7 @@ def read_token(predictors: Predictors, scratch: Scratch, history: np.ndarray, pl
         logit = mix(mixture, scratch, node)
         chance = correct(mixture, scratch, logit, bit)
         loss -= np.log(chance if bit else 1 - chance)
-        learn_weights(mixture, scratch, node, logit, bit)
+        learn_weights(mixture, scratch, models_at, node, logit, bit)
         for context in range(len(contexts.slots)):
             counting.learn_bit(contexts, context, contexts.slots[context, scratch.places[context]], bit)
         for match in range(2):
@@ -304,8 +311,9 @@ def read(predictors: Predictors, history: np.ndarray, first: int, given: np.ndar
             for match in range(2):
                 scratch.expected[match] = history[matches.next[match]] if matches.lengths[match] else -1
         losses[place - first] = read_token(predictors, scratch, history, place, given[place - first])
-        mixture.tokens[0] += 1
+        mixture.tokens[:] += 1
         if len(contexts.slots):
+            counting.learn_follower(contexts, history, place, begin[0])
             counting.learn_word(contexts, history[place])
             matching.learn_token(matches, history, place)
         if history[place] == end:
