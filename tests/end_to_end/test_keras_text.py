@@ -1,5 +1,6 @@
 """A text as batches for Keras models of one's own."""
 
+import keras
 import numpy as np
 import pytest
 from conftest import verse
@@ -44,6 +45,23 @@ def test_a_stream_goes_on_from_batch_to_batch(text):
     row = "".join(text.vocabulary.decode(batch[0]) for batch in batches)
     assert TEXT.startswith(row)
     assert len(row) == 16 * len(batches) > 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["one_hot", "ids"])
+def test_a_stateful_model_of_keras_learns_from_a_stream_by_plain_fit(text, encoding):
+    size, ids = len(text.vocabulary), encoding == "ids"
+    shape, first = ((4, 16), [keras.layers.Embedding(size, 8)]) if ids else ((4, 16, size), [])
+    layer = keras.layers.LSTM(16, stateful=True, return_sequences=True)
+    model = keras.Sequential([keras.Input(batch_shape=shape), *first, layer, keras.layers.Dense(size)])
+    losses = keras.losses
+    loss = (losses.SparseCategoricalCrossentropy if ids else losses.CategoricalCrossentropy)(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    reset = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: layer.reset_state())
+    batches = text.stream(16, batch_size=4, encoding=encoding)
+    found = model.fit(batches, epochs=3, callbacks=[reset], shuffle=False, verbose=0).history["loss"]
+    assert found[2] < found[1] < found[0]
+    assert found[0] < np.log(size)
 
 
 def test_files_and_strings_of_one_text_are_one(tmp_path, text):
