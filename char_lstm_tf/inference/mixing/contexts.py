@@ -150,9 +150,53 @@ def find_slot(slots: Any, key: int) -> int:
 
 
 @njit(cache=True, inline="always")
+def logit(chance: Any) -> Any:
+    """Returns ln(p / (1 - p)) of a float32."""
+    return np.log(chance / (np.float32(1) - chance))
+
+
+@njit(cache=True, inline="always")
 def state_of(slot: Any) -> int:
     """Returns the number of the state of a slot that has seen a bit."""
     return (min(slot.zeros, MOST) * (MOST + 1) + min(slot.ones, MOST)) * 2 + slot.last
+
+
+@njit(cache=True)
+def ask(contexts: Contexts, keys: np.ndarray, node: int, places: np.ndarray, inputs: np.ndarray) -> int:
+    """Looks a node up in each context.
+
+    Args:
+        contexts: C of them.
+        keys: of `find_keys`.
+        node: the node.
+        places: int64 `[C]`, where the places of the slots go.
+        inputs: float32 `[2 C, …]`, where two logits of each context go; 0 where it knows nothing.
+
+    Returns:
+        How sure the longest known run of tokens is: 2 if only one bit ever followed it, else 1; 0: none is known.
+    """
+    sure = 0
+    for context in range(len(contexts.slots)):
+        places[context] = find_slot(contexts.slots[context], hashed(keys[context], node))
+        slot = contexts.slots[context, places[context]]
+        of_state = of_mean = np.float32(0)
+        if slot.count:
+            of_state = logit(contexts.worth[context, state_of(slot)])
+            of_mean = logit(min(max(np.float32(slot.mean) / np.float32(65535), np.float32(5e-4)), np.float32(0.9995)))
+            if 1 <= context < ORDERS:
+                sure = 2 if slot.zeros == 0 or slot.ones == 0 else 1
+        inputs[2 * context], inputs[2 * context + 1] = of_state, of_mean
+    return sure
+
+
+@njit(cache=True)
+def longest_known(contexts: Contexts, places: np.ndarray) -> int:
+    """Returns the most tokens of a context that knows a node. Arguments as for `ask`, which was called before."""
+    known = 0
+    for order in range(min(ORDERS, len(places))):
+        if contexts.slots[order, places[order]].count:
+            known = order
+    return known
 
 
 @njit(cache=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from char_lstm_tf.inference.mixing.contexts import hashed
+from char_lstm_tf.inference.mixing.contexts import hashed, logit
 
 SHORTEST = (5, 10)  # tokens of a match; two, since the newest match of five often isn't the longest
 LONGEST = 63  # that are told apart
@@ -43,6 +43,36 @@ def new_matches(*, places: int) -> Matches:
         np.full((count, LONGEST + 1), 0.5, np.float32),
         np.zeros((count, LONGEST + 1), np.int64),
     )
+
+
+@njit(cache=True)
+def find_expected(matches: Matches, history: np.ndarray, bits: int, expected: np.ndarray) -> None:
+    """Puts the last node of the token after each match into `expected`, int64 `[2]`; -1: there is no match."""
+    for match in range(len(expected)):
+        expected[match] = 1 << bits | history[matches.next[match]] if matches.lengths[match] else -1
+
+
+@njit(cache=True)
+def ask(matches: Matches, expected: np.ndarray, node: int, shift: int, bit_of: np.ndarray, inputs: np.ndarray) -> None:
+    """Says what the matches expect of a bit.
+
+    Args:
+        matches: two.
+        expected: of `find_expected`.
+        node: the node of the bit.
+        shift: bits of the token that come after it.
+        bit_of: int64 `[2]`, where the bits go; -1: a match has expected other bits before.
+        inputs: float32 `[4]`, where two logits of each match go; 0 where it expects nothing.
+    """
+    for match in range(len(expected)):
+        bit_of[match] = -1
+        inputs[2 * match] = inputs[2 * match + 1] = 0
+        if expected[match] >= 0 and expected[match] >> shift + 1 == node:
+            bit_of[match] = expected[match] >> shift & 1
+            length = min(matches.lengths[match], LONGEST)
+            sign = np.float32(2 * bit_of[match] - 1)
+            inputs[2 * match] = sign * logit(matches.worth[match, length])
+            inputs[2 * match + 1] = sign * np.float32(min(length, 32) / 32)
 
 
 @njit(cache=True)

@@ -79,7 +79,7 @@ class Scratch(NamedTuple):
     Attributes:
         keys: of the contexts, int64 `[COUNT]`.
         places: of their slots, int64 `[C]`.
-        expected: the token after each match, int64 `[2]`; -1: there is no match.
+        expected: the last node of the token after each match, int64 `[2]`; -1: there is no match.
         bit_of: the bit of it, int64 `[2]`; -1: it has begun with other bits.
         inputs: of the mixture, float32 `[I]`.
         situations: of each set, int64 `[SETS]`.
@@ -111,11 +111,6 @@ def new_mixture(*, models: int, contexts: int) -> Mixture:
 
 
 @njit(cache=True, inline="always")
-def _logit(chance: Any) -> Any:
-    return np.log(chance / (np.float32(1) - chance))
-
-
-@njit(cache=True, inline="always")
 def _chance(logit: Any) -> Any:
     return np.float32(1) / (np.float32(1) + np.exp(-logit))
 
@@ -128,47 +123,6 @@ def _clipped(value: Any, most: float) -> Any:
 @njit(cache=True)
 def _rate(tokens: int) -> Any:
     return np.float32(max(LAST_RATE, FIRST_RATE / np.sqrt(1 + tokens / SLOWING)))
-
-
-@njit(cache=True)
-def ask_contexts(contexts: Contexts, scratch: Scratch, node: int) -> int:
-    """Puts the places of the slots of a node, and what they say, into `scratch`.
-
-    Returns:
-        How sure the longest known run of tokens is: 2 if only one bit ever followed it, else 1; 0: none is known.
-    """
-    sure = 0
-    for context in range(len(contexts.slots)):
-        place = counting.find_slot(contexts.slots[context], hashed(scratch.keys[context], node))
-        scratch.places[context] = place
-        slot = contexts.slots[context, place]
-        of_state = of_mean = np.float32(0)
-        if slot.count:
-            of_state = _logit(contexts.worth[context, counting.state_of(slot)])
-            of_mean = _logit(min(max(np.float32(slot.mean) / np.float32(65535), np.float32(5e-4)), np.float32(0.9995)))
-            if 1 <= context < counting.ORDERS:
-                sure = 2 if slot.zeros == 0 or slot.ones == 0 else 1
-        scratch.inputs[2 * context] = of_state
-        scratch.inputs[2 * context + 1] = of_mean
-    return sure
-
-
-@njit(cache=True)
-def ask_matches(matches: Matches, scratch: Scratch, node: int, shift: int, bits: int) -> None:
-    """Puts what the matches say of a bit into `scratch`. `shift` bits of the token come after it."""
-    first = 2 * len(scratch.places)
-    for match in range(2):
-        expected, bit = scratch.expected[match], -1
-        of_trials = of_length = np.float32(0)
-        if expected >= 0 and (1 << bits | expected) >> shift + 1 == node:
-            bit = expected >> shift & 1
-            length = min(matches.lengths[match], matching.LONGEST)
-            sign = np.float32(2 * bit - 1)
-            of_trials = sign * _logit(matches.worth[match, length])
-            of_length = sign * np.float32(min(length, 32) / 32)
-        scratch.bit_of[match] = bit
-        scratch.inputs[first + 2 * match] = of_trials
-        scratch.inputs[first + 2 * match + 1] = of_length
 
 
 @njit(cache=True)
@@ -249,7 +203,7 @@ def read_token(predictors: Predictors, scratch: Scratch, history: np.ndarray, pl
     token, begin, bits = history[place], predictors.begin[0], given.shape[1]
     one = history[place - 1] + 1 if place > begin else 0
     two = history[place - 2] + 1 if place > begin + 1 else 0
-    models_at = len(scratch.inputs) - 1 - len(given)
+    matches_at, models_at = 2 * len(contexts.slots), len(scratch.inputs) - 1 - len(given)
     loss, node, known = 0.0, 1, 0
     for level in range(bits):
         shift = bits - 1 - level
@@ -257,13 +211,12 @@ def read_token(predictors: Predictors, scratch: Scratch, history: np.ndarray, pl
         if (token >> shift | 1) << shift >= predictors.size:  # no token goes on with a 1
             node *= 2
             continue
-        sure = ask_contexts(contexts, scratch, node)
-        ask_matches(matches, scratch, node, shift, bits)
+        sure = counting.ask(contexts, scratch.keys, node, scratch.places, scratch.inputs)
+        matching.ask(matches, scratch.expected, node, shift, scratch.bit_of, scratch.inputs[matches_at:models_at])
         for model in range(len(given)):
             scratch.inputs[models_at + model] = given[model, level]
-        for order in range(counting.ORDERS if level == 0 and len(contexts.slots) else 0):
-            if contexts.slots[order, scratch.places[order]].count:
-                known = order
+        if level == 0:
+            known = counting.longest_known(contexts, scratch.places)
         matched = matches.lengths[0] + 1 if scratch.bit_of[0] >= 0 else 0
         choose(scratch, one, two, node, contexts.words[3], matched, 3 * known + sure)
         logit = mix(mixture, scratch, node)
@@ -308,8 +261,7 @@ def read(predictors: Predictors, history: np.ndarray, first: int, given: np.ndar
     for place in range(first, first + len(given)):
         if len(contexts.slots):
             counting.find_keys(contexts, history, place, begin[0], scratch.keys)
-            for match in range(2):
-                scratch.expected[match] = history[matches.next[match]] if matches.lengths[match] else -1
+            matching.find_expected(matches, history, given.shape[2], scratch.expected)
         losses[place - first] = read_token(predictors, scratch, history, place, given[place - first])
         mixture.tokens[:] += 1
         if len(contexts.slots):
