@@ -10,8 +10,11 @@ F1 are printed: of each recipe over its seeds and all folds, of the networks of 
 together with counts. With --rare, most training texts of a label are left out, others for each seed, and the whole test
 file is used, with each of the prior probabilities that `classify --priors` knows.
 
-The linear model is scikit-learn's linear SVM on TF-IDF of words and pairs of words, 1 + log of their counts, with C = 1
-and with the classes balanced.
+The linear models are scikit-learn's linear SVMs, with the classes balanced and C from 0.1, 0.3 and 1 by a threefold
+cross-validation of the training texts. `SVM of words` has TF-IDF of words and pairs of words, 1 + log of their counts;
+`SVM of words and pieces` has words, pairs and triples, and pieces of words of two to five characters. `NB-SVM` has the
+presence of words and pairs, each times its log-count ratio of naive Bayes, for each label against the others (Wang and
+Manning, "Baselines and Bigrams", 2012). `--recipes=` measures these alone.
 """
 
 import random
@@ -21,12 +24,19 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 from absl import app, flags
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from char_lstm_tf.inference.calibration import PRIORS
@@ -70,10 +80,10 @@ def train(recipe: str, seed: str, training: Path, folder: Path) -> Path:
 
 def measure(training: Path, test: Path, folder: Path, seeds: Sequence[str]) -> dict[str, list[Result]]:
     """Returns the results on the test file: of each recipe one for each seed, and of several runs together."""
-    found = {"linear SVM": [linear(training, test)]}
+    found = {name: [linear(model, training, test)] for name, model in linear_models().items()}
     networks: list[Path] = []
     counted: list[Path] = []
-    for recipe in FLAGS.recipes:
+    for recipe in filter(None, FLAGS.recipes):
         counts = "--architecture=counts" in (FLAGFILES / f"{recipe}.flags").read_text(encoding="utf-8")
         runs = [train(recipe, seed, training, folder) for seed in (seeds[:1] if counts else seeds)]
         (counted if counts else networks).extend(runs)  # no seed changes counts
@@ -104,12 +114,42 @@ def classify(runs: list[Path], test: Path) -> dict[str, Result]:
     return found
 
 
-def linear(training: Path, test: Path) -> Result:
+class LogCountRatios(TransformerMixin, BaseEstimator):
+    """Multiplies each column of counts with its log-count ratio, ln(p/|p| / (q/|q|)), for one label against another."""
+
+    def fit(self, counts: csr_matrix, labels: np.ndarray) -> Self:
+        """Finds the ratios of two labels, with one added to each count."""
+        sums = [np.asarray(counts[labels == label].sum(axis=0)).ravel() + 1 for label in np.unique(labels)]
+        self.ratios_ = np.log(sums[-1] / sums[-1].sum()) - np.log(sums[0] / sums[0].sum())
+        return self
+
+    def transform(self, counts: csr_matrix) -> csr_matrix:
+        """Returns the products."""
+        return counts.multiply(self.ratios_).tocsr()
+
+
+def linear_models() -> dict[str, Pipeline]:
+    """Returns the linear models, by name."""
+    words = partial(TfidfVectorizer, token_pattern=r"\S+", sublinear_tf=True)
+    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
+    presence = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), binary=True)
+    svm = partial(LinearSVC, class_weight="balanced")
+    return {
+        "SVM of words": make_pipeline(words(ngram_range=(1, 2)), with_best_c(svm())),
+        "SVM of words and pieces": make_pipeline(make_union(words(ngram_range=(1, 3)), pieces), with_best_c(svm())),
+        "NB-SVM": make_pipeline(presence, OneVsRestClassifier(make_pipeline(LogCountRatios(), with_best_c(svm())))),
+    }
+
+
+def with_best_c(model: LinearSVC) -> GridSearchCV:
+    """Returns a model that chooses its C."""
+    return GridSearchCV(model, {"C": (0.1, 0.3, 1.0)}, cv=3)
+
+
+def linear(model: Pipeline, training: Path, test: Path) -> Result:
     """Returns how well a linear model tells the labels of `test`."""
     rows, tests = ([line.split("\t", 1) for line in read(path)] for path in (training, test))
-    words = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True)
-    model = make_pipeline(words, LinearSVC(C=1.0, class_weight="balanced"))
-    model.fit([text for _, text in rows], [label for label, _ in rows])
+    model.fit([text for _, text in rows], np.array([label for label, _ in rows]))
     return Result.of([label for label, _ in tests], model.predict([text for _, text in tests]))
 
 
