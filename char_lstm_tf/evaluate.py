@@ -42,7 +42,7 @@ from char_lstm_tf.runs.tables import print_facts
 from char_lstm_tf.runs.text import unknown_warning
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.serving.adapted import AdaptedRun
-from pipelines import UserError, command_line
+from pipelines import command_line
 from pipelines.files import file_of, require_writable
 from pipelines.options import format_flag, option
 from pipelines.sources import Document
@@ -163,19 +163,12 @@ def main(config: EvaluateConfig) -> None:
 def load_models(config: EvaluateConfig, runs: Sequence[TrainedRun]) -> "list[LanguageModel]":
     """Returns the model, and those to mix it with; those that can learn do so with --dynamic."""
     from char_lstm_tf.inference.adaptive import Adaptation
-    from char_lstm_tf.inference.language_model import LanguageModel
+    from char_lstm_tf.inference.ensemble import load_all
 
-    models = list(map(LanguageModel.of, runs))
-    models[0].label_ids(config.label)  # a mistake in it shows before anything is printed
-    if config.dynamic:
-        adaptation = Adaptation(config.dynamic_rate, config.dynamic_decay)
-        models[0].learn_while_scoring(adaptation)
-        for model in models[1:]:
-            with contextlib.suppress(UserError):  # it stays as it is
-                model.learn_while_scoring(adaptation)
-        for model in models:
-            if model.scorer.known and model.scorer.known.note:
-                print(model.scorer.known.note, file=sys.stderr)
+    adaptation = Adaptation(config.dynamic_rate, config.dynamic_decay) if config.dynamic else None
+    models = load_all(runs, adaptation, label=config.label)
+    for note in [model.scorer.known.note for model in models if model.scorer.known and model.scorer.known.note]:
+        print(note, file=sys.stderr)
     return models
 
 

@@ -1,11 +1,13 @@
 """Several runs together: the probability of each label of a text, or of each of its tokens."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from char_lstm_tf.inference import measures
+from char_lstm_tf.inference.adaptive import Adaptation
 from char_lstm_tf.inference.language_model import LanguageModel
 from char_lstm_tf.inference.mixing import Mixing
 from char_lstm_tf.inference.scoring import LEARNING, Score
@@ -148,6 +150,22 @@ class RunPerLabel(Ensemble):
                 left_out += int(lengths[~kept].sum())
         self.left_out += left_out
         return Classified(nats, characters, measures.softmax(-nats))
+
+
+def load_all(runs: Sequence[TrainedRun], adaptation: Adaptation | None, *, label: str = "") -> list[LanguageModel]:
+    """Returns the models of runs, which learn while they score if an adaptation is given.
+
+    Raises:
+        UserError: the first model can't learn (others stay as they are then), or doesn't know the label.
+    """
+    models = list(map(LanguageModel.of, runs))
+    models[0].label_ids(label)  # a mistake in it shows before anything is printed
+    if adaptation:
+        models[0].learn_while_scoring(adaptation)
+        for model in models[1:]:
+            with contextlib.suppress(UserError):
+                model.learn_while_scoring(adaptation)
+    return models
 
 
 class Mixture:

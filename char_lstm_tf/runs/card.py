@@ -78,7 +78,7 @@ def card(run: TrainedRun, metrics: Metrics) -> str:
         f"# {run.folder.path.name}",
         _kind(run, metrics),
         "## Training text",
-        _text(run),
+        _text(run, metrics),
         "## How it was measured",
         _measured(run, metrics),
         "## Samples",
@@ -186,7 +186,7 @@ def _names(labels: Sequence[str]) -> str:
     return ", ".join(f"`{label}`" for label in labels[:20]) + (", …" if len(labels) > 20 else "")
 
 
-def _text(run: TrainedRun) -> str:
+def _text(run: TrainedRun, metrics: Metrics) -> str:
     """Returns what it was trained on."""
     config = run.config
     lines = [f"- {_sources(run)}"]
@@ -196,6 +196,8 @@ def _text(run: TrainedRun) -> str:
         lines.append("- Typography in ASCII, and any white space as one blank (`--normalize=plain`)")
     if config.init_from:
         lines.append(f"- The weights started from those of another run, `{Path(config.init_from).name}`")
+    if learnt := metrics.provenance.get("adapted_on_characters"):
+        lines.append(f"- Then {learnt:,} more characters, from which it learnt after it had scored them (`--dynamic`)")
     licence = "is above" if _licence(run) else "isn't known to `char_lstm_tf`"
     lines.append(f"- The licence of the text {licence}. The model has none of its own until you give it one")
     return "\n".join(lines)
@@ -211,7 +213,7 @@ def _measured(run: TrainedRun, metrics: Metrics) -> str:
     )
     parts = f"{shares[0]} of the text for training, {shares[1]} for validation and {shares[2]} for the test. {how}."
     if not metrics.held_out:
-        return f"{parts} Nothing was held out, so nothing is known of its loss on other texts."
+        return f"{parts} Nothing was measured on them, so nothing is known of its loss on other texts."
     measured = _measures(metrics)
     names = [name for name in MEASURES if any(name in row for row in measured.values())]
     table = ["| part | " + " | ".join(MEASURES[name][0] for name in names) + " |", "| --- |" + " --- |" * len(names)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from char_lstm_tf.config import settings
+from char_lstm_tf.runs.card import write_card
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.trained import TrainedRun
 from pipelines import UserError
@@ -67,4 +68,5 @@ class AdaptedRun:
             folder.write_model(model.keras_model)
             folder.publish(lambda path: export(model.network, vocabulary, path))
             metrics.save(folder.metrics)
+            write_card(TrainedRun(folder, self._config, vocabulary, metrics))
         print(f"{folder.path}: the model, with what it has learnt from {characters:,} characters", file=sys.stderr)

@@ -53,7 +53,7 @@ def test_the_command_leaves_a_run_with_the_weights_that_were_learnt(trained, tmp
     assert not done.returncode, done.stderr
     adapted = trained.parent / "adapted"
     names = sorted(path.name for path in adapted.iterdir())
-    assert {"1", "flags.txt", "metrics.json", "model.keras", "vocabulary.json"} <= set(names)
+    assert {"1", "README.md", "flags.txt", "metrics.json", "model.keras", "vocabulary.json"} <= set(names)
     before, after = (
         json.loads(command(*common, f"--model={run}").stdout)["nats_per_char"] for run in (trained, adapted)
     )
@@ -61,6 +61,7 @@ def test_the_command_leaves_a_run_with_the_weights_that_were_learnt(trained, tmp
     facts = json.loads((adapted / "metrics.json").read_text())
     assert facts["adapted_from"] == str(trained)
     assert facts["adapted_on_characters"] == len(LINE * 40) - 1
+    assert f"Then {len(LINE * 40) - 1:,} more characters" in (adapted / "README.md").read_text()
     assert "test" not in facts  # the held-out losses aren't those of this model
     again = command(*common, f"--model={trained}", "--dynamic", "--save=adapted")
     assert again.returncode == 1
