@@ -102,3 +102,13 @@ def test_the_mixture_learns_whom_to_believe():
     losses = read(mixed, ids, np.stack([right, noise], axis=1).astype(np.float32))
     assert mixed.powers[0] > 1 > 0.1 > abs(mixed.powers[1])
     assert losses[-200:].mean() < 0.3 * losses[:20].mean()
+
+
+def test_a_slot_that_is_given_up_begins_again():
+    slots = np.zeros(1, contexts.SLOT)
+    one, other = 1 << 40, 2 << 40  # keys with different checks
+    assert contexts.find_slot(slots, one) == 0
+    slots[0]["count"], slots[0]["ones"], slots[0]["last"] = 3, 3, 1
+    assert (contexts.find_slot(slots, one), slots[0]["ones"]) == (0, 3)
+    assert contexts.find_slot(slots, other) == 0
+    assert [int(slots[0][name]) for name in ("count", "ones", "zeros", "last")] == [0, 0, 0, 0]
