@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import verse
+from numba import njit
+from numba.core import caching
 
 from char_lstm_tf.inference.mixing import Mixing, contexts, mixing
+from char_lstm_tf.inference.mixing.compiling import compiled
 from char_lstm_tf.inference.scoring import KnownText, bit_logits
 from pipelines.vocabulary import Vocabulary
 
@@ -112,3 +115,13 @@ def test_a_slot_that_is_given_up_begins_again():
     assert (contexts.find_slot(slots, one), slots[0]["ones"]) == (0, 3)
     assert contexts.find_slot(slots, other) == 0
     assert [int(slots[0][name]) for name in ("count", "ones", "zeros", "last")] == [0, 0, 0, 0]
+
+
+def test_where_nothing_can_be_written_functions_are_compiled_without_being_kept(monkeypatch):
+    def double(number):
+        return 2 * number
+
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        njit(cache=True)(double)
+    assert compiled()(double)(21) == 42

@@ -12,8 +12,8 @@ The functions are compiled by Numba. They change the arrays that they are given.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from char_lstm_tf.inference.mixing.compiling import compiled
 from pipelines.vocabulary import Vocabulary
 
 ORDERS = 8  # contexts of the last 0 to 7 tokens
@@ -88,14 +88,14 @@ def new_contexts(vocabulary: Vocabulary, *, slots: int) -> Contexts:
     )
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def hashed(one: int, other: int) -> int:
     """Returns a hash of two int64, one after the other."""
     mixed = (one * 0x1E3779B97F4A7C15 + other + 0x632BE59BD9B4E019) * 0x2545F4914F6CDD1D
     return mixed ^ (mixed >> 31)
 
 
-@njit(cache=True)
+@compiled()
 def find_keys(contexts: Contexts, history: np.ndarray, place: int, begin: int, keys: np.ndarray) -> None:
     """Hashes what stands before a place, as each context sees it.
 
@@ -128,7 +128,7 @@ def find_keys(contexts: Contexts, history: np.ndarray, place: int, begin: int, k
     keys[ORDERS + 9] = hashed(hashed(pair, contexts.followers[1, pair & FOLLOWERS - 1]), 109)
 
 
-@njit(cache=True)
+@compiled()
 def find_slot(slots: Any, key: int) -> int:
     """Returns the place of a key's slot. If there is none and none is free, the one that was used least is given up."""
     check = (key >> 40) & 0xFFFF | 1
@@ -149,19 +149,19 @@ def find_slot(slots: Any, key: int) -> int:
     return least
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def logit(chance: Any) -> Any:
     """Returns ln(p / (1 - p)) of a float32."""
     return np.log(chance / (np.float32(1) - chance))
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def state_of(slot: Any) -> int:
     """Returns the number of the state of a slot that has seen a bit."""
     return (min(slot.zeros, MOST) * (MOST + 1) + min(slot.ones, MOST)) * 2 + slot.last
 
 
-@njit(cache=True)
+@compiled()
 def ask(contexts: Contexts, keys: np.ndarray, node: int, places: np.ndarray, inputs: np.ndarray) -> int:
     """Looks a node up in each context.
 
@@ -189,7 +189,7 @@ def ask(contexts: Contexts, keys: np.ndarray, node: int, places: np.ndarray, inp
     return sure
 
 
-@njit(cache=True)
+@compiled()
 def longest_known(contexts: Contexts, places: np.ndarray) -> int:
     """Returns the most tokens of a context that knows a node. Arguments as for `ask`, which was called before."""
     known = 0
@@ -199,7 +199,7 @@ def longest_known(contexts: Contexts, places: np.ndarray) -> int:
     return known
 
 
-@njit(cache=True)
+@compiled()
 def learn_bit(contexts: Contexts, context: int, slot: Any, bit: int) -> None:
     """Counts a bit in a slot, and what has followed its state."""
     if slot.count:
@@ -220,7 +220,7 @@ def learn_bit(contexts: Contexts, context: int, slot: Any, bit: int) -> None:
     slot.last = bit
 
 
-@njit(cache=True)
+@compiled()
 def learn_follower(contexts: Contexts, history: np.ndarray, place: int, begin: int) -> None:
     """Remembers that the token at a place followed those before it."""
     one = history[place - 1] + 1 if place > begin else 0
@@ -230,7 +230,7 @@ def learn_follower(contexts: Contexts, history: np.ndarray, place: int, begin: i
         row[key & FOLLOWERS - 1] = (row[key & FOLLOWERS - 1] << 32 | history[place] + 1) & (1 << 62) - 1
 
 
-@njit(cache=True)
+@compiled()
 def learn_word(contexts: Contexts, token: int) -> None:
     """Adds a token to the words so far."""
     words, kind = contexts.words, contexts.kinds[token]

@@ -6,8 +6,8 @@ The functions are compiled by Numba. They change the arrays that they are given.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from char_lstm_tf.inference.mixing.compiling import compiled
 from char_lstm_tf.inference.mixing.contexts import hashed, logit
 
 SHORTEST = (5, 10)  # tokens of a match; two, since the newest match of five often isn't the longest
@@ -45,14 +45,14 @@ def new_matches(*, places: int) -> Matches:
     )
 
 
-@njit(cache=True)
+@compiled()
 def find_expected(matches: Matches, history: np.ndarray, bits: int, expected: np.ndarray) -> None:
     """Puts the last node of the token after each match into `expected`, int64 `[2]`; -1: there is no match."""
     for match in range(len(expected)):
         expected[match] = 1 << bits | history[matches.next[match]] if matches.lengths[match] else -1
 
 
-@njit(cache=True)
+@compiled()
 def ask(matches: Matches, expected: np.ndarray, node: int, shift: int, bit_of: np.ndarray, inputs: np.ndarray) -> None:
     """Says what the matches expect of a bit.
 
@@ -75,7 +75,7 @@ def ask(matches: Matches, expected: np.ndarray, node: int, shift: int, bit_of: n
             inputs[2 * match + 1] = sign * np.float32(min(length, 32) / 32)
 
 
-@njit(cache=True)
+@compiled()
 def learn_bit(matches: Matches, match: int, came: bool) -> None:
     """Counts whether the bit came that a match had."""
     length = min(matches.lengths[match], LONGEST)
@@ -85,7 +85,7 @@ def learn_bit(matches: Matches, match: int, came: bool) -> None:
     matches.trials[match, length] = min(trials + 1, SLOWEST)
 
 
-@njit(cache=True)
+@compiled()
 def learn_token(matches: Matches, history: np.ndarray, place: int) -> None:
     """Follows the matches with the token at a place, or looks for new ones."""
     for match in range(len(matches.lengths)):

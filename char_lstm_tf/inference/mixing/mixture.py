@@ -17,10 +17,10 @@ The functions are compiled by Numba. They change the arrays that they are given.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from char_lstm_tf.inference.mixing import contexts as counting
 from char_lstm_tf.inference.mixing import matches as matching
+from char_lstm_tf.inference.mixing.compiling import compiled
 from char_lstm_tf.inference.mixing.contexts import Contexts, hashed
 from char_lstm_tf.inference.mixing.matches import Matches
 
@@ -110,22 +110,22 @@ def new_mixture(*, models: int, contexts: int) -> Mixture:
     )
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _chance(logit: Any) -> Any:
     return np.float32(1) / (np.float32(1) + np.exp(-logit))
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _clipped(value: Any, most: float) -> Any:
     return min(max(value, np.float32(-most)), np.float32(most))
 
 
-@njit(cache=True)
+@compiled()
 def _rate(tokens: int) -> Any:
     return np.float32(max(LAST_RATE, FIRST_RATE / np.sqrt(1 + tokens / SLOWING)))
 
 
-@njit(cache=True)
+@compiled()
 def choose(scratch: Scratch, one: int, two: int, node: int, word: int, matched: int, known: int) -> None:
     """Puts the situation of each set into `scratch`.
 
@@ -152,7 +152,7 @@ def choose(scratch: Scratch, one: int, two: int, node: int, word: int, matched: 
     scratch.corrected[1] = hashed(hashed(one, two), node) & CORRECTIONS - 1
 
 
-@njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def mix(mixture: Mixture, scratch: Scratch, node: int) -> Any:
     """Returns the logit of the mixture, and puts those of the sets into `scratch`."""
     total = np.float32(0)
@@ -166,7 +166,7 @@ def mix(mixture: Mixture, scratch: Scratch, node: int) -> Any:
     return _clipped(total, CLIPPED)
 
 
-@njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def learn_weights(mixture: Mixture, scratch: Scratch, models_at: int, node: int, logit: Any, bit: int) -> None:
     """Moves the weights so that the logits come closer to a bit. Those of models begin at input `models_at`."""
     rates = (_rate(mixture.tokens[0]), _rate(mixture.tokens[1]))
@@ -181,7 +181,7 @@ def learn_weights(mixture: Mixture, scratch: Scratch, models_at: int, node: int,
             weights[place] += rates[1] * error * scratch.inputs[place]
 
 
-@njit(cache=True)
+@compiled()
 def correct(mixture: Mixture, scratch: Scratch, logit: Any, bit: int) -> Any:
     """Returns the probability of a 1 after both corrections, and lets them learn the bit."""
     place = (_clipped(logit, 0.9999 * FARTHEST) + np.float32(FARTHEST)) * np.float32((KNOTS - 1) / (2 * FARTHEST))
@@ -196,7 +196,7 @@ def correct(mixture: Mixture, scratch: Scratch, logit: Any, bit: int) -> Any:
     return min(max(chance, np.float32(LEAST)), np.float32(1 - LEAST))
 
 
-@njit(cache=True)
+@compiled()
 def read_token(predictors: Predictors, scratch: Scratch, history: np.ndarray, place: int, given: np.ndarray) -> float:
     """Returns the loss of a token, and learns from each of its bits. `given` is float32 `[K, B]`."""
     contexts, matches, mixture = predictors.contexts, predictors.matches, predictors.mixture
@@ -232,7 +232,7 @@ def read_token(predictors: Predictors, scratch: Scratch, history: np.ndarray, pl
     return loss
 
 
-@njit(cache=True)
+@compiled()
 def read(predictors: Predictors, history: np.ndarray, first: int, given: np.ndarray) -> np.ndarray:
     """Predicts tokens of the history one after the other, and learns from each.
 
