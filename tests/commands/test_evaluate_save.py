@@ -73,12 +73,12 @@ def test_the_command_leaves_a_run_with_the_weights_that_were_learnt(trained, tmp
 def test_a_stream_of_lines_that_is_interrupted_is_saved(number, trained):
     name = f"stream_{number.name}"
     flags = [f"--model={trained}", "--text=-", "--dynamic", f"--save={name}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "char_lstm_tf.evaluate", *flags],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # where tests run in the background, it is ignored
+    process = subprocess.Popen([sys.executable, "-m", "char_lstm_tf.evaluate", *flags], **pipes)
+    signal.signal(signal.SIGINT, before)
     process.stdin.write(f"{LINE}\n{verse(1)}\n")
     process.stdin.flush()
     while LINE not in process.stdout.readline():
