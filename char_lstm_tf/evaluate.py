@@ -42,7 +42,7 @@ from char_lstm_tf.runs.tables import print_facts
 from char_lstm_tf.runs.text import unknown_warning
 from char_lstm_tf.runs.trained import TrainedRun
 from char_lstm_tf.serving.adapted import AdaptedRun
-from pipelines import command_line
+from pipelines import UserError, command_line
 from pipelines.files import file_of, require_writable
 from pipelines.options import format_flag, option
 from pipelines.sources import Document
@@ -123,6 +123,7 @@ class EvaluateConfig(TextOptions):
         for name in ("dynamic_rate", "dynamic_decay"):
             self.require(self.dynamic or not self.is_given(name), name, "only has an effect with --dynamic")
         self.require(self.dynamic or not self.save, "save", "only has an effect with --dynamic")
+        self.require(not (self.save and self.mix), "save", "keeps the weights of one network; leave --mix out")
         self.require(not (self.part and self.text), "part", "is of the run's own text; leave --text out")
         self.require(bool(self.part or self.text), "text", "names no file; name one, or give --part=test")
         for name in ("documents", "text_field", "text_encoding", "clean") if self.part else ():
@@ -142,6 +143,8 @@ def main(config: EvaluateConfig) -> None:
     share = config.threshold.endswith("%")
     least = runs[0].loss_at(config.threshold) if share else float(config.threshold)
     require_writable(config, "output", *OUTPUTS, texts=[source.name for source in found])
+    if config.sort and config.documents_for(run) == "text":
+        raise UserError("--sort: is for documents, and this is running text; leave it out, or add --documents=files")
     running: list[Document] | None = None  # read before TensorFlow loads, so that a mistake in it shows first
     if config.documents_for(run) == "text":
         running = list(documents_of_part(held_out, config.part)) if held_out else read_texts(found)

@@ -28,7 +28,8 @@ def print_facts(facts: Mapping[str, Any], *, widths: tuple[int, int]) -> None:
     for name, value in facts.items():
         number = f"{value:,}" if isinstance(value, int) else repr(value)
         shown = format_number(value, 4) if value is None or isinstance(value, float) else number
-        print(f"{name.replace('_', ' '):<{widths[0]}}{shown:>{widths[1]}}")
+        label = name if " " in name else name.replace("_", " ")  # one with a blank may name a file
+        print(f"{label:<{widths[0]}}{shown:>{widths[1]}}")
 
 
 def row(run: RunFolder) -> str:

@@ -134,11 +134,12 @@ def warnings(text: corpus.Corpus, *, split: tuple[float, ...]) -> Iterator[str]:
 def unknown_warning(unknown: int, characters: int, *, where: str) -> str:
     """Returns a warning if more than 1 in 1,000 characters are unknown, else "".
 
-    The unknown character is likely where there are many, so a loss that counts them is lower than it should be.
+    All of them are one character to a model. It costs little where the training text had many, and much where it had
+    none, so a loss that counts them doesn't compare.
     """
     if unknown <= characters / 1000:
         return ""
     return (
-        f"warning: {unknown:,} of the {characters:,} characters of {where} ({unknown / characters:.1%}) are unknown "
-        "and count as one character, so its loss is too low"
+        f"warning: {unknown:,} of the {characters:,} characters of {where} ({unknown / characters:.1%}) aren't in the "
+        "vocabulary; all of them count as one unknown character, so the loss doesn't compare with that of other models"
     )

@@ -35,10 +35,11 @@ class TrainedRun:
             raise UserError(f"--{flag}=: names no run; give the folder of one, such as saved_models/quickstart")
         folder = RunFolder(path_of(path))
         if not folder.path.is_dir():
-            known = runs_in(path_of(OutputConfig.output_dir))
-            raise UserError(
-                f"--{flag}={path}: no such folder; give a run's folder, such as saved_models/quickstart; {known}"
-            )
+            runs = path_of(OutputConfig.output_dir)
+            if RunFolder(runs / path).started:
+                raise UserError(f"--{flag}={path}: no such folder; did you mean --{flag}={runs / path}?")
+            remedy = "give a run's folder, such as saved_models/quickstart"
+            raise UserError(f"--{flag}={path}: no such folder; {remedy}; {runs_in(runs)}")
         if (folder.path / "saved_model.pb").is_file():
             raise UserError(f"--{flag}={path}: a SavedModel for serving; give the run's folder, {folder.path.parent}")
         for file in (folder.flags, folder.vocabulary):

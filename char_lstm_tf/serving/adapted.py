@@ -5,6 +5,7 @@ import dataclasses
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from char_lstm_tf.config import settings
@@ -32,6 +33,10 @@ class AdaptedRun:
         origin.require(settings.Recurrent, "--save keeps the weights that a recurrent network has learnt")
         if origin.metrics is None:
             raise UserError(f"--save={name}: {origin.folder.path} isn't finished; save what a finished run has learnt")
+        if name != Path(name).name:
+            raise UserError(f"--save={name}: give a name and no path; the run is left beside {origin.folder.path}")
+        if (origin.folder.path.parent / name).exists():
+            raise UserError(f"--save={name}: {origin.folder.path.parent / name} exists; choose another name")
         self._origin, self._metrics = origin, origin.metrics
         self._config = dataclasses.replace(origin.config, name=name, output_dir=str(origin.folder.path.parent))
         self._folder = RunFolder.reserve(self._config)

@@ -75,6 +75,7 @@ def test_a_table_has_a_row_a_file(trained, evaluated):
     ("words", "message"),
     [
         (["--text=README.md", "--tsv=nowhere/x.tsv"], "--tsv=nowhere/x.tsv: there is no folder "),
+        (["--text={folder}/one.txt", "--sort"], "--sort: is for documents, and this is running text"),
         (["--text={folder}/one.txt"], "one.txt: needs at least two characters, the first isn't scored"),
     ],
 )

@@ -38,7 +38,11 @@ def test_a_model_that_adopts_what_it_has_learnt_scores_and_writes_with_it(traine
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({}, "--save=y: only has an effect with --dynamic"), ({"dynamic": True, "save": "../y"}, "--name=../y: ")],
+    [
+        ({}, "--save=y: only has an effect with --dynamic"),
+        ({"dynamic": True, "save": "../y"}, "--save=../y: give a name and no path"),
+        ({"dynamic": True, "mix": ("z",)}, "--save=y: keeps the weights of one network"),
+    ],
 )
 def test_what_cant_be_saved_is_refused_before_anything_is_read(options, message, trained):
     with pytest.raises(UserError, match=message):
@@ -65,7 +69,7 @@ def test_the_command_leaves_a_run_with_the_weights_that_were_learnt(trained, tmp
     assert "test" not in facts  # the held-out losses aren't those of this model
     again = command(*common, f"--model={trained}", "--dynamic", "--save=adapted")
     assert again.returncode == 1
-    assert "choose another name" in again.stderr
+    assert again.stderr.splitlines()[-1].endswith(f"--save=adapted: {adapted} exists; choose another name")
 
 
 @pytest.mark.slow

@@ -170,6 +170,14 @@ def test_no_run_is_an_error_that_says_what_to_give(tmp_path):
         char_lstm_tf.load(tmp_path / "nowhere")
 
 
+def test_the_name_of_a_run_alone_is_answered_with_its_folder(trained, tmp_path, monkeypatch):
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "mine").symlink_to(trained)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--model=mine: no such folder; did you mean --model=saved_models/mine?"):
+        char_lstm_tf.load("mine")
+
+
 def test_texts_take_the_form_of_the_training_text(model):
     assert model.generate(["The\r\nold "], chars=20, seed=1) == model.generate(["The\nold "], chars=20, seed=1)
     assert model.next_char(["\ufeffThe"]) == model.next_char(["The"])

@@ -47,7 +47,7 @@ class AdaptiveCounts(TokenScorer):
     def __init__(self, network: Network, vocabulary: Vocabulary, known: KnownText) -> None:
         super().__init__(vocabulary)
         self._scorer, self.known, self._primed = Scorer(network, vocabulary), known, known.tokens > 0
-        self.learning = {"dynamic_known_tokens": known.tokens}
+        self.learning = {"dynamic_context_tokens": known.tokens}
 
     @cached_property
     def _mixing(self) -> Mixing:
