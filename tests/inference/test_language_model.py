@@ -174,7 +174,7 @@ def test_the_name_of_a_run_alone_is_answered_with_its_folder(trained, tmp_path, 
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "mine").symlink_to(trained)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="--model=mine: no such folder; did you mean --model=saved_models/mine?"):
+    with pytest.raises(UserError, match=r"--model=mine: no such folder; did you mean --model=saved_models/mine\?"):
         char_lstm_tf.load("mine")
 
 
