@@ -35,11 +35,12 @@ def read_facts(run: TrainedRun, network: Recurrent) -> dict[str, Any]:
         network: its best model.
     """
     config, metrics, vocabulary, reader = run.config, run.metrics, run.vocabulary, run.config.prompt_reader
+    more = ", after those of the run that it started from" if config.init_from else ""
     measured = next(iter(metrics.held_out.values()), {}) if metrics else {}
     parts = [
         f"{config.cell.upper()} with {_sizes(config.units)} units",
         f"{network.keras_model.count_params():,} weights",
-        f"{metrics.training.characters_seen:,} characters seen in training" if metrics else "",
+        f"{metrics.training.characters_seen:,} characters seen in training" + more if metrics else "",
         f"{measured['nats_per_char']:.4f} nats per character on held-out text" if "nats_per_char" in measured else "",
     ]
     return {

@@ -92,6 +92,22 @@ def test_logits_and_cells_are_those_of_tensorflow(form):
     np.testing.assert_allclose([values for _, values in found], cells, atol=5e-6)
 
 
+@pytest.mark.parametrize(
+    ("characters", "read"),
+    [
+        ("ab“”‘’", "“a b” (“a”) ‘a’ b’b"),
+        ("ab”’", "”a b” (”a”) ’a’ b’b"),
+        ("ab\"'“”", '"a b" ("a") \'a\' b\'b'),
+        ("ab", '"a b" ("a") \'a\' b\'b'),
+    ],
+)
+def test_straight_quotes_are_read_as_curly_ones_where_the_model_knows_these_alone(characters, read):
+    facts = {"tokens": ["\ufffd", *characters, " ", "(", ")"], "end": None, "letters": ""}
+    text = json.dumps('"a b" ("a") \'a\' b\'b')
+    code = f"const tokens = new Tokens({json.dumps(facts)}); return tokens.encode({text}).map(({{ piece }}) => piece);"
+    assert "".join(javascript(code)) == read
+
+
 def test_every_float16_is_read_as_numpy_reads_it():
     found = javascript("return Array.from({ length: 65536 }, (_, bits) => half(bits));")
     expected = np.arange(65536, dtype="uint16").view("float16").astype("float64")

@@ -149,7 +149,8 @@ def test_a_text_is_read_as_python_reads_it(driver, trained):
     status = text_of(driver, "read-status")
     assert f"{score.characters} characters scored" in status
     assert f"{score.nats_per_char:.4f} nats per character" in status
-    assert "1 of them unknown to the model" in status
+    assert "1 of them unknown to the model: §" in status
+    assert driver.find_element("css selector", "#shown .unknown").text == "§"
     assert text_of(driver, "shown").replace("↵", "") == text
     ((_, losses),) = model.losses([text])
     driver.find_element("css selector", "#shown").send_keys(*["\ue014"] * 4)  # the right arrow, to the third place

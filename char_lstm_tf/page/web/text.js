@@ -3,6 +3,7 @@
 {
   const BLOCK = 400; // tokens that are added at once when somebody scrolls to them
   const levels = facts.bits;
+  const known = new Set(facts.tokens);
   let found = null; // what the worker made of the text
   let view = "read";
   let chosen = -1;
@@ -29,7 +30,8 @@
   function tokenElement(at, columns) {
     const piece = found.pieces[at];
     const seen = piece === "" || piece === "\n" ? visible(piece) : piece;
-    const made = element("i", { class: colour(at), "data-at": at });
+    const unknown = piece === "" || known.has(piece) ? "" : " unknown";
+    const made = element("i", { class: colour(at) + unknown, "data-at": at });
     if (!columns) {
       made.append(seen);
     } else {
@@ -75,7 +77,7 @@
     chosen = -1;
     $("shown").classList.toggle("columns", view === "read" && $("likeliest").checked);
     $("shown").replaceChildren(sentinel);
-    $("detail").textContent = "Point at a character, or go to it with the arrow keys.";
+    $("detail").textContent = "Point at a character or tap it, or go to it with the arrow keys.";
     if (found.pieces.length) addBlock();
   }
 
@@ -91,7 +93,7 @@
       : `${nats.toFixed(3)} nats, ${bits(at).toFixed(3)} bits, probability ${percent(Math.exp(-nats))}`;
     const next = Array.from({ length: 5 }, (_, place) => at * 5 + place)
       .filter((place) => found.chances[place] > 0)
-      .map((place) => `${visible(facts.tokens[found.likeliest[place]])} ${percent(found.chances[place])}`);
+      .map((place) => `“${visible(facts.tokens[found.likeliest[place]])}” ${percent(found.chances[place])}`);
     $("detail").textContent =
       view === "cells"
         ? `“${visible(found.pieces[at])}”: cell ${$("cell").value} of layer ${Number($("layer").value) + 1} is ${cellValue(at).toFixed(2)}`
@@ -103,7 +105,11 @@
 
   function describe() {
     const { characters, sum, unknown } = found;
-    const mean = characters ? sum / characters : 0;
+    if (!characters) {
+      $("read-status").textContent = "Nothing to read: the first character isn't predicted, and there is no other.";
+      return;
+    }
+    const mean = sum / characters;
     const parts = [
       `${number(characters)} characters scored`,
       `${number(sum, 2)} nats`,
@@ -113,7 +119,11 @@
     ];
     const kept = found.cells.length / perToken;
     if (kept < found.pieces.length) parts.push(`cells of the first ${number(kept)}`);
-    if (unknown) parts.push(`${number(unknown)} of them unknown to the model`);
+    if (unknown) {
+      const which = [...new Set(found.pieces.filter((piece) => piece && !known.has(piece)))].map(visible);
+      const more = which.length > 5 ? " …" : "";
+      parts.push(`${number(unknown)} of them unknown to the model: ${which.slice(0, 5).join(" ")}${more}`);
+    }
     $("read-status").textContent = `${parts.join(" · ")} · read at ${number(found.speed)} characters per second`;
   }
 
@@ -171,6 +181,7 @@
   $("read-form").onsubmit = (event) => {
     event.preventDefault();
     read();
+    $("read-status").scrollIntoView({ block: "nearest" });
   };
   $("likeliest").onchange = draw;
   $("layer").onchange = chooseCell;

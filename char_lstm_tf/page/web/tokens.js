@@ -22,8 +22,23 @@ class Tokens {
     this.start = !this.ids.has("\n") && this.ids.has(" ") ? " " : "\n"; // what a running text continues
   }
 
+  /**
+   * Returns a text with curly quotes in place of straight ones that the model doesn't know, if it knows the curly ones:
+   * keyboards have the straight ones alone.
+   */
+  withKnownQuotes(text) {
+    for (const [straight, opening, closing] of [['"', "“", "”"], ["'", "‘", "’"]]) {
+      if (this.ids.has(straight) || !this.ids.has(closing)) continue;
+      const opens = new RegExp(`(?<=^|[\\s([—–-])${straight}`, "gu");
+      if (this.ids.has(opening)) text = text.replace(opens, opening);
+      text = text.replaceAll(straight, closing);
+    }
+    return text;
+  }
+
   /** Returns the tokens of a text: [{ id, piece }]. Id 0 is the unknown character. */
   encode(text) {
+    text = this.withKnownQuotes(text);
     const spelled = (piece) => Array.from(piece, (character) => ({ id: this.ids.get(character) ?? 0, piece: character }));
     if (!this.piece) return spelled(text);
     return (text.match(this.piece) ?? []).flatMap((piece) => {
