@@ -36,7 +36,7 @@ class Mixing:
         self._predictors = mixture.Predictors(
             counting,
             matches.new_matches(places=slots if known else 1),
-            mixture.new_mixture(models=models, contexts=len(counting.slots)),
+            mixture.new_mixture(models=models, contexts=len(counting.slots), known=bool(known and known.tokens)),
             np.zeros(1, np.int64),
             -1 if vocabulary.end is None else int(self._ranks[vocabulary.end]),
             len(vocabulary),

@@ -97,10 +97,16 @@ class Scratch(NamedTuple):
     corrected: np.ndarray
 
 
-def new_mixture(*, models: int, contexts: int) -> Mixture:
-    """Returns a mixture that has learnt nothing."""
+def new_mixture(*, models: int, contexts: int, known: bool) -> Mixture:
+    """Returns a mixture that has learnt nothing.
+
+    Args:
+        models: K.
+        contexts: C.
+        known: whether the contexts read a text before they predict. If not, the models alone predict at first.
+    """
     counted = 2 * contexts + 2 * len(matching.SHORTEST)
-    weights = np.array([0.1] * counted + [0.3 if contexts else 1 / max(models, 1)] * models + [0.1], np.float32)
+    weights = np.array([0.1] * counted + [0.3 if known else 1 / max(models, 1)] * models + [0.1], np.float32)
     knots = 1 / (1 + np.exp(-np.linspace(-FARTHEST, FARTHEST, KNOTS)))
     return Mixture(
         np.tile(weights, (SETS, SITUATIONS, 1)),
