@@ -8,12 +8,14 @@
 For Keras models of one's own, there are `layers`, `data` and `callbacks`; docs/keras.md says more.
 
 `train`, `load` and the parts for Keras import TensorFlow; importing the package doesn't. The commands are modules
-beside these functions. They are run with `python -m`, and nothing imports them.
+beside these functions, and are run with `python -m`.
 """
 
 import importlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from char_lstm_tf.config import Config
@@ -41,6 +43,17 @@ __version__ = "1.0.0"
 
 # What imports TensorFlow, and so is imported when it is first used.
 PARTS = ("callbacks", "data", "layers")
+
+
+class _Package(ModuleType):
+    """The package, in which `train` stays the function when a program imports the command of the same name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name == "train" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

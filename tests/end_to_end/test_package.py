@@ -88,3 +88,9 @@ def test_the_example_learns_what_it_is_to_show(tmp_path):
     like, unlike = (float(line.split()[0]) for line in lines if "bits per character" in line)
     assert like < unlike
     assert lines[-3].startswith("'n' ")
+
+
+def test_train_stays_a_function_when_the_command_of_its_name_is_imported():
+    program = "import char_lstm_tf.train, char_lstm_tf.sample as s; print(callable(char_lstm_tf.train), s.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "char_lstm_tf.sample"]
