@@ -16,6 +16,7 @@ from pipelines import UserError
 LINE = "the quiet boat, the quiet boat"
 
 
+@pytest.mark.slow
 def test_a_model_that_adopts_what_it_has_learnt_scores_and_writes_with_it(trained):
     model = char_lstm_tf.load(trained)
     with pytest.raises(UserError, match="only a recurrent network that learns while it scores has new weights"):

@@ -51,8 +51,13 @@ SCORERS = {
 }
 
 
+MIXTURES = list(SCORERS)[5:]
+
+
 @pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED], ids=["running text", "labelled documents"])
-@pytest.mark.parametrize("kind", SCORERS)
+@pytest.mark.parametrize(
+    "kind", [*list(SCORERS)[:5], *(pytest.param(kind, marks=pytest.mark.slow) for kind in MIXTURES)]
+)
 def test_every_scorer_takes_every_argument(kind, vocabulary):
     scorer = SCORERS[kind](vocabulary)  # one for both windows, since compiling takes most of the time
     label = "q" if vocabulary.labels else ""

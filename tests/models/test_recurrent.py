@@ -84,10 +84,10 @@ def assert_equal_to_rounding(ours, theirs):
     [
         (5, 1, {}),  # two groups of different size
         (4, 6, {"return_sequences": False}),
-        (5, 6, {"static": False}),
+        pytest.param(5, 6, {"static": False}, marks=pytest.mark.slow),
         (1, 3, {"static": False}),  # an empty group
         (4, 6, {"go_backwards": True}),
-        (4, 6, {"go_backwards": True, "return_sequences": False}),
+        pytest.param(4, 6, {"go_backwards": True, "return_sequences": False}, marks=pytest.mark.slow),
         (4, 6, {"dropout": 0.3, "seed": 1}),
         (4, 6, {"unit_forget_bias": False, "use_cudnn": False}),
     ],
@@ -484,6 +484,7 @@ def test_groups_of_a_layer_below_are_passed_on_as_they_are():
     run()
 
 
+@pytest.mark.slow
 def test_layers_that_pass_on_their_groups_have_the_gradients_of_keras(passes):
     one_hot = np.eye(11, dtype="float32")[np.random.default_rng(0).integers(0, 11, (4, 5))]
 

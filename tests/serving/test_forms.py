@@ -88,6 +88,7 @@ def logits(network):
     return np.swapaxes(network.keras_model(window).numpy(), 0, 1)
 
 
+@pytest.mark.slow
 def test_an_export_is_in_the_runs_folder_where_no_server_takes_it_for_a_version(trained, network, logits, tmp_path):
     run = shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("logs", "1"))
     done = command("char_lstm_tf.serving", f"--model={run}")
