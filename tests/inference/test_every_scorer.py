@@ -51,13 +51,12 @@ SCORERS = {
 }
 
 
-MIXTURES = list(SCORERS)[5:]
+# A mixture compiles all of its models, so it is slow.
+KINDS = [pytest.param(kind, marks=pytest.mark.slow) if "mixture" in kind else kind for kind in SCORERS]
 
 
 @pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED], ids=["running text", "labelled documents"])
-@pytest.mark.parametrize(
-    "kind", [*list(SCORERS)[:5], *(pytest.param(kind, marks=pytest.mark.slow) for kind in MIXTURES)]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_scorer_takes_every_argument(kind, vocabulary):
     scorer = SCORERS[kind](vocabulary)  # one for both windows, since compiling takes most of the time
     label = "q" if vocabulary.labels else ""
