@@ -101,6 +101,12 @@ class ModelConfig(Options):
         "each, and each pair of neighbouring tokens votes for labels. That helps where there are only some thousand "
         "documents, in which most words are rare.",
     )
+    linear: bool = option(
+        False,
+        "For --target=label: half of the answer is that of a linear model of the text's words, pairs of words, and "
+        "sequences of two to six characters. It is fitted before the network is trained, which takes seconds, and "
+        "helps where there are only some thousand documents.",
+    )
     sampled_softmax: int = option(
         0,
         "In training, compare the right token with this many others instead of with all: half of them the most "

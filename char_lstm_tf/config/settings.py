@@ -147,8 +147,9 @@ class Classifier(Network, chosen_by="--target=label", reason="it reads whole doc
     batching: Literal["shuffled"]
     cell: str
     pieces_and_pairs: bool
+    linear: bool
     command: ClassVar[str] = "classify"
-    sizes: ClassVar[tuple[str, ...]] = ("pieces_and_pairs",)
+    sizes: ClassVar[tuple[str, ...]] = ("pieces_and_pairs", "linear")
 
 
 Model = Counts | NeuralNgram | Classifier | Bidirectional | Recurrent

@@ -13,7 +13,7 @@ from pipelines.options import format_flag
 
 _TRAINED = ("dropout", "sampled_softmax")  # flags of the model that change how it is trained, and not its weights
 SIZES = [*(each.name for each in dataclasses.fields(ModelConfig) if each.name not in _TRAINED), "encoding", "tokens"]
-OF_SOME = ("pieces_and_pairs", "tie")  # sizes of some kinds, see `Model.sizes`
+OF_SOME = ("pieces_and_pairs", "linear", "tie")  # sizes of some kinds, see `Model.sizes`
 
 
 class Origin(TrainedRun):

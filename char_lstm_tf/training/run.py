@@ -119,6 +119,7 @@ class Run:
                 fine_tuning.give_weights(plan.origin, network, text.vocabulary)
             if config.vectors:
                 print(fine_tuning.give_vectors(config, model, text.vocabulary), file=sys.stderr)
+            self.objective.fit_first(network, quiet=self._log is None)
         fine_tuning.freeze(model, config.freeze)
         if config.freeze_vectors:
             model.get_layer("embedding").trainable = False

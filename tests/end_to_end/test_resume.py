@@ -161,7 +161,7 @@ def test_a_run_that_answers_labels_ends_as_if_it_had_not_been_killed(tmp_path):
     (tmp_path / "verse.tsv").write_text("".join(f"{'river' in line}\t{line}\n" for line in lines if line))
     flags = ["--documents=rows", "--text_field=2", "--labels=field", "--label_field=1", "--target=label"]
     flags += ["--tokens=words", "--epochs=3", "--checkpoint_steps=20", "--split=0.8,0.1,0.1", "--dropout=0.2"]
-    flags += ["--average=0.9", "--pieces_and_pairs"]
+    flags += ["--average=0.9", "--pieces_and_pairs", "--linear"]
     alone, run = (Run(tmp_path / "verse.tsv", tmp_path / "runs" / name, flags, []) for name in ("alone", "killed"))
     alone.end()
     process = run.start()

@@ -186,7 +186,10 @@ def test_waiting_for_tensorflow_to_start_ends(tmp_path, index, ends_by):
 @pytest.mark.slow
 def test_labels_are_learnt_as_on_one_machine(together):
     """Batches of 12 of whole documents, the last of which has fewer rows than there are workers."""
-    for name, flags in {"told": [], "answered": ["--target=label", "--tokens=words", "--pieces_and_pairs"]}.items():
+    for name, flags in {
+        "told": [],
+        "answered": ["--target=label", "--tokens=words", "--pieces_and_pairs", "--linear"],
+    }.items():
         flags = ["--documents=rows", "--text_field=text", "--labels=field", "--label_field=label", *flags]
         runs = []
         for count in (1, 3):

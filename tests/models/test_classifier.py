@@ -32,8 +32,19 @@ LABELLED = {"name": "x", "target": "label", "documents": "lines", "labels": "fil
 
 SKIPS = {"architecture": "functional", "dropout": 0.1}
 SPELLED = SKIPS | {"pieces_and_pairs": True}
+LINEAR = SPELLED | {"linear": True}
 ONE_HOT = {"encoding": "one_hot"}
-KINDS = [{}, {"cell": "gru"}, ONE_HOT, {"dropout": 0.4}, SKIPS, SKIPS | ONE_HOT, SPELLED, {"pieces_and_pairs": True}]
+KINDS = [
+    {},
+    {"cell": "gru"},
+    ONE_HOT,
+    {"dropout": 0.4},
+    SKIPS,
+    SKIPS | ONE_HOT,
+    SPELLED,
+    {"pieces_and_pairs": True},
+    LINEAR,
+]
 
 
 def made(**options):
@@ -66,7 +77,7 @@ def test_probabilities_are_those_of_the_network_where_nothing_is_calibrated():
     np.testing.assert_allclose([equal[label] for label in VOCABULARY.labels], without_shares, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{}, SKIPS, SPELLED])
+@pytest.mark.parametrize("options", [{}, SKIPS, SPELLED, LINEAR])
 def test_the_export_classifies_as_python_does(tmp_path, options):
     calibration = Calibration((0.2, 0.3, 0.5), scale=1.7, passages=9)
     model = LanguageModel(made(**options), VOCABULARY, calibration=calibration)
@@ -207,8 +218,9 @@ def test_pairs_vote_in_their_order():
     assert not np.allclose(of[a, b], of[b, a])
 
 
-def test_keras_reads_the_file_of_a_model_with_pieces_and_pairs(tmp_path):
-    model = made(**SPELLED)
+@pytest.mark.parametrize("options", [SPELLED, LINEAR])
+def test_keras_reads_the_file_of_a_model_with_layers_of_ours(tmp_path, options):
+    model = made(**options)
     model.keras_model.save(tmp_path / "model.keras")
     rows = np.array([VOCABULARY.encode("bad fed")], np.int32)
     np.testing.assert_allclose(

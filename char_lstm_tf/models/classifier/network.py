@@ -3,8 +3,8 @@
 Tokens go through an embedding and recurrent layers, as in a language model. The answer is computed from the largest
 value of each unit over all places of the document: Conneau and others, "Supervised Learning of Universal Sentence
 Representations from Natural Language Inference Data" (2017), section 3.2.1. With `--architecture=functional`, the
-answer reads the largest values of what every layer reads, too, the embedding's included. `--pieces_and_pairs` is in the
-module of that name.
+answer reads the largest values of what every layer reads, too, the embedding's included. `--pieces_and_pairs` and
+`--linear` are in the modules of these names.
 
 Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L labels.
 """
@@ -20,6 +20,7 @@ import tensorflow as tf
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import encodings, networks
 from char_lstm_tf.models.classifier.layers import LargestInDocument, OneHot
+from char_lstm_tf.models.classifier.linear import Linear
 from char_lstm_tf.models.classifier.pieces_and_pairs import PIECES, PairVotes, SpelledEmbedding
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.stack import run_layer
@@ -45,6 +46,7 @@ class Classifier:
         trains: as for `encodings.Interface`.
 
     Attributes:
+        linear: the linear model that gives half of the answer; None: the network gives all of it.
         keras_model: from ids, int32 `[B, T]`, padded with end symbols, to logits of the labels, float32 `[B, L]`.
         end: id of the end symbol.
 
@@ -72,6 +74,7 @@ class Classifier:
             self._embedding.embeddings.assign(EMBEDDING_SCALE * self._embedding.embeddings)
         self._last = keras.layers.Dense(labels, name="answer_without_pairs" if config.pieces_and_pairs else ANSWER)
         self._votes = PairVotes(labels, self.end, name=ANSWER) if config.pieces_and_pairs else None
+        self.linear = Linear(vocabulary.tokens, labels, name="linear") if config.linear else None
         self.keras_model = keras.Model(ids, self._logits(read, ids), name="classifier")
 
     def answer(self, ids: tf.Tensor) -> tf.Tensor:
@@ -123,7 +126,8 @@ class Classifier:
 
     def _logits(self, read: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         logits = self._last(read)
-        return logits if self._votes is None else self._votes(logits, ids)
+        logits = logits if self._votes is None else self._votes(logits, ids)
+        return logits if self.linear is None else self.linear(logits, ids)
 
 
 def _drop(rate: float, name: str, values: keras.KerasTensor) -> keras.KerasTensor:

@@ -12,6 +12,7 @@ from char_lstm_tf.inference.scoring import LabelScorer, Scorer, perplexity
 from char_lstm_tf.inference.writing import Writer
 from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
+from char_lstm_tf.training.linear import fit_linear
 from pipelines.batches import Batches, Form, Shuffled, Stream, WholeDocuments
 from pipelines.corpus import Corpus
 
@@ -38,6 +39,9 @@ class Objective(ABC):
     def writer(self, network: Any) -> Writer | None:
         """Returns the writer of samples; None if there are none."""
         return None
+
+    def fit_first(self, network: Any, *, quiet: bool) -> None:  # noqa: B027 (most networks have nothing)
+        """Fits what a network has besides the weights that training steps change."""
 
     @staticmethod
     def measures(loss: float, prefix: str = "") -> dict[str, float]:
@@ -115,14 +119,20 @@ class AnswerLabels(Objective):
 
     def __init__(self, model: settings.Network, text: Corpus, *, seed: int, rows: range | None) -> None:
         self._vocabulary = text.vocabulary
-        self.batches = WholeDocuments(
+        batches = partial(
+            WholeDocuments,
             text.document_split("train"),
             batch_size=model.batch_size,
             longest=model.longest_part,
             seed=seed,
-            rows=rows,
             chars_per_id=text.chars_per_id,
         )
+        self.batches, self._all_rows = batches(rows=rows), batches
+
+    def fit_first(self, network: Classifier, *, quiet: bool) -> None:
+        """Fits the linear model, if there is one, each worker to all documents."""
+        if network.linear is not None:
+            fit_linear(network.linear, self._all_rows(), quiet=quiet)
 
     def scorer(self, network: Classifier) -> LabelScorer:
         """Returns the scorer for the held-out parts."""

@@ -1,0 +1,109 @@
+"""What `--linear` adds to a classifier: a linear model of the words and the letters of a text.
+
+A feature is a word, a pair of neighbouring words, or a sequence of two to six characters, blanks included. Words end at
+blank space. A hash of a feature is its row in a table, so there is no list of features, and some share a row. The value
+of a feature that occurs `count` times in a text, and in `d` of the D texts for training, is
+
+    (1 + ln count) × importance,  importance = ln((1 + D) / (1 + d)) + 1,
+
+so that a rare feature counts for more, and a repeated one for little more. It is 0 if no text for training has the
+feature. Then the values of all words and pairs are scaled to a length of 1, as a vector, and so are those of all
+sequences of characters: otherwise the many sequences would outweigh the words. Salton and Buckley, "Term-weighting
+Approaches in Automatic Text Retrieval" (1988), compare such values; this importance is that of scikit-learn.
+
+Shapes: B batch, T tokens, F features of all texts of a batch, L labels.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+WORDS, LENGTHS = (1, 2), (2, 3, 4, 5, 6)  # words and characters of a feature
+ROWS = 1 << 18  # of each of the two kinds
+KINDS = 2
+
+
+class Features(NamedTuple):
+    """The features of some texts, each once for each text.
+
+    Attributes:
+        texts: number of the text in its batch, int64 `[F]`.
+        rows: in the table, int64 `[F]`. Words come first, then sequences of characters.
+        values: float32 `[F]`.
+    """
+
+    texts: tf.Tensor
+    rows: tf.Tensor
+    values: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="char_lstm_tf")
+class Linear(keras.layers.Layer):
+    """Returns the mean of the network's logits and of those of a linear model of the text, float32 `[B, L]`.
+
+    In training, it returns the network's logits: the linear model is fitted on the same texts beforehand, so it would
+    leave little to learn. Nothing else changes its weights.
+
+    Args:
+        tokens: of the vocabulary, in the order of their ids.
+        labels: L.
+    """
+
+    def __init__(self, tokens: Sequence[str], labels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._options = {"tokens": list(tokens), "labels": labels}
+
+    def build(self, *_: tuple[Any, ...]) -> None:
+        """Creates the weights: zeros, with which it says nothing."""
+        labels = self._options["labels"]
+        options = {"initializer": "zeros", "trainable": False}
+        self.importance = self.add_weight(shape=(KINDS * ROWS,), name="importance", **options)
+        self.votes = self.add_weight(shape=(KINDS * ROWS, labels), name="votes", **options)
+        self.bias = self.add_weight(shape=(labels,), name="bias", **options)
+
+    def call(self, logits: tf.Tensor, ids: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Returns the mean.
+
+        Args:
+            logits: of the network, float32 `[B, L]`.
+            ids: int32 `[B, T]`, padded with end symbols.
+            training: whether the network is being trained.
+        """
+        if training:
+            return logits
+        texts, rows, values = self.scaled(self.counted(ids), count=tf.shape(ids)[0])
+        votes = tf.math.unsorted_segment_sum(values[:, None] * tf.gather(self.votes, rows), texts, tf.shape(ids)[0])
+        # Each label is told from all others, so a vote is the logit of that.
+        return (tf.nn.log_softmax(logits) + tf.math.log_sigmoid(votes + self.bias)) / 2
+
+    def counted(self, ids: tf.Tensor) -> Features:
+        """Returns the features of texts, with 1 + ln count as their values. Ids as for `call`."""
+        tokens = tf.gather(tf.constant(self._options["tokens"]), ids)
+        texts = tf.strings.join([" ", tf.strings.reduce_join(tokens, axis=1), " "])  # an end symbol is ""
+        words, characters = tf.strings.split(texts), tf.strings.unicode_split(texts, "UTF-8")
+        kinds = [
+            tf.strings.to_hash_bucket_fast(tf.strings.ngrams(words, WORDS), ROWS),
+            tf.strings.to_hash_bucket_fast(tf.strings.ngrams(characters, LENGTHS, separator=""), ROWS) + ROWS,
+        ]
+        rows = tf.concat(kinds, axis=1)
+        place, _, counts = tf.unique_with_counts(rows.value_rowids() * (KINDS * ROWS) + rows.flat_values)
+        values = 1 + tf.math.log(tf.cast(counts, tf.float32))
+        return Features(place // (KINDS * ROWS), place % (KINDS * ROWS), values)
+
+    def scaled(self, features: Features, *, count: int | tf.Tensor) -> Features:
+        """Returns the features of `count` texts with their values, see above."""
+        texts, rows, values = features
+        values *= tf.gather(self.importance, rows)
+        kind = texts * KINDS + rows // ROWS
+        squares = tf.math.unsorted_segment_sum(values**2, kind, count * KINDS)
+        return Features(texts, rows, values * tf.math.rsqrt(tf.maximum(tf.gather(squares, kind), 1e-12)))
+
+    def compute_output_shape(self, logits: tuple[Any, ...], *_: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Returns `[B, L]`."""
+        return logits
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that create the same layer."""
+        return super().get_config() | self._options
