@@ -111,8 +111,8 @@ def test_the_fitted_weights_are_where_the_loss_is_least(seed):
             sign = 1 if each == label else -1
             score = x[:-1] @ layer.votes.numpy()[:, each] + layer.bias.numpy()[each]
             pull[:, each] += STRENGTH * sign * x / (1 + math.exp(sign * score))
-    assert np.abs(moved).max() > 0.1
-    np.testing.assert_allclose(moved[:-1], pull[:-1], atol=0.05)
+    assert np.abs(moved).max() > 0.3
+    np.testing.assert_allclose(moved[:-1], pull[:-1], atol=0.1)
     np.testing.assert_allclose(moved[-1], pull[-1], atol=0.5)  # the bias, which all texts pull
 
 
