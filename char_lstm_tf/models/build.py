@@ -6,7 +6,7 @@ import numpy as np
 
 from char_lstm_tf.config import Config, settings
 from char_lstm_tf.models import networks
-from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.classifier import Classifier, linear
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams import counted
@@ -78,6 +78,8 @@ def _require_enough(run: TrainedRun) -> None:
     weights = sum(a * b for a, b in zip(units, units[1:] if reads_windows else units, strict=False))
     outputs = labels if isinstance(model, settings.Classifier) else len(vocabulary) * (1 + labels)
     weights += (config.embedding_size if config.tie else outputs) * units[-1]
+    if isinstance(model, settings.Classifier) and model.linear:
+        weights += linear.KINDS * linear.ROWS * (labels + 1)
     if model.embedding_size is not None:
         weights += len(vocabulary) * model.embedding_size
     if reads_windows and config.ngram_inputs == "concat":
