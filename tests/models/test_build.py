@@ -34,6 +34,7 @@ def change_flags(folder, **flags):
         ("sequential", {"encoding": "embedding", "embedding_size": "100000000"}),
         ("ngram", {"window": "100000000", "ngram_inputs": "concat"}),
         ("ngram", {"units": "100000,100000"}),
+        ("answers", {"linear": "true"}),
     ],
 )
 def test_sizes_that_the_file_cannot_hold_are_refused_before_memory_is_asked_for(stranger, kind, flags):
