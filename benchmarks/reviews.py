@@ -14,7 +14,7 @@ The linear models are scikit-learn's linear SVMs, with the classes balanced and 
 cross-validation of the training texts. `SVM of words` has TF-IDF of words and pairs of words, 1 + log of their counts;
 `SVM of words and pieces` has words, pairs and triples, and pieces of words of two to five characters. `NB-SVM` has the
 presence of words and pairs, each times its log-count ratio of naive Bayes, for each label against the others (Wang and
-Manning, "Baselines and Bigrams", 2012). `--recipes=` measures these alone.
+Manning, "Baselines and Bigrams", 2012). `--recipes=` measures these alone, and `--nolinear_models` leaves them out.
 """
 
 import random
@@ -52,6 +52,7 @@ flags.DEFINE_integer("folds", 10, "Folds, without --test.")
 flags.DEFINE_integer("first_folds", 0, "Try only the first of them, to save time. 0: all.")
 flags.DEFINE_list("seeds", ["1"], "Of the weights of the networks; the first one also of the folds.")
 flags.DEFINE_list("recipes", ["reviews", "reviews_counts"], "Recipes. Several are measured alone and together.")
+flags.DEFINE_bool("linear_models", True, "Measure the linear models, too.")
 flags.DEFINE_string("rare", "", "Label that is made rare in training.")
 flags.DEFINE_float("share", 0.1, "Share of the rare label among the training texts.", 0, 1)
 
@@ -80,7 +81,8 @@ def train(recipe: str, seed: str, training: Path, folder: Path) -> Path:
 
 def measure(training: Path, test: Path, folder: Path, seeds: Sequence[str]) -> dict[str, list[Result]]:
     """Returns the results on the test file: of each recipe one for each seed, and of several runs together."""
-    found = {name: [linear(model, training, test)] for name, model in linear_models().items()}
+    models = linear_models() if FLAGS.linear_models else {}
+    found = {name: [linear(model, training, test)] for name, model in models.items()}
     networks: list[Path] = []
     counted: list[Path] = []
     for recipe in filter(None, FLAGS.recipes):

@@ -22,7 +22,7 @@ from char_lstm_tf.inference.mixing.compiling import compiled
 from char_lstm_tf.models.classifier.linear import Features, Linear
 from pipelines.batches import WholeDocuments
 
-STRENGTH = 10.0  # of the losses, against the weights; 5 and 20 were no better
+STRENGTH = 20.0  # of the losses, against the weights
 MOST_PASSES, PRECISION = 50, 1e-3  # of a weight in the dual form, as a share of STRENGTH
 MOST_CHARACTERS = 8_000_000  # that it is fitted on; some 500 MB of features
 
