@@ -7,7 +7,7 @@ from conftest import command, verse
 
 from char_lstm_tf.config import Config
 from char_lstm_tf.evaluate import EvaluateConfig
-from char_lstm_tf.inference.adaptive import Adaptation
+from char_lstm_tf.inference.adaptive import Adaptation, network
 from char_lstm_tf.inference.adaptive.network import SEGMENT
 from char_lstm_tf.inference.ensemble import Mixture
 from char_lstm_tf.inference.language_model import LanguageModel
@@ -68,6 +68,17 @@ def test_a_loss_depends_on_nothing_that_comes_later():
     same = len(begins) - 1
     np.testing.assert_array_equal(first[:same], second[:same])
     assert np.abs(first[same : same + 20] - second[same : same + 20]).max() > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["lstm", "gru"])  # a loop that XLA compiles as a whole, and one that it doesn't
+def test_losses_dont_depend_on_how_many_segments_are_read_at_once(cell, monkeypatch):
+    texts = [verse(9, seed=1)[: 4 * SEGMENT + 7], verse(9, seed=2)[: 3 * SEGMENT + 1]]
+    many = losses(model_of(CHARACTERS, Adaptation(rate=0.01), cell=cell), texts)
+    monkeypatch.setattr(network, "AT_ONCE", 2 * SEGMENT)
+    few = losses(model_of(CHARACTERS, Adaptation(rate=0.01), cell=cell), texts)
+    for one, other in zip(many, few, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_first_segment_is_scored_as_it_is_and_later_ones_are_learnt_from():
