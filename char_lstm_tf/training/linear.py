@@ -23,11 +23,12 @@ from char_lstm_tf.models.classifier.linear import Features, Linear
 from pipelines.batches import WholeDocuments
 
 STRENGTH = 20.0  # of the losses, against the weights
-MOST_PASSES, PRECISION = 50, 1e-3  # of a weight in the dual form, as a share of STRENGTH
+PRECISION = 1e-3  # of a weight in the dual form, as a share of STRENGTH; at a third, results are the same
+MOST_PASSES = 200
 MOST_CHARACTERS = 8_000_000  # that it is fitted on; some 500 MB of features
 
 
-def fit_linear(layer: Linear, batches: WholeDocuments, *, quiet: bool = False) -> None:
+def fit_linear(layer: Linear, batches: WholeDocuments, *, precision: float = PRECISION, quiet: bool = False) -> None:
     """Fits the linear model to the documents of an epoch.
 
     With more than `MOST_CHARACTERS`, it is fitted to batches that are evenly spread, and says so.
@@ -35,6 +36,7 @@ def fit_linear(layer: Linear, batches: WholeDocuments, *, quiet: bool = False) -
     Args:
         layer: has no weights yet, or those to start from.
         batches: the documents for training, with their labels.
+        precision: how exactly, as a share of `STRENGTH`.
         quiet: print nothing.
     """
     features, labels = _read(layer, batches, quiet=quiet)
@@ -44,7 +46,7 @@ def fit_linear(layer: Linear, batches: WholeDocuments, *, quiet: bool = False) -
     columns = tqdm(range(len(bias)), desc="linear model", unit=" labels", delay=2, disable=True if quiet else None)
     for label in columns:
         own, signs = np.append(votes[:, label], bias[label]).astype(np.float64), np.where(labels == label, 1.0, -1.0)
-        _fit_label(own, starts, features.rows, features.values, signs, order)
+        _fit_label(own, starts, features.rows, features.values, signs, order, precision)
         votes[:, label], bias[label] = own[:-1], own[-1]
     layer.votes.assign(votes)
     layer.bias.assign(bias)
@@ -102,6 +104,7 @@ def _fit_label(  # pragma: no cover
     values: np.ndarray,
     signs: np.ndarray,
     order: np.ndarray,
+    precision: float,
 ) -> None:
     """Changes the weights of a label, float64 `[R + 1]`, to the best ones. The last is the bias.
 
@@ -112,6 +115,7 @@ def _fit_label(  # pragma: no cover
         values: `[F]`.
         signs: y, `[D]`.
         order: of the texts, `[D]`.
+        precision: as for `fit_linear`.
     """
     dual = np.zeros(len(signs))
     for passes in range(MOST_PASSES):
@@ -129,7 +133,7 @@ def _fit_label(  # pragma: no cover
             weights[-1] += change
             dual[text] = new
             largest = max(largest, abs(change))
-        if largest < PRECISION * STRENGTH:
+        if largest < precision * STRENGTH:
             break
 
 
