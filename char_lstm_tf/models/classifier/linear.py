@@ -83,14 +83,14 @@ class Linear(keras.layers.Layer):
         tokens = tf.gather(tf.constant(self._options["tokens"]), ids)
         texts = tf.strings.join([" ", tf.strings.reduce_join(tokens, axis=1), " "])  # an end symbol is ""
         words, characters = tf.strings.split(texts), tf.strings.unicode_split(texts, "UTF-8")
-        kinds = [
-            tf.strings.to_hash_bucket_fast(tf.strings.ngrams(words, WORDS), ROWS),
-            tf.strings.to_hash_bucket_fast(tf.strings.ngrams(characters, LENGTHS, separator=""), ROWS) + ROWS,
+        kinds = [tf.strings.ngrams(words, WORDS), tf.strings.ngrams(characters, LENGTHS, separator="")]
+        table = KINDS * ROWS
+        found = [
+            kind.value_rowids() * table + number * ROWS + tf.strings.to_hash_bucket_fast(kind.flat_values, ROWS)
+            for number, kind in enumerate(kinds)
         ]
-        rows = tf.concat(kinds, axis=1)
-        place, _, counts = tf.unique_with_counts(rows.value_rowids() * (KINDS * ROWS) + rows.flat_values)
-        values = 1 + tf.math.log(tf.cast(counts, tf.float32))
-        return Features(place // (KINDS * ROWS), place % (KINDS * ROWS), values)
+        place, _, counts = tf.unique_with_counts(tf.concat(found, axis=0))
+        return Features(place // table, place % table, 1 + tf.math.log(tf.cast(counts, tf.float32)))
 
     def scaled(self, features: Features, *, count: int | tf.Tensor) -> Features:
         """Returns the features of `count` texts with their values, see above."""
