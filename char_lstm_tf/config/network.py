@@ -58,8 +58,9 @@ class ModelConfig(Options):
         "recurrent layers, which helps deep stacks to train; for --target=label, the vectors of the tokens too. ngram: "
         "no recurrence, the last --window characters go through dense layers. counts: no network and no training "
         "steps; the training text's sequences of up to --order characters are counted and smoothed (interpolated "
-        "Kneser-Ney).",
-        choices=("sequential", "functional", "ngram", "counts"),
+        "Kneser-Ney). linear: for --target=label, no network and no training steps; a linear model of the words, pairs "
+        "of words, and sequences of two to six characters of a text, which is fitted in seconds.",
+        choices=("sequential", "functional", "ngram", "counts", "linear"),
     )
     order: int = option(
         6,

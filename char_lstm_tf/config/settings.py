@@ -107,6 +107,24 @@ class Counts(TextModel, chosen_by="--architecture=counts", reason="it is a table
         """Does nothing: how much memory counts need is known only when a text is counted."""
 
 
+class Linear(Variant, chosen_by="--architecture=linear", reason="it predicts the label of a document"):
+    """A linear model of words and sequences of characters that predicts the label of a document; no network."""
+
+    target: Literal["label"]
+    window: int
+    training: ClassVar[None] = None
+    command: ClassVar[str] = "classify"
+    sizes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def longest_part(self) -> int:
+        """Tokens of the longest part of a document that it is fitted on."""
+        return WINDOWS_IN_A_PART * self.window
+
+    def require_memory(self, vocabulary_size: int) -> None:
+        """Does nothing: its size doesn't depend on the vocabulary."""
+
+
 class NeuralNgram(
     TextNetwork, chosen_by="--architecture=ngram", reason="it predicts the character after its window, without a state"
 ):
@@ -152,7 +170,7 @@ class Classifier(Network, chosen_by="--target=label", reason="it reads whole doc
     sizes: ClassVar[tuple[str, ...]] = ("pieces_and_pairs", "linear")
 
 
-Model = Counts | NeuralNgram | Classifier | Bidirectional | Recurrent
+Model = Counts | Linear | NeuralNgram | Classifier | Bidirectional | Recurrent
 
 
 class Settings(Variant):
@@ -175,7 +193,7 @@ class Settings(Variant):
         return training is not None and not training.init_from and not self.text.ends
 
     def network(self, remedy: str = "has no training steps") -> Network:
-        """Returns the model of a run with training steps. Raises UserError with the remedy if it is counted."""
+        """Returns the model of a run with training steps. Raises UserError with the remedy if it has none."""
         if isinstance(self.model, Network):
             return self.model
-        raise UserError(f"--architecture=counts: {remedy}")
+        raise UserError(f"{self.model.chosen_by}: {remedy}")

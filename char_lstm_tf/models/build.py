@@ -6,7 +6,8 @@ import numpy as np
 
 from char_lstm_tf.config import Config, settings
 from char_lstm_tf.models import networks
-from char_lstm_tf.models.classifier import Classifier, linear
+from char_lstm_tf.models.classifier import Classifier, LinearClassifier, RecurrentClassifier
+from char_lstm_tf.models.classifier.linear import KINDS, ROWS
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams import counted
@@ -28,8 +29,10 @@ def build(
         trains: whether it will be trained for long, see `Interface`.
         packed: whether it is to be trained on packed documents, if there are documents.
     """
+    if isinstance(config.settings.model, settings.Linear):
+        return LinearClassifier(vocabulary)
     if isinstance(config.settings.model, settings.Classifier):
-        return Classifier(config, vocabulary, encoding=config.input_encoding, trains=trains)
+        return RecurrentClassifier(config, vocabulary, encoding=config.input_encoding, trains=trains)
     interface = Interface(
         vocabulary_size=len(vocabulary),
         encoding=config.input_encoding,
@@ -71,22 +74,27 @@ def _require_enough(run: TrainedRun) -> None:
 
     A folder from elsewhere may claim any size, so this is checked before memory is allocated.
     """
-    config, model, vocabulary = run.config, run.config.settings.model, run.vocabulary
-    if isinstance(model, settings.Counts):
-        return
-    units, labels, reads_windows = model.units, len(vocabulary.labels), isinstance(model, settings.NeuralNgram)
-    weights = sum(a * b for a, b in zip(units, units[1:] if reads_windows else units, strict=False))
-    outputs = labels if isinstance(model, settings.Classifier) else len(vocabulary) * (1 + labels)
-    weights += (config.embedding_size if config.tie else outputs) * units[-1]
-    if isinstance(model, settings.Classifier) and model.linear:
-        weights += linear.KINDS * linear.ROWS * (labels + 1)
-    if model.embedding_size is not None:
-        weights += len(vocabulary) * model.embedding_size
-    if reads_windows and config.ngram_inputs == "concat":
-        weights += config.window * units[0]
-    there, needed = run.folder.model.stat().st_size, 4 * weights
+    there, needed = run.folder.model.stat().st_size, 4 * _least_weights(run.config, run.vocabulary)
     if there < needed:
         raise UserError(
             f"{run.folder.model}: not the weights of this run: it has {there:,} bytes, and the sizes in flags.txt need "
             f"{needed:,}"
         )
+
+
+def _least_weights(config: Config, vocabulary: Vocabulary) -> int:
+    """Returns how many numbers the largest matrices have. Those of counts don't depend on the flags."""
+    model, labels, found = config.settings.model, len(vocabulary.labels), 0
+    if isinstance(model, settings.Linear) or (isinstance(model, settings.Classifier) and model.linear):
+        found += KINDS * ROWS * (labels + 1)
+    if not isinstance(model, settings.Network):
+        return found
+    units, reads_windows = model.units, isinstance(model, settings.NeuralNgram)
+    found += sum(a * b for a, b in zip(units, units[1:] if reads_windows else units, strict=False))
+    outputs = labels if isinstance(model, settings.Classifier) else len(vocabulary) * (1 + labels)
+    found += (config.embedding_size if config.tie else outputs) * units[-1]
+    if model.embedding_size is not None:
+        found += len(vocabulary) * model.embedding_size
+    if reads_windows and config.ngram_inputs == "concat":
+        found += config.window * units[0]
+    return found

@@ -129,7 +129,7 @@ def _licence(run: TrainedRun) -> tuple[str, str] | None:
 
 
 def _answers(run: TrainedRun) -> bool:
-    return isinstance(run.config.settings.model, settings.Classifier)
+    return isinstance(run.config.settings.model, settings.Classifier | settings.Linear)
 
 
 def _cell(run: TrainedRun) -> list[str]:
@@ -161,6 +161,8 @@ def _kind(run: TrainedRun, metrics: Metrics) -> str:
     config, unit, training = run.config, run.vocabulary.unit, metrics.training
     if isinstance(config.settings.model, settings.Counts):
         made = f"Counted sequences of up to {config.order} {unit}s, smoothed by interpolated Kneser-Ney"
+    elif isinstance(config.settings.model, settings.Linear):
+        made = "A linear model of words, pairs of words, and sequences of two to six characters"
     else:
         kinds = ", ".join(f"`{kind}`" for kind in [config.architecture, *_cell(run)])
         made = f"A neural network ({kinds}, {'+'.join(map(str, config.units))} units)"

@@ -177,9 +177,7 @@ def measure_labels(
     holds for passages too; the report is about those of 1,000 characters. `metrics` has an entry for each held-out part
     that isn't empty, and `left_out` is what `score_left_out` returns for counts.
     """
-    names = text.vocabulary.labels
-    counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
-    shares = tuple((counts / counts.sum()).tolist())
+    names, shares = text.vocabulary.labels, shares_of(text)
     scorer = label_scorer(network, text.vocabulary, shares)
     scored = {part: _score_held_out(text, part, scorer) for part in SPLITS[1:] if part in metrics}
     found = left_out or scored.get("validation")
@@ -191,6 +189,12 @@ def measure_labels(
         if held_out:
             metrics[part]["labels"] = held_out.report(calibration, names)
     return calibration
+
+
+def shares_of(text: Corpus) -> tuple[float, ...]:
+    """Returns the shares of the labels among the documents for training, as `Calibration` has them."""
+    counts = np.array([count[0] for count in text.labelled], float) + 1  # a label of --init_from may have none here
+    return tuple((counts / counts.sum()).tolist())
 
 
 def _score_held_out(text: Corpus, part: str, scorer: Scorer | LabelScorer) -> ScoredPassages | None:

@@ -1,4 +1,4 @@
-"""Fits the linear model of a classifier (`--linear`): each label is told from all others by logistic regression.
+"""Fits the linear model of labels: each label is told from all others by logistic regression.
 
 For the weights w of a label, the bias included, this is least:
 
@@ -13,6 +13,8 @@ Shapes: D texts, F features of all texts, R rows of the table, L labels.
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +28,7 @@ STRENGTH = 20.0  # of the losses, against the weights
 PRECISION = 1e-3  # of a weight in the dual form, as a share of STRENGTH; at a third, results are the same
 MOST_PASSES = 200
 MOST_CHARACTERS = 8_000_000  # that it is fitted on; some 500 MB of features
+BLOCK = 256  # texts whose features are scaled at once
 
 
 def fit_linear(layer: Linear, batches: WholeDocuments, *, precision: float = PRECISION, quiet: bool = False) -> None:
@@ -39,49 +42,91 @@ def fit_linear(layer: Linear, batches: WholeDocuments, *, precision: float = PRE
         precision: how exactly, as a share of `STRENGTH`.
         quiet: print nothing.
     """
-    features, labels = _read(layer, batches, quiet=quiet)
-    starts = np.searchsorted(features.texts, np.arange(len(labels) + 1))
-    order = np.random.default_rng(0).permutation(len(labels))
-    votes, bias = layer.votes.numpy(), layer.bias.numpy()
-    columns = tqdm(range(len(bias)), desc="linear model", unit=" labels", delay=2, disable=True if quiet else None)
-    for label in columns:
-        own, signs = np.append(votes[:, label], bias[label]).astype(np.float64), np.where(labels == label, 1.0, -1.0)
-        _fit_label(own, starts, features.rows, features.values, signs, order, precision)
-        votes[:, label], bias[label] = own[:-1], own[-1]
-    layer.votes.assign(votes)
-    layer.bias.assign(bias)
+    CountedTexts.read(layer, batches, quiet=quiet).fit(layer, precision=precision, quiet=quiet)
 
 
-def _read(layer: Linear, batches: WholeDocuments, *, quiet: bool) -> tuple[Features, np.ndarray]:
-    """Returns the features of documents as arrays, in the order of their numbers, and their labels, int32 `[D]`.
+@dataclass(frozen=True)
+class CountedTexts:
+    """Texts whose features are counted.
 
-    The importance of features that had none is set.
+    Attributes:
+        features: as `Linear.counted` returns them, but as arrays, and in the order of the texts.
+        labels: of the texts, int32 `[D]`.
     """
+
+    features: Features
+    labels: np.ndarray
+
+    @classmethod
+    def read(cls, layer: Linear, batches: WholeDocuments, *, quiet: bool) -> Self:
+        """Returns the texts of an epoch, or of batches that are evenly spread."""
+        taken = batches_taken(batches)
+        if len(taken) < batches.steps_per_epoch and not quiet:
+            print(
+                f"linear model: fitted on {len(taken):,} of {batches.steps_per_epoch:,} batches of documents, since "
+                "there are many",
+                file=sys.stderr,
+            )
+        texts, rows, values, labels, before = [], [], [], [], 0
+        for features, own in _counted(layer, batches, taken, quiet=quiet):
+            texts.append(features.texts + before)
+            rows.append(features.rows)
+            values.append(features.values)
+            labels.append(own)
+            before += len(own)
+        return cls(Features(*map(np.concatenate, (texts, rows, values))), np.concatenate(labels))
+
+    def of(self, chosen: np.ndarray) -> Self:
+        """Returns some of the texts. `chosen` says which, bool `[D]`."""
+        texts, rows, values = self.features
+        of_these = chosen[texts]
+        numbers = np.cumsum(chosen) - 1
+        features = Features(numbers[texts[of_these]], rows[of_these], values[of_these])
+        return type(self)(features, self.labels[chosen])
+
+    def fit(self, layer: Linear, *, precision: float = PRECISION, most_passes: int = MOST_PASSES, quiet: bool) -> None:
+        """Fits the linear model to the texts. Features that had no importance get theirs.
+
+        Args:
+            layer: as for `fit_linear`.
+            precision: likewise.
+            most_passes: over the texts.
+            quiet: show no progress.
+        """
+        starts = np.searchsorted(self.features.texts, np.arange(len(self.labels) + 1))
+        having = np.bincount(self.features.rows, minlength=layer.importance.shape[0])
+        importance = np.where(having, np.log((1 + len(self.labels)) / (1 + having)) + 1, 0)
+        known = layer.importance.numpy()
+        layer.importance.assign(np.where(known > 0, known, importance))
+        values = self._scaled(layer, starts)
+        order = np.random.default_rng(0).permutation(len(self.labels))
+        votes, bias = layer.votes.numpy(), layer.bias.numpy()
+        columns = tqdm(range(len(bias)), desc="linear model", unit=" labels", delay=2, disable=True if quiet else None)
+        for label in columns:
+            own = np.append(votes[:, label], bias[label]).astype(np.float64)
+            signs = np.where(self.labels == label, 1.0, -1.0)
+            _fit_label(own, starts, self.features.rows, values, signs, order, precision, most_passes)
+            votes[:, label], bias[label] = own[:-1], own[-1]
+        layer.votes.assign(votes)
+        layer.bias.assign(bias)
+
+    def _scaled(self, layer: Linear, starts: np.ndarray) -> np.ndarray:
+        """Returns the values of the features, scaled, float32 `[F]`. `starts` is where those of each text begin."""
+        texts, rows, values = self.features
+        found = [np.zeros(0, np.float32)]
+        for first in range(0, len(starts) - 1, BLOCK):
+            last = min(first + BLOCK, len(starts) - 1)
+            part = slice(starts[first], starts[last])
+            features = Features(texts[part] - first, rows[part], values[part])
+            found.append(layer.scaled(features, count=last - first).values.numpy())
+        return np.concatenate(found)
+
+
+def batches_taken(batches: WholeDocuments) -> np.ndarray:
+    """Returns the numbers of the batches that it is fitted on: all, or some of them, evenly spread."""
     steps = batches.steps_per_epoch
-    taken = np.unique(np.linspace(0, steps - 1, max(round(steps * _share(batches)), 1)).astype(int))
-    if len(taken) < steps and not quiet:
-        print(
-            f"--linear: fitted on {len(taken):,} of {steps:,} batches of documents, since there are many",
-            file=sys.stderr,
-        )
-    found = list(_counted(layer, batches, taken, quiet=quiet))
-    labels = np.concatenate([labels for _, labels in found])
-    having = np.bincount(np.concatenate([rows for (_, rows, _), _ in found]), minlength=layer.importance.shape[0])
-    importance = np.where(having, np.log((1 + len(labels)) / (1 + having)) + 1, 0)
-    known = layer.importance.numpy()
-    layer.importance.assign(np.where(known > 0, known, importance))
-    texts, rows, values, before = [], [], [], 0
-    for features, own in found:
-        values.append(layer.scaled(features, count=len(own)).values.numpy())
-        texts.append(features.texts + before)
-        rows.append(features.rows)
-        before += len(own)
-    return Features(*map(np.concatenate, (texts, rows, values))), labels
-
-
-def _share(batches: WholeDocuments) -> float:
-    """Returns the share of the batches that it is fitted on."""
-    return min(MOST_CHARACTERS / max(batches.characters(batches.steps_per_epoch), 1), 1.0)
+    share = min(MOST_CHARACTERS / max(batches.characters(steps), 1), 1.0)
+    return np.unique(np.linspace(0, steps - 1, max(round(steps * share), 1)).astype(int))
 
 
 def _counted(
@@ -105,6 +150,7 @@ def _fit_label(  # pragma: no cover
     signs: np.ndarray,
     order: np.ndarray,
     precision: float,
+    most_passes: int,
 ) -> None:
     """Changes the weights of a label, float64 `[R + 1]`, to the best ones. The last is the bias.
 
@@ -116,9 +162,10 @@ def _fit_label(  # pragma: no cover
         signs: y, `[D]`.
         order: of the texts, `[D]`.
         precision: as for `fit_linear`.
+        most_passes: over the texts.
     """
     dual = np.zeros(len(signs))
-    for passes in range(MOST_PASSES):
+    for passes in range(most_passes):
         largest = 0.0
         for text in order:
             score, length = weights[-1], 1.0

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from char_lstm_tf.config import settings
 from char_lstm_tf.runs.card import write_card
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.metrics import Metrics
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
     from char_lstm_tf.training.counting import CountingRun
+    from char_lstm_tf.training.linear_run import LinearRun
     from char_lstm_tf.training.run import Run
 
 
@@ -64,14 +66,18 @@ def train(
     from char_lstm_tf.models import cores
     from char_lstm_tf.training import workers
     from char_lstm_tf.training.counting import CountingRun
+    from char_lstm_tf.training.linear_run import LinearRun
     from char_lstm_tf.training.run import Run
 
     if signals is None:
         cores.keep_memory()
     else:
         cores.set_up_tensorflow(config, config.batch_size, len(text.vocabulary))
-    if config.settings.model.training is None:
+    model = config.settings.model
+    if isinstance(model, settings.Counts):
         return _finish(plan, text, CountingRun(plan, text))
+    if isinstance(model, settings.Linear):
+        return _finish(plan, text, LinearRun(plan, text, model))
     return _finish(plan, text, Run(plan, text, workers.of_this_machine(), signals, callbacks))
 
 
@@ -127,7 +133,7 @@ def _is_finished(plan: Plan) -> bool:
     return True
 
 
-def _finish(plan: Plan, text: Corpus, run: "Run | CountingRun") -> Metrics:
+def _finish(plan: Plan, text: Corpus, run: "Run | CountingRun | LinearRun") -> Metrics:
     """Trains, measures and exports, and returns what metrics.json holds."""
     from char_lstm_tf.serving.export import export
     from char_lstm_tf.training.labels import measure_labels

@@ -26,6 +26,8 @@ class WholeDocuments:
         seed: of the orders.
         rows: which rows of each batch to read, for a worker that trains together with others; None: all.
         chars_per_id: mean number of characters of a token.
+        edges: where texts begin, and the end of the last one, `[U + 1]`, if they aren't whole documents. Places count
+            the ids of all documents, as those of `documents.ends` do.
 
     Raises:
         UserError: there are no documents.
@@ -42,17 +44,18 @@ class WholeDocuments:
         seed: int,
         rows: range | None = None,
         chars_per_id: float = 1.0,
+        edges: np.ndarray | None = None,
     ) -> None:
         self._rows, self._chars_per_id = rows, chars_per_id
         self._ids, self._end, self._batch_size, self._seed = documents.ids, documents.end, batch_size, seed
         places = documents.ends[:]
-        lengths = np.diff(places) - 1
+        first, last = (places[:-1] + 1, places[1:]) if edges is None else (edges[:-1], edges[1:])
+        lengths = last - first
         pieces = np.maximum(-(-lengths // longest), 1)
         document = np.repeat(np.arange(len(lengths)), pieces)
         number = np.arange(len(document)) - np.repeat(np.cumsum(pieces) - pieces, pieces)  # of a piece in its document
-        edges = (lengths[document] * (number + shift) // pieces[document] for shift in (0, 1))
-        starts, ends = (places[document] + 1 + edge for edge in edges)
-        self._starts, self._lengths = starts, ends - starts
+        starts, ends = (first[document] + lengths[document] * (number + shift) // pieces[document] for shift in (0, 1))
+        self._starts, self._lengths, self._documents = starts, ends - starts, document
         if not len(starts):
             raise UserError("the training part has no documents; give more, or --split=1,0,0")
         self._order = lru_cache(maxsize=2)(self._order_of)
@@ -91,6 +94,11 @@ class WholeDocuments:
             texts.append(ids[start : start + length])
             labels.append(int(of_ids[start : start + 1][0]) if of_ids else 0)
         return padded(texts, self._end), np.array(labels, np.int32), *counts
+
+    def documents(self, step: int) -> np.ndarray:
+        """Returns the numbers of the documents, or texts, that the rows of a batch come from, int64 `[B]`."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return self._documents[self._order(epoch)[place]]
 
     def dataset(self, first: int, last: int) -> tf.data.Dataset:
         """Returns the batches from step `first` to before step `last`, see `Batches`."""

@@ -4,7 +4,7 @@ import typing
 import pytest
 
 from char_lstm_tf.config import Config
-from char_lstm_tf.config.settings import Bidirectional, Classifier, Counts, NeuralNgram, Recurrent
+from char_lstm_tf.config.settings import Bidirectional, Classifier, Counts, Linear, NeuralNgram, Recurrent
 from char_lstm_tf.config.variants import NoEffectError
 from pipelines import UserError
 from pipelines.command_line import given_flags
@@ -22,6 +22,7 @@ KINDS = {
     "counts of words": "--architecture=counts --tokens=words",
     "a classifier": f"{LABELS} --target=label",
     "a classifier of words": f"{LABELS} --target=label --tokens=words",
+    "a linear model": f"{LABELS} --target=label --architecture=linear",
     "files": "--text=a.txt",
     "books": "--books=84",
     "a dataset of Gutenberg": "--tfds=gutenberg/classics",
@@ -90,6 +91,7 @@ def test_each_flag_changes_what_a_kind_of_run_means_or_is_refused(kind):
         ("--architecture=ngram --target=next_char", NeuralNgram),
         ("--architecture=counts --order=3", Counts),
         (f"{LABELS} --target=label", Classifier),
+        (f"{LABELS} --target=label --architecture=linear", Linear),
     ],
 )
 def test_flags_choose_one_kind_of_model(words, model):
@@ -104,6 +106,10 @@ def test_flags_choose_one_kind_of_model(words, model):
         ("--architecture=counts --tokens=words --tie", "--tie=true: has no effect with --architecture=counts"),
         (f"{LABELS} --target=label --sample_chars=99", "--sample_chars=99: has no effect with --target=label"),
         (f"{LABELS} --target=label --bidirectional", "--bidirectional=true: has no effect with --target=label"),
+        (
+            f"{LABELS} --target=label --architecture=linear --epochs=3",
+            "--epochs=3: has no effect with --architecture=l",
+        ),
         ("--mirror=http://x", "--mirror=http://x: only has an effect with --books or --tfds=gutenberg*; add that, or"),
         ("--tfds=lm1b --mirror=http://x", "--mirror=http://x: only has an effect with --books or --tfds=gutenberg*"),
         ("--text_field=2", "--text_field=2: only has an effect with --documents=rows; add that, or leave it out"),
@@ -119,6 +125,11 @@ def test_a_flag_that_no_chosen_kind_reads_is_refused_in_a_sentence(words, messag
         config_of(words)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_a_linear_model_needs_to_be_told_that_it_predicts_labels():
+    with pytest.raises(UserError, match=r"^--target=sequence: --architecture=linear needs --target=label, since it "):
+        config_of(f"{LABELS} --architecture=linear")
 
 
 def test_what_follows_from_other_flags_may_be_given_to_every_kind():

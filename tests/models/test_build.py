@@ -35,6 +35,7 @@ def change_flags(folder, **flags):
         ("ngram", {"window": "100000000", "ngram_inputs": "concat"}),
         ("ngram", {"units": "100000,100000"}),
         ("answers", {"linear": "true"}),
+        ("answers", {"architecture": "linear"}),
     ],
 )
 def test_sizes_that_the_file_cannot_hold_are_refused_before_memory_is_asked_for(stranger, kind, flags):

@@ -131,4 +131,4 @@ def test_of_very_many_documents_some_are_used_and_that_is_said(monkeypatch, caps
     assert "fitted" not in capsys.readouterr().err
     monkeypatch.setattr(fitting, "MOST_CHARACTERS", documents.characters(10) // 2)
     fit_linear(layer_for(), documents)
-    assert "--linear: fitted on 5 of 10 batches of documents, since there are many" in capsys.readouterr().err
+    assert "linear model: fitted on 5 of 10 batches of documents, since there are many" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What `--linear` adds to a classifier: a linear model of the words and the letters of a text.
+"""A linear model of the words and the letters of a text: what `--linear` adds to a classifier, or a run by itself.
 
 A feature is a word, a pair of neighbouring words, or a sequence of two to six characters, blanks included. Words end at
 blank space. A hash of a feature is its row in a table, so there is no list of features, and some share a row. The value
@@ -19,6 +19,9 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+
+from char_lstm_tf.models.classifier.classifier import Classifier
+from pipelines.vocabulary import Vocabulary
 
 WORDS, LENGTHS = (1, 2), (2, 3, 4, 5, 6)  # words and characters of a feature
 ROWS = 1 << 18  # of each of the two kinds
@@ -73,10 +76,13 @@ class Linear(keras.layers.Layer):
         """
         if training:
             return logits
+        return (tf.nn.log_softmax(logits) + self.answer(ids)) / 2
+
+    def answer(self, ids: tf.Tensor) -> tf.Tensor:
+        """Returns the logits of the linear model by itself, float32 `[B, L]`. Ids as for `call`."""
         texts, rows, values = self.scaled(self.counted(ids), count=tf.shape(ids)[0])
         votes = tf.math.unsorted_segment_sum(values[:, None] * tf.gather(self.votes, rows), texts, tf.shape(ids)[0])
-        # Each label is told from all others, so a vote is the logit of that.
-        return (tf.nn.log_softmax(logits) + tf.math.log_sigmoid(votes + self.bias)) / 2
+        return tf.math.log_sigmoid(votes + self.bias)  # each label is told from all others, so a vote is a logit
 
     def counted(self, ids: tf.Tensor) -> Features:
         """Returns the features of texts, with 1 + ln count as their values. Ids as for `call`."""
@@ -107,3 +113,40 @@ class Linear(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that create the same layer."""
         return super().get_config() | self._options
+
+
+@keras.saving.register_keras_serializable(package="char_lstm_tf")
+class LinearAlone(Linear):
+    """Returns the logits of the linear model, float32 `[B, L]`, from ids. Arguments as for `Linear`."""
+
+    def call(self, ids: tf.Tensor) -> tf.Tensor:  # type: ignore[override]  # it has no other logits
+        """Returns the logits, see `Linear.answer`."""
+        return self.answer(ids)
+
+    def compute_output_shape(self, ids: tuple[Any, ...], *_: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Returns `[B, L]`."""
+        return (ids[0], self._options["labels"])
+
+
+class LinearClassifier(Classifier):
+    """The linear model by itself (`--architecture=linear`).
+
+    Args:
+        vocabulary: with an end symbol and labels.
+
+    Attributes:
+        linear: its only layer.
+
+    Raises:
+        ValueError: the vocabulary has no end symbol.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__(vocabulary)
+        self.linear = LinearAlone(vocabulary.tokens, len(vocabulary.labels), name="linear")
+        ids = keras.Input((None,), dtype="int32", name="ids")
+        self.keras_model = keras.Model(ids, self.linear(ids), name="classifier")
+
+    def answer(self, ids: tf.Tensor) -> tf.Tensor:
+        """See `Classifier.answer`."""
+        return self.linear.answer(ids)

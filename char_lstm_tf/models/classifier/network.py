@@ -10,7 +10,7 @@ Shapes: B batch, T tokens, V vocabulary size, H units of the last layer, L label
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from char_lstm_tf.config import ModelConfig
 from char_lstm_tf.models import encodings, networks
+from char_lstm_tf.models.classifier.classifier import Classifier
 from char_lstm_tf.models.classifier.layers import LargestInDocument, OneHot
 from char_lstm_tf.models.classifier.linear import Linear
 from char_lstm_tf.models.classifier.pieces_and_pairs import PIECES, PairVotes, SpelledEmbedding
@@ -33,8 +34,8 @@ EMBEDDING_SCALE = 0.1
 TOKENS_DROPPED = 0.5  # whole tokens, as a share of --dropout
 
 
-class Classifier:
-    """A network from a whole document to its label.
+class RecurrentClassifier(Classifier):
+    """A network from a whole document to its label (`--target=label`).
 
     Its layers up to the last recurrent one have the names and shapes of those of a language model of the same sizes.
     With `--pieces_and_pairs`, the embedding has the vectors of pieces besides.
@@ -47,17 +48,14 @@ class Classifier:
 
     Attributes:
         linear: the linear model that gives half of the answer; None: the network gives all of it.
-        keras_model: from ids, int32 `[B, T]`, padded with end symbols, to logits of the labels, float32 `[B, L]`.
-        end: id of the end symbol.
 
     Raises:
         ValueError: the vocabulary has no end symbol.
     """
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, encoding: str, trains: bool = False) -> None:
-        if vocabulary.end is None:
-            raise ValueError("documents end with an end symbol, and this vocabulary has none")
-        self.end, labels = vocabulary.end, len(vocabulary.labels)
+        super().__init__(vocabulary)
+        labels = len(vocabulary.labels)
         interface = encodings.Interface(vocabulary_size=len(vocabulary), encoding=encoding, trains=trains)
         _, self._stack = networks.build_stack(config, interface)
         if config.pieces_and_pairs and self._stack.embedding is not None and vocabulary.words:
@@ -78,23 +76,20 @@ class Classifier:
         self.keras_model = keras.Model(ids, self._logits(read, ids), name="classifier")
 
     def answer(self, ids: tf.Tensor) -> tf.Tensor:
-        """Returns the logits of the labels, float32 `[B, L]`, without dropout.
+        """See `Classifier.answer`.
 
         Keras' own loop runs the cells, so an exported graph has no operation that exists on one kind of device only.
-
-        Args:
-            ids: int32 `[B, T]`, padded with end symbols.
         """
         read = self._read(ids, run=run_layer, drop=lambda _, values: values)
         return self._logits(read, ids)
 
-    def weights_from(self, origin: "Classifier | Network") -> tuple[list[keras.Variable], list[keras.Variable]]:
+    def weights_from(self, origin: Classifier | Network) -> tuple[list[keras.Variable], list[keras.Variable]]:
         """Returns the weights to start from those of another network, and that network's, in the same order.
 
         A language model gives what is below its last layer: Dai and Le, "Semi-supervised Sequence Learning" (2015).
         """
         if isinstance(origin, Classifier):
-            return self.keras_model.weights, origin.keras_model.weights
+            return super().weights_from(origin)
         own = [weight for layer in self._stack.below_logits() for weight in layer.weights if weight.name != PIECES]
         return own, [weight for layer in origin.keras_model.layers[:-1] for weight in layer.weights]
 
@@ -137,16 +132,3 @@ def _drop(rate: float, name: str, values: keras.KerasTensor) -> keras.KerasTenso
     if name == "dropout_of_tokens":
         return keras.layers.Dropout(TOKENS_DROPPED * rate, noise_shape=(None, None, 1), name=name)(values)
     return keras.layers.Dropout(rate, name=name)(values)
-
-
-def losses_per_label(logits: tf.Tensor, shares: Sequence[float]) -> tf.Tensor:
-    """Returns -ln(p(label | text) / share), `[B, L]`: up to a constant, the loss of a text under each label.
-
-    So the answers of this network and the losses of language models become probabilities in the same way, with the
-    shares as prior probabilities, and can be mixed.
-
-    Args:
-        logits: `[B, L]`.
-        shares: of each label in training, `[L]`.
-    """
-    return tf.math.log(tf.constant(shares, logits.dtype)) - tf.nn.log_softmax(logits)

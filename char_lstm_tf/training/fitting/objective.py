@@ -10,7 +10,7 @@ from typing import Any
 from char_lstm_tf.config import settings
 from char_lstm_tf.inference.scoring import LabelScorer, Scorer, perplexity
 from char_lstm_tf.inference.writing import Writer
-from char_lstm_tf.models.classifier import Classifier
+from char_lstm_tf.models.classifier import Classifier, RecurrentClassifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.training.linear import fit_linear
 from pipelines.batches import Batches, Form, Shuffled, Stream, WholeDocuments
@@ -129,7 +129,7 @@ class AnswerLabels(Objective):
         )
         self.batches, self._all_rows = batches(rows=rows), batches
 
-    def fit_first(self, network: Classifier, *, quiet: bool) -> None:
+    def fit_first(self, network: RecurrentClassifier, *, quiet: bool) -> None:
         """Fits the linear model, if there is one, each worker to all documents."""
         if network.linear is not None:
             fit_linear(network.linear, self._all_rows(), quiet=quiet)
