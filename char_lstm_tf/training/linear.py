@@ -25,8 +25,9 @@ from char_lstm_tf.models.classifier.linear import Features, Linear
 from pipelines.batches import WholeDocuments
 
 STRENGTH = 20.0  # of the losses, against the weights
-PRECISION = 1e-3  # of a weight in the dual form, as a share of STRENGTH; at a third, results are the same
-MOST_PASSES = 200
+PRECISION = 1e-2  # of a weight in the dual form, as a share of STRENGTH; some six passes over the texts
+MOST_PASSES = 100
+ORDERS = 4  # of the texts, in turns; with one and a tenth of PRECISION, 120 passes are needed instead of 12
 MOST_CHARACTERS = 8_000_000  # that it is fitted on; some 500 MB of features
 BLOCK = 256  # texts whose features are scaled at once
 
@@ -84,13 +85,12 @@ class CountedTexts:
         features = Features(numbers[texts[of_these]], rows[of_these], values[of_these])
         return type(self)(features, self.labels[chosen])
 
-    def fit(self, layer: Linear, *, precision: float = PRECISION, most_passes: int = MOST_PASSES, quiet: bool) -> None:
+    def fit(self, layer: Linear, *, precision: float = PRECISION, quiet: bool) -> None:
         """Fits the linear model to the texts. Features that had no importance get theirs.
 
         Args:
             layer: as for `fit_linear`.
             precision: likewise.
-            most_passes: over the texts.
             quiet: show no progress.
         """
         starts = np.searchsorted(self.features.texts, np.arange(len(self.labels) + 1))
@@ -99,13 +99,14 @@ class CountedTexts:
         known = layer.importance.numpy()
         layer.importance.assign(np.where(known > 0, known, importance))
         values = self._scaled(layer, starts)
-        order = np.random.default_rng(0).permutation(len(self.labels))
+        chance = np.random.default_rng(0)
+        orders = np.stack([chance.permutation(len(self.labels)) for _ in range(ORDERS)])
         votes, bias = layer.votes.numpy(), layer.bias.numpy()
         columns = tqdm(range(len(bias)), desc="linear model", unit=" labels", delay=2, disable=True if quiet else None)
         for label in columns:
             own = np.append(votes[:, label], bias[label]).astype(np.float64)
             signs = np.where(self.labels == label, 1.0, -1.0)
-            _fit_label(own, starts, self.features.rows, values, signs, order, precision, most_passes)
+            _fit_label(own, starts, self.features.rows, values, signs, orders, precision)
             votes[:, label], bias[label] = own[:-1], own[-1]
         layer.votes.assign(votes)
         layer.bias.assign(bias)
@@ -148,9 +149,8 @@ def _fit_label(  # pragma: no cover
     rows: np.ndarray,
     values: np.ndarray,
     signs: np.ndarray,
-    order: np.ndarray,
+    orders: np.ndarray,
     precision: float,
-    most_passes: int,
 ) -> None:
     """Changes the weights of a label, float64 `[R + 1]`, to the best ones. The last is the bias.
 
@@ -160,14 +160,13 @@ def _fit_label(  # pragma: no cover
         rows: of each feature, `[F]`.
         values: `[F]`.
         signs: y, `[D]`.
-        order: of the texts, `[D]`.
+        orders: of the texts, `[ORDERS, D]`.
         precision: as for `fit_linear`.
-        most_passes: over the texts.
     """
     dual = np.zeros(len(signs))
-    for passes in range(most_passes):
+    for passes in range(MOST_PASSES):
         largest = 0.0
-        for text in order:
+        for text in orders[passes % ORDERS]:
             score, length = weights[-1], 1.0
             for place in range(starts[text], starts[text + 1]):
                 score += weights[rows[place]] * values[place]
