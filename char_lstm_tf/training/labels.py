@@ -112,6 +112,7 @@ def _of_kind(
         length, counts = 0, short.astype(int)
         mean, characters = float(sizes[short].mean()) if short.any() else 1.0, CHARACTERS_OF_WHOLE
     units, numbers, weights = _spread(counts, labels, characters / chars_per_id / mean)
+    weights *= np.count_nonzero(counts)  # a kind that few documents are long enough for weighs little
     starts = edges[units] + numbers * length
     stops = starts + length if kind else edges[units + 1]
     reported = np.full(len(units), True) if not kind else ~short[units] & (kind == REPORTED)

@@ -58,3 +58,16 @@ def test_short_documents_are_reported_as_a_whole_and_long_ones_by_their_passages
     assert set(sizes[labels == 0]) == {1000}
     assert set(sizes[labels == 1]) == {3001}  # with the end symbol
     assert sizes[labels == 2].tolist() == [9001]
+
+
+def test_a_long_document_among_short_ones_weighs_about_as_much_as_a_document(tmp_path):
+    texts = [(label, text_of(label, 40, seed)) for seed, label in enumerate("xy" * 50)] + [
+        ("x", text_of("x", 600, 999))
+    ]
+    source = LabelledSource(texts)
+    prepared = corpus.prepare([source], split=(1, 0, 0), folder=tmp_path, documents=True, labelled=True)
+    passages = Passages.chosen_from(prepared.document_split("train"), prepared)
+    of_250 = passages.stops - passages.starts == 250
+    assert np.count_nonzero(of_250) == 2
+    assert passages.weights[of_250].sum() == pytest.approx(1, rel=0.02)
+    np.testing.assert_allclose(passages.weights[~of_250], 1, rtol=0.02)
