@@ -1,4 +1,4 @@
-"""Who wrote a passage: the recipes `authors`, `authors_words` and `authors_lstm`, on books that were held out.
+"""Who wrote a passage: the recipes `authors`, `authors_linear`, `authors_words` and `authors_lstm`, on held-out books.
 
     python -m benchmarks.authors --books=gutenberg_authors.zip --seed=1
     python -m benchmarks.authors --books=gutenberg_authors.zip --seed=1 --speed
@@ -9,14 +9,15 @@ from all of his or her other books, each taken from its middle. From the held-ou
 1,000 characters are drawn. All is made `plain` before. It is written to --folder, where the runs lie too; what is there
 already is used again.
 
-Prints a line for the counts of characters, for those of words, for both together, for the LSTM, and for all together:
-accuracy on passages of 250 and 1,000 characters and on the first 200,000 characters of the books, the expected
-calibration error on passages, and the loss in nats per character under the true author. All authors are equally likely
-beforehand. --speed prints how long passages of 1,000 characters take under all labels, without start-up and
-compilation, in seven rounds.
+Prints a line for the counts of characters, for those of words, for the linear model, for some of them together, for the
+LSTM, and for it and the counts together: accuracy on passages of 250 and 1,000 characters and on the first 200,000
+characters of the books, the expected calibration error on passages, and the loss in nats per character under the true
+author, if the first model predicts text. All authors are equally likely beforehand. --speed prints how long passages of
+1,000 characters take under all labels, without start-up and compilation, in seven rounds.
 """
 
 import json
+import math
 import random
 import statistics
 import subprocess
@@ -33,7 +34,8 @@ from benchmarks.books import read_books
 FLAGS = flags.FLAGS
 LENGTHS = (250, 1000)
 OF_BOOK = 200_000  # characters that a verdict about a whole book is based on
-RECIPES = {"characters": "authors", "words": "authors_words", "lstm": "authors_lstm"}
+RECIPES = {"characters": "authors", "words": "authors_words", "linear": "authors_linear", "lstm": "authors_lstm"}
+TOGETHER = ("characters,words", "characters,linear", "characters,words,linear")  # without the LSTM
 
 flags.DEFINE_string("books", None, "Folder or zip file with a folder of books for each author.", required=True)
 flags.DEFINE_list(
@@ -123,8 +125,8 @@ def row(title: str, folder: Path, *words: str) -> str:
         found[kind] = json.loads(shown.splitlines()[-1])
     shares = [f"{found[kind]['accuracy']:>9.1%}" for kind in found]
     errors = [f"{found[kind]['expected_calibration_error']:>9.3f}" for kind in ("p250", "p1000")]
-    losses = [f"{found[kind]['nats_per_char']:>9.4f}" for kind in ("p250", "p1000")]
-    return f"{title:<12}" + "".join([*shares, *errors, *losses])
+    losses = [f"{found[kind].get('nats_per_char', math.nan):>9.4f}" for kind in ("p250", "p1000")]
+    return f"{title:<24}" + "".join([*shares, *errors, *losses])
 
 
 def measure_speed(folder: Path) -> None:
@@ -157,16 +159,12 @@ def main(_: list[str]) -> None:
         measure_speed(folder)
         return
     columns = ("250", "1,000", "books", "ECE 250", "1,000", "nats 250", "1,000")
-    print(f"{'seed ' + str(FLAGS.seed):<12}" + "".join(f"{column:>9}" for column in columns))
-    characters, words = train(folder, "characters"), train(folder, "words")
-    print(row("characters", folder, f"--model={characters}"), flush=True)
-    print(row("words", folder, f"--model={words}"), flush=True)
-    print(row("both", folder, f"--model={characters}", f"--mix={words}"), flush=True)
-    if FLAGS.counts_only:
-        return
-    lstm = train(folder, "lstm")
-    print(row("LSTM", folder, f"--model={lstm}"), flush=True)
-    print(row("all", folder, f"--model={lstm}", f"--mix={characters}", f"--mix={words}"), flush=True)
+    print(f"{'seed ' + str(FLAGS.seed):<24}" + "".join(f"{column:>9}" for column in columns))
+    alone = [name for name in RECIPES if not (FLAGS.counts_only and name == "lstm")]
+    together = TOGETHER if FLAGS.counts_only else (*TOGETHER, "lstm,characters,words")
+    for names in (*alone, *together):
+        model, *others = (train(folder, name) for name in names.split(","))
+        print(row(names, folder, f"--model={model}", *(f"--mix={run}" for run in others)), flush=True)
 
 
 if __name__ == "__main__":
