@@ -56,11 +56,6 @@ class Network(Variant):
     window: int
     training: Training
 
-    @property
-    def longest_part(self) -> int:
-        """Tokens of the longest part of a document that --target=label trains on."""
-        return WINDOWS_IN_A_PART * self.window
-
     def require_memory(self, vocabulary_size: int) -> None:
         """Raises UserError if one-hot vectors would be too long."""
         if self.encoding == "one_hot" and vocabulary_size > MOST_ONE_HOT:
@@ -69,6 +64,18 @@ class Network(Variant):
                 f"--encoding=one_hot: vectors of {vocabulary_size:,} numbers would take {megabytes:,.0f} MB per batch, "
                 f"and {MOST_ONE_HOT:,} are the most; use --encoding=embedding, or fewer --max_words or --max_vocabulary"
             )
+
+
+class LabelModel(Variant):
+    """What all models that predict labels have: they classify documents."""
+
+    command: ClassVar[str] = "classify"
+    window: int
+
+    @property
+    def longest_part(self) -> int:
+        """Tokens of the longest part of a document that is trained on."""
+        return WINDOWS_IN_A_PART * self.window
 
 
 class TextModel(Variant):
@@ -107,19 +114,12 @@ class Counts(TextModel, chosen_by="--architecture=counts", reason="it is a table
         """Does nothing: how much memory counts need is known only when a text is counted."""
 
 
-class Linear(Variant, chosen_by="--architecture=linear", reason="it predicts the label of a document"):
+class Linear(LabelModel, chosen_by="--architecture=linear", reason="it predicts the label of a document"):
     """A linear model of words and sequences of characters that predicts the label of a document; no network."""
 
     target: Literal["label"]
-    window: int
     training: ClassVar[None] = None
-    command: ClassVar[str] = "classify"
     sizes: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def longest_part(self) -> int:
-        """Tokens of the longest part of a document that it is fitted on."""
-        return WINDOWS_IN_A_PART * self.window
 
     def require_memory(self, vocabulary_size: int) -> None:
         """Does nothing: its size doesn't depend on the vocabulary."""
@@ -158,7 +158,7 @@ class Recurrent(TextNetwork):
     cell: str
 
 
-class Classifier(Network, chosen_by="--target=label", reason="it reads whole documents"):
+class Classifier(LabelModel, Network, chosen_by="--target=label", reason="it reads whole documents"):
     """Recurrent layers that read a document and predict its label."""
 
     architecture: str
@@ -166,7 +166,6 @@ class Classifier(Network, chosen_by="--target=label", reason="it reads whole doc
     cell: str
     pieces_and_pairs: bool
     linear: bool
-    command: ClassVar[str] = "classify"
     sizes: ClassVar[tuple[str, ...]] = ("pieces_and_pairs", "linear")
 
 

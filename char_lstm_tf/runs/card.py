@@ -129,7 +129,7 @@ def _licence(run: TrainedRun) -> tuple[str, str] | None:
 
 
 def _answers(run: TrainedRun) -> bool:
-    return isinstance(run.config.settings.model, settings.Classifier | settings.Linear)
+    return isinstance(run.config.settings.model, settings.LabelModel)
 
 
 def _cell(run: TrainedRun) -> list[str]:

@@ -67,6 +67,7 @@ def objective_of(
     """
     if isinstance(model, settings.TextNetwork):
         return PredictText(model, text, seed=seed, shuffled=shuffled, rows=rows)
+    assert isinstance(model, settings.Classifier)  # the other kind of network
     return AnswerLabels(model, text, seed=seed, rows=rows)
 
 
@@ -117,7 +118,7 @@ class AnswerLabels(Objective):
 
     chars_per_loss, sparse, rows = 1.0, True, "documents"
 
-    def __init__(self, model: settings.Network, text: Corpus, *, seed: int, rows: range | None) -> None:
+    def __init__(self, model: settings.Classifier, text: Corpus, *, seed: int, rows: range | None) -> None:
         self._vocabulary = text.vocabulary
         batches = partial(
             WholeDocuments,
