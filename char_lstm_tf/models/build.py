@@ -7,7 +7,7 @@ import numpy as np
 from char_lstm_tf.config import Config, settings
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.classifier import Classifier, LinearClassifier, RecurrentClassifier
-from char_lstm_tf.models.classifier.linear import KINDS, ROWS
+from char_lstm_tf.models.classifier.linear import FIRST_KINDS, ROWS
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.models.ngrams import counted
@@ -86,7 +86,7 @@ def _least_weights(config: Config, vocabulary: Vocabulary) -> int:
     """Returns how many numbers the largest matrices have. Those of counts don't depend on the flags."""
     model, labels, found = config.settings.model, len(vocabulary.labels), 0
     if isinstance(model, settings.Linear) or (isinstance(model, settings.Classifier) and model.linear):
-        found += KINDS * ROWS * (labels + 1)
+        found += FIRST_KINDS * ROWS * (labels + 1)
     if not isinstance(model, settings.Network):
         return found
     units, reads_windows = model.units, isinstance(model, settings.NeuralNgram)

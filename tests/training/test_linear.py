@@ -11,7 +11,7 @@ import tensorflow as tf
 from char_lstm_tf.config import Config
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.classifier import linear
-from char_lstm_tf.models.classifier.linear import Linear
+from char_lstm_tf.models.classifier.linear import Linear, LinearClassifier
 from char_lstm_tf.training import linear as fitting
 from char_lstm_tf.training.linear import STRENGTH, fit_linear
 from pipelines.vocabulary import Vocabulary
@@ -19,7 +19,7 @@ from pipelines.vocabulary import Vocabulary
 VOCABULARY = (
     Vocabulary.fit("").with_end().extended("abcdefg ").extended([" fed", "bad", " bad"]).with_labels(["x", "y"])
 )
-TEXTS = ["bad fed bad", "", "a", "fed  bad\ufffd", "feed " * 20]
+TEXTS = ["bad fed bad", "fed bad fed bad fed", "", "a", "fed  bad\ufffd", "feed " * 20]
 
 
 class Documents:
@@ -63,14 +63,38 @@ def expected_votes(layer, text):
     """The sum of the votes of a text's features times their values, written down plainly."""
     words, characters = text.split(), f" {text} "
     pairs = [" ".join(pair) for pair in itertools.pairwise(words)]
+    apart = [" ".join(pair) for pair in zip(words, words[2:], strict=False)]
     sequences = [characters[start : start + n] for n in range(2, 7) for start in range(len(characters) - n + 1)]
     total = layer.bias.numpy().astype(float)
-    for kind, names in enumerate([words + pairs, sequences]):
-        counts = Counter(hashed(names) + kind * linear.ROWS) if names else {}
+    of_words = Counter([*hashed(words + pairs), *(hashed(apart) + 2 * linear.ROWS)])
+    for counts in (of_words, Counter(hashed(sequences) + linear.ROWS)):
         values = {row: (1 + math.log(n)) * layer.importance.numpy()[row] for row, n in counts.items()}
         length = math.sqrt(sum(value**2 for value in values.values()))
         total += sum((value / length * layer.votes.numpy()[row] for row, value in values.items()), np.zeros(2))
     return total
+
+
+def features(layer, text):
+    """The values of a text's features, float `[R + 1]`. The last is that of the bias."""
+    _, places, values = layer.scaled(layer.counted(rows([text])), count=1)
+    x = np.append(np.zeros(len(linear.KINDS) * linear.ROWS), 1.0)
+    x[places.numpy()] = values.numpy()
+    return x
+
+
+def expected_variances(layer, texts, labels):
+    """How far weights may go, float `[R + 1, 2]`, written down plainly: further where the labels differ."""
+    values = np.stack([features(layer, text) for text in texts])
+    found = np.ones((values.shape[1], 2))
+    for each in range(2):
+        own = np.array(labels) == each
+        share = (own.sum() + 1) / (len(own) + 2)
+        with_label = ((values[own] > 0).sum(axis=0) + 2 * share) / share
+        without = ((values[~own] > 0).sum(axis=0) + 2 * (1 - share)) / (1 - share)
+        found[:-1, each] = (1 + np.abs(np.log(with_label / without)[:-1])) ** 2
+    squares = (values[:, :-1] ** 2).sum(axis=0)
+    found[:-1] *= squares.sum() / (squares @ found[:-1])
+    return found
 
 
 def test_half_of_the_answer_is_the_sum_of_what_words_and_sequences_of_characters_vote():
@@ -79,6 +103,23 @@ def test_half_of_the_answer_is_the_sum_of_what_words_and_sequences_of_characters
     for row, text in zip(found, TEXTS, strict=True):
         votes = expected_votes(layer, text)
         np.testing.assert_allclose(2 * row, tf.nn.log_softmax(logits[0]).numpy() - np.log1p(np.exp(-votes)), atol=1e-4)
+
+
+def test_a_run_from_before_pairs_with_a_word_between_answers_as_it_did(tmp_path, monkeypatch):
+    made, file = layer_for(seed=3), tmp_path / "run.weights.h5"
+    rows_then = linear.FIRST_KINDS * linear.ROWS
+    for weight in (made.importance, made.votes):
+        weight.assign(np.concatenate([weight[:rows_then], tf.zeros_like(weight[rows_then:])]))
+    with monkeypatch.context() as then:
+        then.setattr(linear, "KINDS", linear.KINDS[: linear.FIRST_KINDS])
+        before = LinearClassifier(VOCABULARY)
+    for weight, value in zip(before.linear.weights, made.weights, strict=True):
+        weight.assign(value[: weight.shape[0]])
+    before.keras_model.save_weights(file)
+    now = LinearClassifier(VOCABULARY)
+    now.keras_model.load_weights(file)
+    expected = [-np.log1p(np.exp(-expected_votes(made, text))) for text in TEXTS]
+    np.testing.assert_allclose(now.answer(tf.constant(rows(TEXTS))), expected, atol=1e-4)
 
 
 def test_in_training_only_the_network_answers():
@@ -93,7 +134,7 @@ def test_in_training_only_the_network_answers():
 
 @pytest.mark.parametrize("seed", [None, 5])
 def test_the_fitted_weights_are_where_the_loss_is_least(seed):
-    """There, the gradient is zero: how far w is from where it started is the pull of the texts, `STRENGTH` times."""
+    """There, the gradient is zero: a weight has moved as far as the texts pull it, times its variance."""
     chance = np.random.default_rng(0)
     texts = ["".join(chance.choice(list("abcdefg  "), 12)) for _ in range(30)]
     labels = [int(text.count("a") > text.count("b")) for text in texts]
@@ -102,15 +143,13 @@ def test_the_fitted_weights_are_where_the_loss_is_least(seed):
     documents = Documents(texts, labels, batch_size=7)
     fit_linear(layer, documents, precision=1e-5, quiet=True)
     moved = np.append(layer.votes.numpy() - before, layer.bias.numpy()[None] - bias, axis=0)
-    pull = np.zeros_like(moved)
+    pull, variances = np.zeros_like(moved), expected_variances(layer, texts, labels)
     for text, label in zip(texts, labels, strict=True):
-        _, places, values = layer.scaled(layer.counted(rows([text])), count=1)
-        x = np.zeros(len(moved))
-        x[places.numpy()], x[-1] = values.numpy(), 1
+        x = features(layer, text)
         for each in range(2):
             sign = 1 if each == label else -1
             score = x[:-1] @ layer.votes.numpy()[:, each] + layer.bias.numpy()[each]
-            pull[:, each] += STRENGTH * sign * x / (1 + math.exp(sign * score))
+            pull[:, each] += STRENGTH * sign * variances[:, each] * x / (1 + math.exp(sign * score))
     assert np.abs(moved).max() > 0.3
     np.testing.assert_allclose(moved, pull, atol=0.04)
 
@@ -118,7 +157,7 @@ def test_the_fitted_weights_are_where_the_loss_is_least(seed):
 def test_features_of_another_run_keep_their_importance_and_new_ones_get_theirs():
     layer = layer_for()
     known = hashed(["bad"])[0]
-    layer.importance.assign(np.where(np.arange(linear.KINDS * linear.ROWS) == known, 7.0, 0.0))
+    layer.importance.assign(np.where(np.arange(len(linear.KINDS) * linear.ROWS) == known, 7.0, 0.0))
     fit_linear(layer, Documents(["bad fed", "fed", "bad"], [0, 1, 1]), quiet=True)
     assert layer.importance.numpy()[known] == 7
     assert layer.importance.numpy()[hashed(["bad fed"])[0]] == pytest.approx(math.log(4 / 2) + 1)

@@ -1,8 +1,9 @@
 """A linear model of the words and the letters of a text: what `--linear` adds to a classifier, or a run by itself.
 
-A feature is a word, a pair of neighbouring words, or a sequence of two to six characters, blanks included. Words end at
-blank space. A hash of a feature is its row in a table, so there is no list of features, and some share a row. The value
-of a feature that occurs `count` times in a text, and in `d` of the D texts for training, is
+A feature is a word, a pair of words, neighbours or with one word between them, or a sequence of two to six characters,
+blanks included. Words end at blank space. A hash of a feature is its row in a table, so there is no list of features,
+and some share a row. The value of a feature that occurs `count` times in a text, and in `d` of the D texts for
+training, is
 
     (1 + ln count) × importance,  importance = ln((1 + D) / (1 + d)) + 1,
 
@@ -18,14 +19,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from char_lstm_tf.models.classifier.classifier import Classifier
 from pipelines.vocabulary import Vocabulary
 
 WORDS, LENGTHS = (1, 2), (2, 3, 4, 5, 6)  # words and characters of a feature
-ROWS = 1 << 18  # of each of the two kinds
-KINDS = 2
+ROWS = 1 << 18  # of each kind
+KINDS = ("words and neighbours", "characters", "pairs with a word between")  # in the order of their rows
+SCALED_WITH = (0, 1, 0)  # the kind that the values of each kind are scaled together with
+FIRST_KINDS = 2  # in runs that were made before there was a third
 
 
 class Features(NamedTuple):
@@ -33,7 +37,7 @@ class Features(NamedTuple):
 
     Attributes:
         texts: number of the text in its batch, int64 `[F]`.
-        rows: in the table, int64 `[F]`. Words come first, then sequences of characters.
+        rows: in the table, int64 `[F]`, in the order of `KINDS`.
         values: float32 `[F]`.
     """
 
@@ -62,9 +66,16 @@ class Linear(keras.layers.Layer):
         """Creates the weights: zeros, with which it says nothing."""
         labels = self._options["labels"]
         options = {"initializer": "zeros", "trainable": False}
-        self.importance = self.add_weight(shape=(KINDS * ROWS,), name="importance", **options)
-        self.votes = self.add_weight(shape=(KINDS * ROWS, labels), name="votes", **options)
+        self.importance = self.add_weight(shape=(len(KINDS) * ROWS,), name="importance", **options)
+        self.votes = self.add_weight(shape=(len(KINDS) * ROWS, labels), name="votes", **options)
         self.bias = self.add_weight(shape=(labels,), name="bias", **options)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads the weights. A kind of features that the run didn't have gets zeros, so it changes nothing."""
+        for place, weight in enumerate(self.weights):
+            saved = np.asarray(store[str(place)])
+            missing = weight.shape[0] - len(saved) if len(saved) == FIRST_KINDS * ROWS else 0
+            weight.assign(np.pad(saved, [(0, missing)] + [(0, 0)] * (saved.ndim - 1)))
 
     def call(self, logits: tf.Tensor, ids: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns the mean.
@@ -89,8 +100,10 @@ class Linear(keras.layers.Layer):
         tokens = tf.gather(tf.constant(self._options["tokens"]), ids)
         texts = tf.strings.join([" ", tf.strings.reduce_join(tokens, axis=1), " "])  # an end symbol is ""
         words, characters = tf.strings.split(texts), tf.strings.unicode_split(texts, "UTF-8")
-        kinds = [tf.strings.ngrams(words, WORDS), tf.strings.ngrams(characters, LENGTHS, separator="")]
-        table = KINDS * ROWS
+        first, last = words[:, :-2], words[:, 2:]
+        apart = first.with_flat_values(tf.strings.join([first.flat_values, last.flat_values], separator=" "))
+        kinds = [tf.strings.ngrams(words, WORDS), tf.strings.ngrams(characters, LENGTHS, separator=""), apart]
+        table = len(KINDS) * ROWS
         found = [
             kind.value_rowids() * table + number * ROWS + tf.strings.to_hash_bucket_fast(kind.flat_values, ROWS)
             for number, kind in enumerate(kinds)
@@ -102,8 +115,8 @@ class Linear(keras.layers.Layer):
         """Returns the features of `count` texts with their values, see above."""
         texts, rows, values = features
         values *= tf.gather(self.importance, rows)
-        kind = texts * KINDS + rows // ROWS
-        squares = tf.math.unsorted_segment_sum(values**2, kind, count * KINDS)
+        kind = texts * len(KINDS) + tf.gather(tf.constant(SCALED_WITH, tf.int64), rows // ROWS)
+        squares = tf.math.unsorted_segment_sum(values**2, kind, count * len(KINDS))
         return Features(texts, rows, values * tf.math.rsqrt(tf.maximum(tf.gather(squares, kind), 1e-12)))
 
     def compute_output_shape(self, logits: tuple[Any, ...], *_: tuple[Any, ...]) -> tuple[Any, ...]:
