@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,38 @@ def free_ports(count: int) -> list[int]:
 def command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     """Runs `python -m …` in a process of its own."""
     return forked.command(*words, cwd=cwd)
+
+
+def run_python(program: str, *arguments: str) -> list[str]:
+    """Returns the lines that a program prints, in a process of its own."""
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 200}
+    done = subprocess.run([sys.executable, "-c", program, *arguments], **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """The calls of our LSTM layer that it didn't leave to Keras."""
+    from char_lstm_tf.models.recurrent import layer as layers
+
+    calls, lstm = [], layers.lstm
+
+    def counted(*arguments, **options):
+        calls.append(arguments)
+        return lstm(*arguments, **options)
+
+    monkeypatch.setattr(layers, "lstm", counted)
+    return calls
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cores, and rows enough for both in the smallest batch."""
+    from char_lstm_tf.models import cores
+
+    monkeypatch.setattr(cores, "MIN_ROWS", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(2))
 
 
 @pytest.fixture(scope="session")

@@ -33,13 +33,13 @@ from char_lstm_tf.inference.mixing.compiling import compiled
 from char_lstm_tf.models.classifier.linear import Features, Linear
 from pipelines.batches import WholeDocuments
 
-STRENGTH = 15.0  # of the losses, against the weights
+STRENGTH = 30.0  # of the losses, against the weights
 LEAST = 1.0
 SMOOTHING = 2.0
 PRECISION = 1e-2  # of a weight in the dual form, as a share of STRENGTH; some six passes over the texts
 MOST_PASSES = 100
 ORDERS = 4  # of the texts, in turns; with one and a tenth of PRECISION, 120 passes are needed instead of 12
-MOST_CHARACTERS = 8_000_000  # that it is fitted on; some 500 MB of features
+MOST_CHARACTERS = 12_000_000  # that it is fitted on; some 700 MB of features
 BLOCK = 256  # texts whose features are scaled at once
 
 
@@ -81,7 +81,7 @@ class CountedTexts:
             )
         texts, rows, values, labels, before = [], [], [], [], 0
         for features, own in _counted(layer, batches, taken, quiet=quiet):
-            texts.append(features.texts + before)
+            texts.append((features.texts + before).astype(np.int32))
             rows.append(features.rows)
             values.append(features.values)
             labels.append(own)

@@ -14,10 +14,13 @@ from char_lstm_tf.inference.language_model import LanguageModel
 OLD = ROOT / "tests" / "end_to_end" / "old_runs"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
 KINDS = [name for name in EXPECTED if name not in ("interrupted", "answers")]
+QUICK = {"sequential", "counts", "documents", "words", "ngram"}  # a kind of each module that builds models
 TEXT = verse(8, seed=9) + "é☃\n"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_an_old_run_scores_and_writes_as_it_did(kind):
     model, expected = LanguageModel.load(OLD / kind), EXPECTED[kind]
     label = expected.get("label", "")

@@ -169,6 +169,7 @@ def test_a_spawned_process_scores_with_a_model_that_is_sent_to_it(tmp_path):
     assert moved.startswith(f"moved -> UserError: --model={tmp_path}/run: no such folder")
 
 
+@pytest.mark.slow
 def test_a_copy_and_a_pickled_model_are_loaded_from_the_run_again(tmp_path, monkeypatch):
     shutil.copytree(OLD / "counts", tmp_path / "run")
     monkeypatch.chdir(tmp_path)

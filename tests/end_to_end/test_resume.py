@@ -311,6 +311,7 @@ def spoil(monkeypatch, *, epoch, times):
     monkeypatch.setattr(Clock, "on_epoch_begin", on_epoch_begin)
 
 
+@pytest.mark.slow
 def test_a_diverged_run_goes_back_and_on_with_a_lower_learning_rate(tiny, monkeypatch, capsys):
     spoil(monkeypatch, epoch=1, times=2)
     flags = {"on_divergence": "rollback", "max_rollbacks": 2, "checkpoint_steps": 7, "learning_rate": 0.01}

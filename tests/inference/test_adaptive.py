@@ -47,7 +47,7 @@ def losses(model, texts, label=""):
             {"cell": "gru", "encoding": "embedding", "tie": True, "target": "next_char"},
             marks=pytest.mark.slow,
         ),
-        (LABELLED, {}),
+        pytest.param(LABELLED, {}, marks=pytest.mark.slow),
         pytest.param(LABELLED, {"cell": "peephole", "architecture": "functional"}, marks=pytest.mark.slow),
     ],
 )
@@ -153,7 +153,8 @@ def test_counts_that_learn_predict_before_they_count(vocabulary):
     assert np.abs(first[same:][:20] - second[same:][:20]).max() > 0.1
 
 
-@pytest.mark.parametrize("vocabulary", [CHARACTERS, pytest.param(LABELLED, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED])
 def test_counts_that_learn_know_what_came_in_an_earlier_text(vocabulary):
     label = "q" if vocabulary.labels else ""
     texts = ["the boat, boat, boat quiet " * 9, "the boat, boat, boat quiet " * 3]
@@ -186,6 +187,7 @@ def test_flags_that_dont_go_together_are_refused(options, message):
         EvaluateConfig(model="x", text=("x",), **options)
 
 
+@pytest.mark.slow
 def test_a_mixture_is_nearly_as_good_as_its_better_model_from_the_start_and_better_than_both_in_the_end():
     texts = ["the quiet boat, " * 20, verse(3, seed=2)]
     models = [model_of(CHARACTERS), counts_of(CHARACTERS)]

@@ -55,7 +55,7 @@ def lstm():
     return LanguageModel(made(), VOCABULARY)
 
 
-@pytest.mark.parametrize("chunk", [3, pytest.param(16, marks=pytest.mark.slow), 1000])
+@pytest.mark.parametrize("chunk", [3, *(pytest.param(chunk, marks=pytest.mark.slow) for chunk in (16, 1000))])
 def test_packed_texts_cost_what_each_costs_alone(model, chunk):
     ids = [VOCABULARY.encode_whole(text) for text in TEXTS]
     scorer = scoring.Scorer(model, VOCABULARY, chunk=chunk)

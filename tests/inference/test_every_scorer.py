@@ -51,12 +51,15 @@ SCORERS = {
 }
 
 
-# A mixture compiles all of its models, so it is slow.
-KINDS = [pytest.param(kind, marks=pytest.mark.slow) if "mixture" in kind else kind for kind in SCORERS]
+# A mixture compiles all of its models, so it is slow. What holds for labelled documents is seldom wrong for a text.
+KINDS = [
+    pytest.param(kind, vocabulary, marks=[pytest.mark.slow] if "mixture" in kind or not vocabulary.labels else [])
+    for kind in SCORERS
+    for vocabulary in (CHARACTERS, LABELLED)
+]
 
 
-@pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED], ids=["running text", "labelled documents"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "vocabulary"), KINDS)
 def test_every_scorer_takes_every_argument(kind, vocabulary):
     scorer = SCORERS[kind](vocabulary)  # one for both windows, since compiling takes most of the time
     label = "q" if vocabulary.labels else ""
@@ -72,8 +75,14 @@ def test_every_scorer_takes_every_argument(kind, vocabulary):
             assert not scored or nats.min() > 0
 
 
-@pytest.mark.parametrize("vocabulary", [CHARACTERS, LABELLED], ids=["running text", "labelled documents"])
-@pytest.mark.parametrize("window", [0, 4])
+@pytest.mark.parametrize(
+    ("vocabulary", "window"),
+    [
+        (CHARACTERS, 0),
+        (LABELLED, 4),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(CHARACTERS, 4), (LABELLED, 0)]),
+    ],
+)
 def test_a_recurrent_model_that_learns_nothing_has_the_losses_of_one_that_is_left_alone(vocabulary, window):
     label = "q" if vocabulary.labels else ""
     still, learns = (SCORERS[kind](vocabulary) for kind in ("recurrent", "recurrent that learns"))

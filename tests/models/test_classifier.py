@@ -34,17 +34,19 @@ SKIPS = {"architecture": "functional", "dropout": 0.1}
 SPELLED = SKIPS | {"pieces_and_pairs": True}
 LINEAR = SPELLED | {"linear": True}
 ONE_HOT = {"encoding": "one_hot"}
-KINDS = [
-    {},
+OTHERS = [
     {"cell": "gru"},
     ONE_HOT,
     {"dropout": 0.4},
     SKIPS,
-    SKIPS | ONE_HOT,
     SPELLED,
     {"pieces_and_pairs": True},
-    LINEAR,
+    SPELLED | ONE_HOT,
 ]
+
+
+def slow(options):
+    return pytest.param(options, marks=pytest.mark.slow)
 
 
 def made(**options):
@@ -54,7 +56,7 @@ def made(**options):
     return model
 
 
-@pytest.mark.parametrize("options", [*KINDS, SPELLED | ONE_HOT])
+@pytest.mark.parametrize("options", [{}, SKIPS | ONE_HOT, LINEAR, *map(slow, OTHERS)])
 def test_a_text_gets_the_same_answer_alone_and_beside_others(options):
     model = made(**options)
     ids = [VOCABULARY.encode_whole(text) for text in TEXTS]
@@ -77,7 +79,7 @@ def test_probabilities_are_those_of_the_network_where_nothing_is_calibrated():
     np.testing.assert_allclose([equal[label] for label in VOCABULARY.labels], without_shares, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{}, SKIPS, SPELLED, LINEAR])
+@pytest.mark.parametrize("options", [{}, LINEAR, *map(slow, [SKIPS, SPELLED])])
 def test_the_export_classifies_as_python_does(tmp_path, options):
     calibration = Calibration((0.2, 0.3, 0.5), scale=1.7, passages=9)
     model = LanguageModel(made(**options), VOCABULARY, calibration=calibration)

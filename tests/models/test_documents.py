@@ -13,7 +13,10 @@ from char_lstm_tf.models.stack import carried_states
 from char_lstm_tf.training.compiling import compile_model
 
 V, END = 9, 1
-KINDS = list(itertools.product(["sequential", "functional"], networks.OUTPUT_VARIANCE, ["one_hot", "embedding"]))
+KINDS = [
+    pytest.param(*kind, marks=[pytest.mark.slow] if kind[0] == "functional" and kind[1] != "lstm" else [])
+    for kind in itertools.product(["sequential", "functional"], networks.OUTPUT_VARIANCE, ["one_hot", "embedding"])
+]
 DOCUMENTS = [[3, 4, 5], [2], [6, 7, 8, 3, 3, 4], [5, 5], [], [8, 2, 3, 4, 5, 6, 7]]
 PACKED = np.array([END] + [id for document in DOCUMENTS for id in [*document, END]], np.int32)
 

@@ -1,9 +1,9 @@
 """A linear model of the words and the letters of a text: what `--linear` adds to a classifier, or a run by itself.
 
 A feature is a word, a pair of words, neighbours or with one word between them, or a sequence of two to six characters,
-blanks included. Words end at blank space. A hash of a feature is its row in a table, so there is no list of features,
-and some share a row. The value of a feature that occurs `count` times in a text, and in `d` of the D texts for
-training, is
+blanks included. A word is a run of letters and digits, or of other signs: `"No," he said.` has the words `"`, `No`,
+`,"`, `he`, `said` and `.`. A hash of a feature is its row in a table, so there is no list of features, and some share a
+row. The value of a feature that occurs `count` times in a text, and in `d` of the D texts for training, is
 
     (1 + ln count) × importance,  importance = ln((1 + D) / (1 + d)) + 1,
 
@@ -29,7 +29,8 @@ WORDS, LENGTHS = (1, 2), (2, 3, 4, 5, 6)  # words and characters of a feature
 ROWS = 1 << 18  # of each kind
 KINDS = ("words and neighbours", "characters", "pairs with a word between")  # in the order of their rows
 SCALED_WITH = (0, 1, 0)  # the kind that the values of each kind are scaled together with
-FIRST_KINDS = 2  # in runs that were made before there was a third
+FIRST_KINDS = 2  # in runs that were made before there was a third, for which words ended at blanks alone
+LETTERS = r"([\pL\pM\pN_]+)"
 
 
 class Features(NamedTuple):
@@ -61,6 +62,7 @@ class Linear(keras.layers.Layer):
     def __init__(self, tokens: Sequence[str], labels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._options = {"tokens": list(tokens), "labels": labels}
+        self._signs_are_words = True
 
     def build(self, *_: tuple[Any, ...]) -> None:
         """Creates the weights: zeros, with which it says nothing."""
@@ -71,11 +73,14 @@ class Linear(keras.layers.Layer):
         self.bias = self.add_weight(shape=(labels,), name="bias", **options)
 
     def load_own_variables(self, store: Any) -> None:
-        """Loads the weights. A kind of features that the run didn't have gets zeros, so it changes nothing."""
-        for place, weight in enumerate(self.weights):
-            saved = np.asarray(store[str(place)])
-            missing = weight.shape[0] - len(saved) if len(saved) == FIRST_KINDS * ROWS else 0
-            weight.assign(np.pad(saved, [(0, missing)] + [(0, 0)] * (saved.ndim - 1)))
+        """Loads the weights, also of a run with `FIRST_KINDS`, which then answers as it did."""
+        importance, votes, bias = (np.asarray(store[str(place)]) for place in range(len(self.weights)))
+        if len(importance) == FIRST_KINDS * ROWS:
+            self._signs_are_words = False
+            missing = (0, self.importance.shape[0] - len(importance))
+            importance, votes = np.pad(importance, missing), np.pad(votes, (missing, (0, 0)))
+        for weight, saved in zip(self.weights, (importance, votes, bias), strict=True):
+            weight.assign(saved)
 
     def call(self, logits: tf.Tensor, ids: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns the mean.
@@ -99,10 +104,11 @@ class Linear(keras.layers.Layer):
         """Returns the features of texts, with 1 + ln count as their values. Ids as for `call`."""
         tokens = tf.gather(tf.constant(self._options["tokens"]), ids)
         texts = tf.strings.join([" ", tf.strings.reduce_join(tokens, axis=1), " "])  # an end symbol is ""
-        words, characters = tf.strings.split(texts), tf.strings.unicode_split(texts, "UTF-8")
+        apart = tf.strings.regex_replace(texts, LETTERS, r" \1 ") if self._signs_are_words else texts
+        words, characters = tf.strings.split(apart), tf.strings.unicode_split(texts, "UTF-8")
         first, last = words[:, :-2], words[:, 2:]
-        apart = first.with_flat_values(tf.strings.join([first.flat_values, last.flat_values], separator=" "))
-        kinds = [tf.strings.ngrams(words, WORDS), tf.strings.ngrams(characters, LENGTHS, separator=""), apart]
+        pairs = first.with_flat_values(tf.strings.join([first.flat_values, last.flat_values], separator=" "))
+        kinds = [tf.strings.ngrams(words, WORDS), tf.strings.ngrams(characters, LENGTHS, separator=""), pairs]
         table = len(KINDS) * ROWS
         found = [
             kind.value_rowids() * table + number * ROWS + tf.strings.to_hash_bucket_fast(kind.flat_values, ROWS)
