@@ -17,6 +17,9 @@ To both numbers of texts is added what `SMOOTHING` texts of that label, or of th
 logarithms are the weights of naive Bayes. Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic
 Classification" (2012), multiply features by them, which comes to the same.
 
+Long documents are cut into several texts. Afterwards, the biases are moved so that the prior probabilities of the
+labels are their shares of the documents, as `calibration.shares` has them, and not of the texts.
+
 Shapes: D texts, F features of all texts, R rows of the table, L labels.
 """
 
@@ -64,10 +67,12 @@ class CountedTexts:
     Attributes:
         features: as `Linear.counted` returns them, but as arrays, and in the order of the texts.
         labels: of the texts, int32 `[D]`.
+        documents: the number of the document of each text, `[D]`.
     """
 
     features: Features
     labels: np.ndarray
+    documents: np.ndarray
 
     @classmethod
     def read(cls, layer: Linear, batches: WholeDocuments, *, quiet: bool) -> Self:
@@ -86,7 +91,8 @@ class CountedTexts:
             values.append(features.values)
             labels.append(own)
             before += len(own)
-        return cls(Features(*map(np.concatenate, (texts, rows, values))), np.concatenate(labels))
+        documents = np.concatenate([batches.documents(int(step)) for step in taken])
+        return cls(Features(*map(np.concatenate, (texts, rows, values))), np.concatenate(labels), documents)
 
     def of(self, chosen: np.ndarray) -> Self:
         """Returns some of the texts. `chosen` says which, bool `[D]`."""
@@ -94,7 +100,7 @@ class CountedTexts:
         of_these = chosen[texts]
         numbers = np.cumsum(chosen) - 1
         features = Features(numbers[texts[of_these]], rows[of_these], values[of_these])
-        return type(self)(features, self.labels[chosen])
+        return type(self)(features, self.labels[chosen], self.documents[chosen])
 
     def fit(self, layer: Linear, *, precision: float = PRECISION, quiet: bool) -> None:
         """Fits the linear model to the texts. Features that had no importance get theirs.
@@ -122,7 +128,16 @@ class CountedTexts:
             _fit_label(own, starts, self.features.rows, values, signs, variances, orders, precision)
             votes[:, label], bias[label] = own[:-1], own[-1]
         layer.votes.assign(votes)
-        layer.bias.assign(bias)
+        layer.bias.assign(bias + self._prior_of_documents(len(bias)))
+
+    def _prior_of_documents(self, count: int) -> np.ndarray:
+        """Returns by how much the logits of the labels' shares of the documents and of the texts differ, `[count]`."""
+        _, firsts = np.unique(self.documents, return_index=True)
+        logits = []
+        for labels in (self.labels[firsts], self.labels):
+            shares = (np.bincount(labels, minlength=count) + 1) / (len(labels) + count)
+            logits.append(np.log(shares / (1 - shares)))
+        return logits[0] - logits[1]
 
     def _variances(self, signs: np.ndarray, having: np.ndarray, squares: np.ndarray) -> np.ndarray:
         """Returns v of a label's weights, float64 `[R]`. Its mean over all features of all texts is 1.
@@ -133,7 +148,7 @@ class CountedTexts:
             squares: of the values of a feature, their sum over all texts, with which the mean is weighted, `[R]`.
         """
         share = ((signs > 0).sum() + 1) / (len(signs) + 2)  # in a fold, a label may have no text
-        own = np.bincount(self.features.rows[signs[self.features.texts] > 0], minlength=len(having))
+        own = np.bincount(self.features.rows[(signs > 0)[self.features.texts]], minlength=len(having))
         ratio = np.log((own + SMOOTHING * share) / (having - own + SMOOTHING * (1 - share)) * (1 - share) / share)
         variances = (LEAST + np.abs(ratio)) ** 2
         return variances * squares.sum() / max(squares @ variances, 1e-12)

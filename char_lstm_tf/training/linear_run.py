@@ -52,22 +52,21 @@ class LinearRun:
         taken = batches_taken(batches)
         texts = CountedTexts.read(self.best.linear, batches, quiet=self._quiet)
         self._characters = batches.characters(len(taken))
-        units = np.concatenate([batches.documents(int(step)) for step in taken])
-        self.left_out = self._cross_fitted(passages, texts, units)
+        self.left_out = self._cross_fitted(passages, texts)
         self._reset()
         texts.fit(self.best.linear, quiet=self._quiet)
 
-    def _cross_fitted(self, passages: Passages, texts: CountedTexts, units: np.ndarray) -> ScoredPassages:
-        """Returns the losses of passages by models that haven't seen their units. `units` are those of the texts."""
+    def _cross_fitted(self, passages: Passages, texts: CountedTexts) -> ScoredPassages:
+        """Returns the losses of passages by models that haven't seen their units, which are documents of the texts."""
         read, of_passages = self._read(passages)
         nats = np.zeros((len(read), len(self._text.vocabulary.labels)))
         scorer = LabelScorer(self.best, self._text.vocabulary, shares_of(self._text))
         folds = folds_of(passages.unit_labels)
-        some = np.arange(len(units)) % max(round(self._characters / FOLD_CHARACTERS), 1) == 0
+        some = np.arange(len(texts.documents)) % max(round(self._characters / FOLD_CHARACTERS), 1) == 0
         disable = True if self._quiet else None
         for fold in tqdm(range(FOLDS), desc="calibration", unit=" folds", delay=2, disable=disable):
             chosen = np.flatnonzero(folds[of_passages] == fold)
-            others = folds[units] != fold
+            others = folds[texts.documents] != fold
             if len(chosen) and others.any():
                 self._reset()
                 texts.of(others & some).fit(self.best.linear, quiet=True)

@@ -31,13 +31,17 @@ def a_small_table(monkeypatch):
 class Documents:
     """Batches of documents, as `WholeDocuments` has them."""
 
-    def __init__(self, texts, labels, *, batch_size=2):
+    def __init__(self, texts, labels, *, batch_size=2, of=None):
         self.texts, self.labels, self.size = texts, np.array(labels, np.int32), batch_size
+        self.of = np.arange(len(texts)) if of is None else np.array(of)
         self.steps_per_epoch = -(-len(texts) // batch_size)
 
     def batch(self, step):
         chosen = slice(step * self.size, (step + 1) * self.size)
         return rows(self.texts[chosen]), self.labels[chosen]
+
+    def documents(self, step):
+        return self.of[step * self.size : (step + 1) * self.size]
 
     def characters(self, steps):
         return sum(map(len, self.texts)) * steps // self.steps_per_epoch
@@ -158,6 +162,16 @@ def test_the_fitted_weights_are_where_the_loss_is_least(seed):
             pull[:, each] += STRENGTH * sign * variances[:, each] * x / (1 + math.exp(sign * score))
     assert np.abs(moved).max() > 0.3
     np.testing.assert_allclose(moved, pull, atol=0.04)
+
+
+def test_a_label_with_long_documents_is_no_likelier_for_having_more_parts():
+    texts, labels = ["bad fed"] * 9 + ["feed a"] * 3, [0] * 9 + [1] * 3
+    cut, whole = layer_for(), layer_for()
+    fit_linear(cut, Documents(texts, labels, of=[0] * 7 + [1, 2, 3, 4, 5]), quiet=True)
+    fit_linear(whole, Documents(texts, labels), quiet=True)
+    odds = math.log(4 / 4) - math.log(10 / 4)  # three documents of each label, instead of nine texts and three
+    np.testing.assert_allclose(cut.bias - whole.bias, [odds, -odds], atol=1e-5)
+    np.testing.assert_array_equal(cut.votes, whole.votes)
 
 
 def test_features_of_another_run_keep_their_importance_and_new_ones_get_theirs():
