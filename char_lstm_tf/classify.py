@@ -2,7 +2,7 @@
 
     python -m char_lstm_tf.classify --model=saved_models/authors --text=disputed --passage=1000
     python -m char_lstm_tf.classify --model=saved_models/authors --text=books --labels=folder --picture=confusion.png
-    python -m char_lstm_tf.classify --model=saved_models/authors --mix=saved_models/authors_words --text=books
+    python -m char_lstm_tf.classify --model=saved_models/authors --mix=saved_models/authors_linear --text=books
     python -m char_lstm_tf.classify --models=saved_models/austen,saved_models/wells --text=letters
     python -m char_lstm_tf.classify --model=saved_models/reviews --text=reviews.csv --output=answers.csv
     python -m char_lstm_tf.classify --model=saved_models/reviews --text=- < reviews.txt
