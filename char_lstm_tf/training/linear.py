@@ -13,7 +13,7 @@ weight stays small:
 
     v ∝ (LEAST + |ln r|)²,  r = (share of texts with the label that have the feature) / (share of all others)
 
-To both numbers of texts is added what `SMOOTHING` texts of that label, or of the others, would have on average. The
+Before, `SMOOTHING` texts that have the feature are added, divided among the label and the others like all texts. The
 logarithms are the weights of naive Bayes. Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic
 Classification" (2012), multiply features by them, which comes to the same.
 

@@ -30,7 +30,7 @@ ROWS = 1 << 18  # of each kind
 KINDS = ("words and neighbours", "characters", "pairs with a word between")  # in the order of their rows
 SCALED_WITH = (0, 1, 0)  # the kind that the values of each kind are scaled together with
 FIRST_KINDS = 2  # in runs that were made before there was a third, for which words ended at blanks alone
-LETTERS = r"([\pL\pM\pN_]+)"
+LETTERS = r"([\pL\pM\pN_]+)"  # RE2's \w has those of English alone
 
 
 class Features(NamedTuple):
