@@ -3,6 +3,7 @@
 The import takes five CPU seconds, more than most commands under test do.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import runpy
@@ -74,7 +75,9 @@ class Forked:
         """Returns its exit status; raises `subprocess.TimeoutExpired` after so many seconds."""
         self._process.join(timeout)
         if self.returncode is None:
-            raise subprocess.TimeoutExpired(self.words, timeout)
+            error = subprocess.TimeoutExpired(self.words, timeout)
+            error.add_note(self._printed[1].read_text(encoding="utf-8")[-8000:])
+            raise error
         return self.returncode
 
     def communicate(self, timeout: float = TIMEOUT) -> tuple[str, str]:
@@ -101,5 +104,6 @@ def _run(words: tuple[str, ...], cwd: Path, paths: list[Path], environment: dict
     os.chdir(cwd)
     for number, path in enumerate(paths, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
+    faulthandler.dump_traceback_later(TIMEOUT - 10)  # where it hangs, which its timeout shows
     sys.argv = list(words)
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)

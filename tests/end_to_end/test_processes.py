@@ -207,6 +207,7 @@ def test_errors_of_the_package_pass_from_process_to_process():
         assert found.status == error.status
 
 
+@pytest.mark.slow
 def test_eight_threads_score_by_one_model_that_learns_as_one_after_the_other():
     texts = ["The old river runs below a quiet hill. " * 4] * 8
     alone, shared = (char_lstm_tf.load(OLD / "counts") for _ in range(2))

@@ -102,6 +102,7 @@ def test_what_was_learnt_stays_for_the_next_text_and_decay_forgets_it():
     assert second(Adaptation(rate=0.01, decay=0.5)) < second(STILL) + 0.1
 
 
+@pytest.mark.slow
 def test_what_fills_up_the_last_segment_isnt_learnt():
     model = model_of(CHARACTERS, Adaptation(rate=0.01, decay=0.0))
     bias = model.scorer._model.get_layer("logits").bias

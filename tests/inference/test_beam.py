@@ -43,6 +43,7 @@ def test_texts_that_cannot_be_are_not_returned(model):
     assert len(beam.likeliest_texts(model, VOCABULARY, "", chars=1, width=50)) == 3
 
 
+@pytest.mark.slow
 def test_a_narrow_beam_never_ends_worse_than_the_likeliest_character_each_time():
     keras.utils.set_random_seed(4)
     sharp = networks.build_sequential(ModelConfig(units=(32,)), Interface(vocabulary_size=len(VOCABULARY)))

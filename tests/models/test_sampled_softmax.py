@@ -27,7 +27,7 @@ def places():
     return tf.constant(chance.normal(size=(N, H)), tf.float32), tf.constant(chance.integers(0, V, N), tf.int32)
 
 
-@pytest.mark.parametrize("kind", ["dense", "tied"])
+@pytest.mark.parametrize("kind", ["dense", pytest.param("tied", marks=pytest.mark.slow)])
 def test_the_loss_and_the_mean_of_its_gradients_are_nearly_those_among_all(kind):
     """60 times: 300 tokens that are always there, and 300 drawn of the other 1,700."""
     layer, (hidden, targets) = layer_of(kind), places()

@@ -68,7 +68,8 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("form", ["float16", pytest.param("int8", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["float16", "int8"])
 def test_logits_and_cells_are_those_of_tensorflow(form):
     ids = np.random.default_rng(0).integers(0, len(CHARACTERS), 12).tolist()
     programs, expected, cells = [], [], []

@@ -27,6 +27,7 @@ def plan(tmp_path, **options):
     return plan_run(text=(f"{tmp_path}/verse.txt",), name="w", tokens="words", **folders, **sizes | options)
 
 
+@pytest.mark.slow
 def test_its_losses_are_nats_a_character(tmp_path, capsys):
     planned = plan(tmp_path, max_words=9, epochs=1, learning_rate=1e-6, schedule="constant")
     metrics, text = train(planned).facts(), prepare_text(planned)
