@@ -45,7 +45,9 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(
+    params=[pytest.param(kind, marks=pytest.mark.slow) if kind in ("gru", "bidirectional") else kind for kind in MODELS]
+)
 def model(request):
     return MODELS[request.param]()
 

@@ -65,6 +65,7 @@ def test_an_author_with_a_fifth_of_the_text_is_recognized(tmp_path, split):
     assert model.calibration.passages >= 40  # all documents for training, not those of the validation part
 
 
+@pytest.mark.slow
 def test_an_author_of_a_single_text_is_learnt_and_calibrated(tmp_path):
     model = count(tmp_path, {"karo": 6, "milene": 1}, split=(0.8, 0.2, 0.0))
     assert report_of(model, priors="equal")["accuracy"] >= 0.8
