@@ -37,7 +37,7 @@ from char_lstm_tf.models.classifier.linear import Features, Linear
 from pipelines.batches import WholeDocuments
 
 STRENGTH = 30.0  # of the losses, against the weights
-LEAST = 1.0
+LEAST = 1.0  # so that a feature that naive Bayes knows nothing of isn't kept at zero
 SMOOTHING = 2.0
 PRECISION = 1e-2  # of a weight in the dual form, as a share of STRENGTH; some six passes over the texts
 MOST_PASSES = 100
