@@ -144,7 +144,7 @@ def training_rate(text: corpus.Corpus, config: BenchmarkConfig) -> Callable[[], 
     import keras
 
     from char_lstm_tf.models import build
-    from char_lstm_tf.training import compiling
+    from char_lstm_tf.training.fitting import compiling
     from pipelines.batches import Form, Stream
 
     run = Config(name="benchmark", batch_size=config.batch_size, window=config.window)

@@ -70,7 +70,7 @@ class Lesson:
 
     def __init__(self, text: corpus.Corpus, steps: int) -> None:
         from char_lstm_tf.inference.scoring import Scorer
-        from char_lstm_tf.training import compiling
+        from char_lstm_tf.training.fitting import compiling
         from pipelines.batches import Form, Stream
 
         size = len(text.vocabulary)

@@ -44,7 +44,7 @@ class KerasTrainer:
         self, units: int, *, vocabulary_size: int, batch_size: int, window: int, steps: int, fast: bool
     ) -> None:
         from char_lstm_tf.models import cores
-        from char_lstm_tf.training import compiling
+        from char_lstm_tf.training.fitting import compiling
         from char_lstm_tf.training.fitting.step import train_function
 
         if fast:

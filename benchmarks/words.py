@@ -45,7 +45,7 @@ def work(pipe: Connection, way: str, vocabulary: Vocabulary, ids: np.ndarray, em
 
     from char_lstm_tf.models import cores
     from char_lstm_tf.models.build import build
-    from char_lstm_tf.training import compiling
+    from char_lstm_tf.training.fitting import compiling
     from char_lstm_tf.training.fitting.step import train_function
 
     config = Config(name="x", batch_size=BATCH_SIZE, window=WINDOW)

@@ -22,7 +22,7 @@ from char_lstm_tf.training.callbacks.samples import show_samples
 from char_lstm_tf.training.callbacks.steps import Steps
 from char_lstm_tf.training.callbacks.user import UserCallbacks, require_callbacks
 from char_lstm_tf.training.checkpoints import Changing, Checkpoints
-from char_lstm_tf.training.compiling import compile_model
+from char_lstm_tf.training.fitting.compiling import compile_model
 from char_lstm_tf.training.fitting.divergence import DivergedError
 from char_lstm_tf.training.fitting.evaluation import Evaluation
 from char_lstm_tf.training.fitting.loop import Fitting

@@ -10,7 +10,7 @@ from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.recurrent.loops import lstm
 from char_lstm_tf.models.stack import carried_states
-from char_lstm_tf.training.compiling import compile_model
+from char_lstm_tf.training.fitting.compiling import compile_model
 
 V, END = 9, 1
 KINDS = [

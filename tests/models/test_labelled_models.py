@@ -12,7 +12,7 @@ from char_lstm_tf.models import cores
 from char_lstm_tf.models.build import build
 from char_lstm_tf.models.ngrams import counted, kneser_ney
 from char_lstm_tf.training.callbacks.gradients import GradientProbe
-from char_lstm_tf.training.compiling import compile_model
+from char_lstm_tf.training.fitting.compiling import compile_model
 from pipelines.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.fit("").with_end().extended("abcdef ").with_labels("xyz")

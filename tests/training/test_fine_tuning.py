@@ -11,8 +11,9 @@ from char_lstm_tf.models import build, networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.plan import Origin
 from char_lstm_tf.runs.trained import TrainedRun
-from char_lstm_tf.training import compiling, fine_tuning
+from char_lstm_tf.training import fine_tuning
 from char_lstm_tf.training.fine_tuning import extend_weights
+from char_lstm_tf.training.fitting import compiling
 from pipelines import UserError, corpus
 from pipelines.vocabulary import Vocabulary
 

@@ -12,7 +12,7 @@ from conftest import verse
 import char_lstm_tf
 from char_lstm_tf.runs.plan import plan_run
 from char_lstm_tf.runs.text import prepare_text
-from char_lstm_tf.training.compiling import averaged_weights
+from char_lstm_tf.training.fitting.compiling import averaged_weights
 from char_lstm_tf.training.run import Run
 from char_lstm_tf.training.train import train
 from pipelines import UserError

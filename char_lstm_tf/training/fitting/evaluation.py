@@ -10,7 +10,7 @@ from char_lstm_tf.models.classifier import Classifier
 from char_lstm_tf.models.network import Network
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.training.callbacks.samples import Samples
-from char_lstm_tf.training.compiling import averaged_weights
+from char_lstm_tf.training.fitting.compiling import averaged_weights
 from char_lstm_tf.training.fitting.objective import Objective
 from pipelines.corpus import DocumentRange, IdRange
 

@@ -13,7 +13,7 @@ from char_lstm_tf.config.settings import Training
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks.user import UserCallbacks
 from char_lstm_tf.training.checkpoints import Checkpoints
-from char_lstm_tf.training.compiling import TrainingState
+from char_lstm_tf.training.fitting.compiling import TrainingState
 from char_lstm_tf.training.fitting.divergence import DivergedError, LossCheck
 from char_lstm_tf.training.fitting.evaluation import Evaluation
 from char_lstm_tf.training.fitting.objective import Objective

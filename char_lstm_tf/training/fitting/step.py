@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.models import outputs
-from char_lstm_tf.training.compiling import TrainingState
+from char_lstm_tf.training.fitting.compiling import TrainingState
 from char_lstm_tf.training.workers import ALONE, Workers
 
 

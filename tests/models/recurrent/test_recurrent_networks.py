@@ -13,7 +13,7 @@ from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.models import networks, recurrent
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.serving import export
-from char_lstm_tf.training import compiling
+from char_lstm_tf.training.fitting import compiling
 from pipelines.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.usefixtures("two_cores")
@@ -104,7 +104,7 @@ from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.recurrent import layer as layers
 from char_lstm_tf.models.recurrent import loops
-from char_lstm_tf.training import compiling
+from char_lstm_tf.training.fitting import compiling
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 
 tf.config.set_logical_device_configuration(
@@ -137,7 +137,7 @@ from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.models.recurrent import layer as layers
 from char_lstm_tf.models.recurrent import loops
-from char_lstm_tf.training import compiling
+from char_lstm_tf.training.fitting import compiling
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 
 keras.utils.set_random_seed(1)

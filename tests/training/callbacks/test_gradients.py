@@ -9,8 +9,8 @@ import tensorflow as tf
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
-from char_lstm_tf.training import compiling
 from char_lstm_tf.training.callbacks import gradients
+from char_lstm_tf.training.fitting import compiling
 
 V, B, T = 5, 2, 6
 CHOICES = [

@@ -10,7 +10,7 @@ from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
 from char_lstm_tf.runs.progress import Progress
 from char_lstm_tf.training.callbacks.user import UserCallbacks
-from char_lstm_tf.training.compiling import compile_model
+from char_lstm_tf.training.fitting.compiling import compile_model
 from char_lstm_tf.training.fitting.divergence import DivergedError
 from char_lstm_tf.training.fitting.loop import Fitting
 from char_lstm_tf.training.fitting.step import reset_carried_state, train_function

@@ -6,7 +6,7 @@ import tensorflow as tf
 from char_lstm_tf.config import ModelConfig, TrainingConfig
 from char_lstm_tf.models import networks
 from char_lstm_tf.models.encodings import Interface
-from char_lstm_tf.training import compiling
+from char_lstm_tf.training.fitting import compiling
 from char_lstm_tf.training.fitting.step import train_function
 
 
