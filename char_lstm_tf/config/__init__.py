@@ -62,6 +62,11 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             "target",
             "predicts the label of a document; say where labels come from, with --labels",
         )
+        self.require(
+            self.optimizer != "muon" or self.architecture != "ngram",
+            "optimizer",
+            "is for recurrent layers, and --architecture=ngram has none; use adamw",
+        )
         for name in ("labels", "gradient_steps"):
             self.require(
                 not (self.sampled_softmax and getattr(self, name)), "sampled_softmax", f"doesn't go with --{name}"

@@ -26,7 +26,7 @@ class Training(Variant):
     schedule: str
     warmup_steps: Annotated[int | None, "--schedule=cosine"]
     final_learning_rate: Annotated[float | None, "--schedule=cosine|exponential"]
-    weight_decay: Annotated[float | None, "--optimizer=adamw"]
+    weight_decay: Annotated[float | None, "--optimizer=adamw|muon"]
     l1: float
     l2: float
     average: float

@@ -31,7 +31,12 @@ class TrainingConfig(Options):
     )
     epochs: int = option(10, "Passes over the training text.", at_least=1)
     max_steps: int = option(0, "Stop after this many batches, even in the middle of an epoch. 0: no limit.", at_least=0)
-    optimizer: str = option("adamw", "Optimizer.", choices=("adam", "adamw", "rmsprop", "sgd"))
+    optimizer: str = option(
+        "adamw",
+        "Optimizer. muon: all directions of a recurrent layer's matrices are learnt equally fast, the other weights as "
+        "with adamw. It is for batches of more than some 10,000 characters, where it needs fewer steps.",
+        choices=("adam", "adamw", "muon", "rmsprop", "sgd"),
+    )
     learning_rate: float = option(8e-3, "Highest learning rate of the schedule.", above=0, below=math.inf)
     schedule: str = option(
         "cosine",
@@ -47,7 +52,7 @@ class TrainingConfig(Options):
     final_learning_rate: float = option(
         0.05, "Learning rate at the end, as a share of --learning_rate.", above=0, at_most=1
     )
-    weight_decay: float = option(0.004, "Decoupled weight decay of adamw.", at_least=0)
+    weight_decay: float = option(0.004, "Decoupled weight decay of adamw and muon.", at_least=0)
     l1: float = option(
         0.0,
         "L1 penalty on the elements of kernels and recurrent kernels in training. The loss that is shown doesn't "

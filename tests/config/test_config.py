@@ -72,6 +72,10 @@ MISTAKES = {
         ["--architecture=counts", "--max_steps=9"],
         "--max_steps=9: has no effect with --architecture=counts; leave one of them out",
     ),
+    "Muon without recurrent layers": (
+        ["--architecture=ngram", "--target=next_char", "--optimizer=muon"],
+        "--optimizer=muon: is for recurrent layers, and --architecture=ngram has none; use adamw",
+    ),
     "an n-gram of a sequence": (
         ["--architecture=ngram"],
         "--target=sequence: --architecture=ngram needs --target=next_char, since",

@@ -140,7 +140,11 @@ def test_killed_while_it_saves_and_asked_to_stop_it_ends_as_if_nothing_had_happe
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
-    [[], ["--encoding=embedding", "--gradient_steps=40"], ["--tokens=words", "--window=3", "--sampled_softmax=9"]],
+    [
+        [],
+        ["--encoding=embedding", "--gradient_steps=40", "--optimizer=muon"],
+        ["--tokens=words", "--window=3", "--sampled_softmax=9"],
+    ],
 )
 def test_a_run_on_documents_ends_as_if_it_had_not_been_killed(tmp_path, flags):
     (tmp_path / "verse.txt").write_text(verse(200))

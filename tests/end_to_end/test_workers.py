@@ -113,6 +113,7 @@ KINDS = {
     "embedding": ["--encoding=embedding", "--embedding_size=8", "--global_clipnorm=0.1", "--average=0.9", "--epochs=1"],
     "documents": ["--documents=lines", "--cell=gru", "--epochs=1"],
     "words": ["--tokens=words", "--sampled_softmax=20", "--batching=shuffled", "--epochs=3"],
+    "muon": ["--optimizer=muon", "--units=16,16", "--max_steps=100"],
     "penalties": ["--architecture=functional", "--l2=0.001", "--optimizer=adam", "--max_steps=100"],
 }
 

@@ -7,10 +7,12 @@ import keras
 import tensorflow as tf
 
 from char_lstm_tf.config import TrainingConfig
+from char_lstm_tf.training.fitting.muon import Muon, gates_of
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
+    "muon": Muon,
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
@@ -108,7 +110,11 @@ def compile_model(
     """
     losses = keras.losses
     loss_class = losses.SparseCategoricalCrossentropy if sparse else losses.CategoricalCrossentropy
-    arguments: dict[str, Any] = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
+    arguments: dict[str, Any] = {}
+    if config.optimizer in ("adamw", "muon"):
+        arguments["weight_decay"] = config.weight_decay
+    if config.optimizer == "muon":
+        arguments["gates"] = gates_of(model)
     if config.average:
         arguments |= {"use_ema": True, "ema_momentum": config.average}
     rate = ScaledSchedule(learning_rate(config, steps=steps))
