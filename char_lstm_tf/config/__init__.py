@@ -67,7 +67,7 @@ class Config(TextConfig, BatchConfig, ModelConfig, TrainingConfig, OutputConfig)
             "optimizer",
             "is for recurrent layers, and --architecture=ngram has none; use adamw",
         )
-        for name in ("labels", "gradient_steps"):
+        for name in ("labels", "gradient_steps", "teacher"):
             self.require(
                 not (self.sampled_softmax and getattr(self, name)), "sampled_softmax", f"doesn't go with --{name}"
             )

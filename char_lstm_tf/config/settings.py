@@ -156,6 +156,7 @@ class Recurrent(TextNetwork):
 
     architecture: str
     cell: str
+    teacher: tuple[str, ...]
 
 
 class Classifier(LabelModel, Network, chosen_by="--target=label", reason="it reads whole documents"):

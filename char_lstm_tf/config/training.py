@@ -17,6 +17,12 @@ class TrainingConfig(Options):
         "Start from the best weights of another run: its folder, such as saved_models/quickstart. The new run takes "
         "over its sizes, and --target and --window unless they are given. New characters get ids after the old ones.",
     )
+    teacher: tuple[str, ...] = option(
+        (),
+        "Learn from the predictions of another run too: its folder. Half of the loss compares the network's "
+        "predictions with those of that run. So it learns more from the same text. Repeat the flag, or separate folders "
+        "by commas, to learn from the mean of several runs. All must have the same characters, --encoding and --target.",
+    )
     vectors: str = option(
         "",
         "Start the embedding from vectors of words: a file in the text format of word2vec or GloVe, gzip or not, with "
@@ -115,6 +121,11 @@ class TrainingConfig(Options):
         given = {name: getattr(self, name) for name in ("clipnorm", "global_clipnorm", "clipvalue")}
         given = {name: limit for name, limit in given.items() if limit is not None} or {"clipnorm": 1.0}
         return {name: limit for name, limit in given.items() if limit}
+
+    @property
+    def teachers(self) -> list[str]:
+        """The folders of --teacher, each of which may hold several, separated by commas, as flags.txt has them."""
+        return [folder for item in self.teacher for folder in item.split(",") if folder]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

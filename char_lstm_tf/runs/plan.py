@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from char_lstm_tf.config import OUTCOME, Config, ModelConfig, OutputConfig
+from char_lstm_tf.config import OUTCOME, Config, ModelConfig, OutputConfig, settings
 from char_lstm_tf.runs.cluster import Cluster
 from char_lstm_tf.runs.folder import RunFolder, runs_in
 from char_lstm_tf.runs.trained import TrainedRun
@@ -50,6 +50,21 @@ class Origin(TrainedRun):
             )
 
 
+class Teacher(TrainedRun):
+    """A run whose predictions another one learns."""
+
+    def require_fits(self, config: Config) -> None:
+        """Raises UserError unless it reads and predicts what the network of a configuration does."""
+        self.require(settings.Recurrent, "a teacher must be a network that reads text token by token", flag="teacher")
+        asked, there = config.resolved(), self.config.resolved()
+        for name in ("target", "encoding"):
+            if asked[name] != there[name]:
+                raise UserError(
+                    f"--teacher={self.folder.path}: has --{name}={there[name]}, and this run has "
+                    f"--{name}={asked[name]}; both must have the same"
+                )
+
+
 @dataclass(frozen=True)
 class Plan:
     """A run that is about to start or to resume, perhaps from the weights of another one, and perhaps in a cluster.
@@ -61,6 +76,7 @@ class Plan:
     folder: RunFolder
     origin: Origin | None
     cluster: Cluster | None = None
+    teachers: tuple[Teacher, ...] = ()
 
 
 def plan_run(**given: Any) -> Plan:
@@ -82,24 +98,39 @@ def plan_run(**given: Any) -> Plan:
     folder = RunFolder.reserve(output) if writes else RunFolder.named(output)
     if output.resume and folder.started:
         config = _resumed(folder.config, given)
-        return Plan(config, folder, _origin_of_resumed(config, folder), cluster)
+        return Plan(config, folder, _origin_of_resumed(config, folder), cluster, _teachers(config, folder))
     if output.resume and not OUTCOME & set(given):
         known = runs_in(folder.path.parent)
         remedy = "to start one, give its flags, such as --text=book.txt"
         raise UserError(f"--name={output.name}: no run of this name to resume; {known}; {remedy}")
     if not given.get("init_from"):
-        return Plan(Config(**given), folder, None, cluster)
+        config = Config(**given)
+        return Plan(config, folder, None, cluster, _teachers(config, folder))
     origin = Origin.open(given["init_from"], flag="init_from")
-    if origin.folder.path.resolve() == folder.path.resolve():
-        raise UserError(f"--init_from={given['init_from']}: the new run would replace it; choose another --name")
+    _require_another(origin, folder, "init_from")
     config = Config.with_defaults(origin.defaults(), **given)
     origin.require_sizes(config)
-    return Plan(config, folder, origin, cluster)
+    return Plan(config, folder, origin, cluster, _teachers(config, folder))
 
 
 def outcome_of(config: Config) -> dict[str, str]:
     """Returns the flags that change the outcome of a run. The text is left out: files may lie elsewhere."""
     return {name: format_flag(value) for name, value in config.resolved().items() if name in OUTCOME - {"text"}}
+
+
+def _teachers(config: Config, folder: RunFolder) -> tuple[Teacher, ...]:
+    """Returns the runs that a run learns from. Raises UserError if they don't fit it."""
+    teachers = tuple(Teacher.open(path, flag="teacher") for path in config.teachers)
+    for teacher in teachers:
+        _require_another(teacher, folder, "teacher")
+        teacher.require_fits(config)
+    return teachers
+
+
+def _require_another(run: TrainedRun, folder: RunFolder, flag: str) -> None:
+    """Raises UserError if the run that a flag names is in the folder of the new one."""
+    if run.folder.path.resolve() == folder.path.resolve():
+        raise UserError(f"--{flag}={run.folder.path}: the new run would replace it; choose another --name")
 
 
 def _origin_of_resumed(config: Config, folder: RunFolder) -> Origin | None:

@@ -49,11 +49,11 @@ class TrainedRun:
             raise UserError(f"--{flag}={path}: no epoch is finished, so there is no model yet; {_remedy(folder)}")
         return cls(folder, folder.config, Vocabulary.load(folder.vocabulary), folder.load_metrics())
 
-    def require(self, kind: type, purpose: str) -> None:
+    def require(self, kind: type, purpose: str, *, flag: str = "model") -> None:
         """Raises UserError unless the model is of a kind of `config.settings`, with why it must be."""
         model = self.config.settings.model
         if not isinstance(model, kind):
-            raise UserError(f"--model={self.folder.path}: {model.reason} ({model.chosen_by}); {purpose}")
+            raise UserError(f"--{flag}={self.folder.path}: {model.reason} ({model.chosen_by}); {purpose}")
 
     def fingerprint(self) -> str:
         """Returns a hash of the run: its flags, vocabulary, metrics and weights.

@@ -34,6 +34,7 @@ class Changing:
         training: the variables of the optimizer and the learning rate.
         sums: from which the means in the logs are computed.
         best: the best weights so far.
+        teachers: weights of the runs that it learns from. They don't change, but their folders may.
     """
 
     model: Sequence[keras.Variable]
@@ -41,6 +42,7 @@ class Changing:
     training: Sequence[keras.Variable] = ()
     sums: Sequence[keras.Variable] = ()
     best: Sequence[keras.Variable] = ()
+    teachers: Sequence[keras.Variable] = ()
 
 
 class Checkpoints:

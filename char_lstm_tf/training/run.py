@@ -28,6 +28,7 @@ from char_lstm_tf.training.fitting.evaluation import Evaluation
 from char_lstm_tf.training.fitting.loop import Fitting
 from char_lstm_tf.training.fitting.objective import objective_of
 from char_lstm_tf.training.fitting.signals import Signals
+from char_lstm_tf.training.fitting.teachers import Teachers
 from char_lstm_tf.training.pictures import draw_curves
 from char_lstm_tf.training.workers import ALONE, ReplicaVariables, Workers
 from pipelines.corpus import Corpus
@@ -37,7 +38,7 @@ class Run:
     """A network in training. Nothing is written until `fit`. A signal stops it after the next step.
 
     `best` has the best weights so far, without carried state; `state` is what training changes besides the weights of
-    `model`; `fitting` has the progress.
+    `model`; `teachers` are what it learns from besides the text; `fitting` has the progress.
 
     Raises:
         UserError: the text is too short, or layers don't fit those of the run to start from.
@@ -74,9 +75,10 @@ class Run:
             config=config,
             folder=plan.folder,
         )
+        self.teachers = self._teachers(plan, text, steps=steps)
         sparse, samples = self.objective.sparse, config.sampled_softmax
         self.state = compile_model(self.model, config, steps=steps, sparse=sparse, samples=samples)
-        carried = carried_states(self.model)
+        carried = [state for model in (self.model, *self.teachers.models) for state in carried_states(model)]
         self.checkpoints = Checkpoints(
             plan.folder,
             Changing(
@@ -85,6 +87,7 @@ class Run:
                 training=self.state.variables,
                 sums=self.state.sums,
                 best=self.best.keras_model.weights,
+                teachers=[weight for model in self.teachers.models for weight in model.weights],
             ),
             keep=config.keep,
             own=None if workers.alone else ReplicaVariables(self.model, carried, workers),
@@ -99,6 +102,7 @@ class Run:
             training=kind.training,
             workers=workers,
             signals=self._signals,
+            teachers=self.teachers,
         )
         self._callbacks = require_callbacks(callbacks) if workers.chief else []
         self._started, self._spent_before = time.monotonic(), 0.0
@@ -124,6 +128,17 @@ class Run:
         if config.freeze_vectors:
             model.get_layer("embedding").trainable = False
         return model
+
+    def _teachers(self, plan: Plan, text: Corpus, *, steps: int) -> Teachers:
+        """Returns what the model learns from besides the text."""
+        config = plan.config
+        return Teachers.of(
+            plan.teachers,
+            dataclasses.replace(config, batch_size=config.batch_size // self._workers.replicas),
+            text.vocabulary,
+            stream=self.objective.batches.carries_state,
+            trains=recurrent.worth_compiling(steps, config.window),
+        )
 
     def fit(self) -> None:
         """Trains to the last step, from the newest checkpoint if the run is resumed.

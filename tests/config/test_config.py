@@ -76,6 +76,14 @@ MISTAKES = {
         ["--architecture=ngram", "--target=next_char", "--optimizer=muon"],
         "--optimizer=muon: is for recurrent layers, and --architecture=ngram has none; use adamw",
     ),
+    "a teacher of a neural n-gram": (
+        ["--architecture=ngram", "--target=next_char", "--teacher=saved_models/a"],
+        "--teacher=saved_models/a: has no effect with --architecture=ngram; leave one of them out",
+    ),
+    "a teacher and a sampled softmax": (
+        ["--tokens=words", "--sampled_softmax=20", "--teacher=saved_models/a"],
+        "--sampled_softmax=20: doesn't go with --teacher",
+    ),
     "an n-gram of a sequence": (
         ["--architecture=ngram"],
         "--target=sequence: --architecture=ngram needs --target=next_char, since",

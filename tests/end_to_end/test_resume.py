@@ -160,6 +160,22 @@ def test_a_run_on_documents_ends_as_if_it_had_not_been_killed(tmp_path, flags):
 
 
 @pytest.mark.slow
+def test_a_run_with_a_teacher_ends_as_if_it_had_not_been_killed_even_if_the_teacher_was_trained_again(alone, tmp_path):
+    teacher = Run(alone.text, tmp_path / "runs" / "teacher", ["--max_steps=50"])
+    teacher.end()
+    flags = [*alone.flags, f"--teacher={teacher.folder}"]
+    taught, run = (Run(alone.text, tmp_path / "runs" / name, flags) for name in ("taught", "killed"))
+    taught.end()
+    assert (taught.folder / SAME[-1]).read_bytes() != (alone.folder / SAME[-1]).read_bytes()
+    process = run.start()
+    wait_for(lambda: run.step() >= 100, process)
+    run.kill(process, signal.SIGKILL)
+    teacher.end("--overwrite", "--seed=7")
+    run.end("--resume")
+    assert_same(run, taught)
+
+
+@pytest.mark.slow
 def test_a_run_that_answers_labels_ends_as_if_it_had_not_been_killed(tmp_path):
     lines = verse(600).splitlines()
     (tmp_path / "verse.tsv").write_text("".join(f"{'river' in line}\t{line}\n" for line in lines if line))

@@ -128,6 +128,13 @@ def test_workers_get_the_losses_of_one_machine(together, kind, count):
 
 
 @pytest.mark.slow
+def test_workers_learn_from_a_teacher_as_one_machine_does(together, trained):
+    flags = [f"--teacher={trained}", "--max_steps=100"]
+    alone, several = together("alone", *flags).succeed(1), together("several", *flags).succeed(2)
+    np.testing.assert_allclose(several.losses(), alone.losses(), rtol=3e-5)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("hosts", [("[::1]", "[::1]"), ("localhost", "127.0.0.1")], ids=["IPv6", "a proxy"])
 def test_workers_connect_directly_by_names_and_by_ipv6(together, hosts):
     if "[::1]" in hosts and not socket.has_dualstack_ipv6():

@@ -8,6 +8,7 @@ from char_lstm_tf.config import Config
 from char_lstm_tf.runs.folder import RunFolder
 from char_lstm_tf.runs.plan import plan_run
 from pipelines import UserError
+from pipelines.command_line import given_flags
 from pipelines.vocabulary import Vocabulary
 
 
@@ -119,6 +120,37 @@ def test_an_empty_text_is_no_wish_for_the_language_reference(tmp_path):
 def test_a_run_never_replaces_the_run_that_it_starts_from(trained):
     with pytest.raises(UserError, match=r"--init_from=.*: the new run would replace it; choose another --name"):
         plan_run(init_from=str(trained), name=trained.name, output_dir=str(trained.parent), overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "flags", "message"),
+    [
+        (OLD_RUNS / "functional", {}, "has --encoding=embedding, and this run has --encoding=one_hot; both must"),
+        (OLD_RUNS / "gru", {"target": "next_char"}, "has --target=sequence, and this run has --target=next_char; both"),
+        ("nowhere", {}, "no such folder"),
+        (OLD_RUNS / "ngram", {}, r"without a state \(--architecture=ngram\); a teacher must be a network that reads"),
+        (OLD_RUNS / "counts", {}, r"table of counts \(--architecture=counts\); a teacher must be a network that reads"),
+    ],
+)
+def test_a_run_that_can_not_be_a_teacher_is_refused(tmp_path, teacher, flags, message):
+    with pytest.raises(UserError, match=rf"--teacher={teacher}: .*{message}"):
+        plan_run(name="x", output_dir=str(tmp_path), teacher=(str(teacher),), **flags)
+
+
+@pytest.mark.parametrize("words", [["--teacher={0}", "--teacher={1}"], ["--teacher={0},{1}"]])
+def test_several_teachers_are_those_of_the_resumed_run_too(tmp_path, words):
+    folders = [OLD_RUNS / "sequential", OLD_RUNS / "gru"]
+    where = {"name": "x", "output_dir": str(tmp_path)}
+    plan = plan_run(**where, **given_flags(Config, [word.format(*folders) for word in words]))
+    with plan.folder.opened(plan.config, Vocabulary.fit("ab")):
+        pass
+    for each in (plan, plan_run(**where, resume=True)):
+        assert [teacher.folder.path for teacher in each.teachers] == folders
+
+
+def test_a_run_never_replaces_its_teacher(trained):
+    with pytest.raises(UserError, match=r"--teacher=.*: the new run would replace it; choose another --name"):
+        plan_run(teacher=(str(trained),), name=trained.name, output_dir=str(trained.parent), overwrite=True)
 
 
 def test_the_run_that_another_started_from_may_be_gone_once_there_is_a_checkpoint(trained, tmp_path):

@@ -19,6 +19,7 @@ from char_lstm_tf.training.fitting.evaluation import Evaluation
 from char_lstm_tf.training.fitting.objective import Objective
 from char_lstm_tf.training.fitting.signals import SIGNALS, Signals, StopAtOnce, StoppedError
 from char_lstm_tf.training.fitting.step import in_characters, reset_carried_state, train_function
+from char_lstm_tf.training.fitting.teachers import NOBODY, Teachers
 from char_lstm_tf.training.workers import ALONE, Workers
 
 
@@ -79,10 +80,12 @@ class Fitting:
         training: Training,
         workers: Workers = ALONE,
         signals: Signals | None = None,
+        teachers: Teachers = NOBODY,
     ) -> None:
         self.progress = progress
         self._model, self._objective, self._state, self._checkpoints = model, objective, state, checkpoints
         self._training, self._workers, self._signals = training, workers, signals or Signals()
+        self._teachers = teachers
         self._lower_scale: float | None = None  # of the learning rate, from the next step on
 
     def restore(self) -> bool:
@@ -132,7 +135,11 @@ class Fitting:
             UserError: the disk is full, for instance.
         """
         step = train_function(
-            self._model, self._state, chars_per_loss=self._objective.chars_per_loss, workers=self._workers
+            self._model,
+            self._state,
+            chars_per_loss=self._objective.chars_per_loss,
+            workers=self._workers,
+            teachers=self._teachers,
         )
         chosen = keras.callbacks.CallbackList(
             callbacks, model=self._model, epochs=self.progress.epochs, steps=self.progress.steps_per_epoch
@@ -169,7 +176,8 @@ class Fitting:
         if not self.progress.step_of_epoch:
             for mean in self._state.means.values():
                 mean.reset_state()
-            reset_carried_state(self._model)
+            for model in (self._model, *self._teachers.models):
+                reset_carried_state(model)
         if self._lower_scale is not None and not self.progress.batches_done:
             self._state.scale.assign(self._lower_scale)
             self._lower_scale = None

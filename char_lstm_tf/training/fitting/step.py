@@ -8,11 +8,17 @@ import tensorflow as tf
 
 from char_lstm_tf.models import outputs
 from char_lstm_tf.training.fitting.compiling import TrainingState
+from char_lstm_tf.training.fitting.teachers import NOBODY, Teachers
 from char_lstm_tf.training.workers import ALONE, Workers
 
 
 def train_function(
-    model: keras.Model, state: TrainingState, *, chars_per_loss: float = 1.0, workers: Workers = ALONE
+    model: keras.Model,
+    state: TrainingState,
+    *,
+    chars_per_loss: float = 1.0,
+    workers: Workers = ALONE,
+    teachers: Teachers = NOBODY,
 ) -> Callable[[Any], dict[str, tf.Tensor]]:
     """Returns a function that takes a training step with the next batch of an iterator and returns the logs so far.
 
@@ -24,23 +30,27 @@ def train_function(
         state: what that returned.
         chars_per_loss: see `Objective`. The loss in the logs is divided by it.
         workers: those that take the step together. The batches have the rows of this one, see `Batches`.
+        teachers: what else to learn from.
     """
     weights = [weight.value for weight in model.trainable_variables]
     below = keras.Model(model.inputs, model.layers[-1].input) if state.samples else model
 
-    def loss_of(inputs: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the loss of a training step, and the accuracy if all tokens are compared."""
+    def losses_of(inputs: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor | None) -> list[tf.Tensor]:
+        """Returns what a step minimizes, the loss, and the accuracy if all tokens are compared."""
         read = below(inputs, training=True)
         if state.samples:
             seed = tf.stack([tf.constant(state.seed, tf.int64), tf.cast(model.optimizer.iterations, tf.int64)])
-            return [outputs.sampled_nats(model.layers[-1], read, targets, samples=state.samples, seed=seed)]
-        return [_nats(targets, read), _accuracy(targets, read)]
+            nats = outputs.sampled_nats(model.layers[-1], read, targets, samples=state.samples, seed=seed)
+            return [nats, nats]
+        nats = _nats(targets, read)
+        return [teachers.mixed(nats, read, taught), nats, _accuracy(targets, read)]
 
     def gradients_of(inputs: tf.Tensor, targets: tf.Tensor, share: tf.Tensor) -> list[tf.Tensor]:
         """Returns the gradients of a part of a batch, and its loss and accuracy, times its share of the batch."""
+        taught = teachers.predict(inputs)
         with tf.GradientTape() as tape:
-            nats, *accuracy = loss_of(inputs, targets)
-            minimized = (tf.add_n([nats, *model.losses]) if model.losses else nats) * share
+            minimized, nats, *accuracy = losses_of(inputs, targets, taught)
+            minimized = tf.add_n([minimized, *model.losses]) * share
         gradients = tape.gradient(minimized, weights)
         # The gradients of an embedding are sparse: a row for each place. Made dense, rows of equal ids are added up.
         gradients = [
