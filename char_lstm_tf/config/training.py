@@ -20,8 +20,8 @@ class TrainingConfig(Options):
     teacher: tuple[str, ...] = option(
         (),
         "Learn from the predictions of another run too: its folder. Half of the loss compares the network's "
-        "predictions with those of that run. So it learns more from the same text. Repeat the flag, or separate folders "
-        "by commas, to learn from the mean of several runs. All must have the same characters, --encoding and --target.",
+        "predictions with those of that run. So it learns more from the same text. Repeat the flag, or separate "
+        "folders by commas, for the mean of several runs. All must have the same characters, --encoding and --target.",
     )
     vectors: str = option(
         "",
