@@ -200,7 +200,7 @@ def _text(run: TrainedRun, metrics: Metrics) -> str:
         lines.append(f"- The weights started from those of another run, `{Path(config.init_from).name}`")
     if config.teachers:
         names = _names([Path(teacher).name for teacher in config.teachers])
-        lines.append(f"- It also learnt from the predictions of other runs: {names} (`--teacher`)")
+        lines.append(f"- It also learnt from the predictions of {names} (`--teacher`)")
     if learnt := metrics.provenance.get("adapted_on_characters"):
         lines.append(f"- Then {learnt:,} more characters, from which it learnt after it had scored them (`--dynamic`)")
     licence = "is above" if _licence(run) else "isn't known to `char_lstm_tf`"

@@ -86,6 +86,13 @@ def test_labels_are_named_and_measured():
     assert 'label="dry"' in programs_in(text)[0]
 
 
+def test_it_names_the_runs_that_taught_it_without_their_folders():
+    taught = with_config("sequential", teacher=("/home/ada/a,/home/ada/b", "c"))
+    assert "It also learnt from the predictions of `a`, `b`, `c` (`--teacher`)" in taught
+    assert "ada" not in taught
+    assert "--teacher" not in card_of("sequential")
+
+
 def test_a_run_that_is_not_finished_gets_no_card(tmp_path):
     run = TrainedRun.open(shutil.copytree(OLD_RUNS / "functional", tmp_path / "run"))
     write_card(dataclasses.replace(run, metrics=None))
